@@ -1,0 +1,57 @@
+"""Snapshots: an operator's whole state as named arrays and plain values.
+
+No code is ever part of a snapshot, so restoring one cannot run any. Names of nested operators
+are joined with "/".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = bool | int | float | str
+State = dict[str, NDArray[np.generic] | Scalar]
+
+
+def nest(prefix: str, state: Mapping[str, NDArray[np.generic] | Scalar]) -> State:
+    """Put a prefix before each name.
+
+    Examples
+    --------
+    >>> nest("router", {"count": 3})
+    {'router/count': 3}
+    """
+    return {f"{prefix}/{name}": value for name, value in state.items()}
+
+
+def part(prefix: str, state: Mapping[str, NDArray[np.generic] | Scalar]) -> State:
+    """Take out what `nest` put in.
+
+    Examples
+    --------
+    >>> part("router", {"router/count": 3, "tree/count": 5})
+    {'count': 3}
+    """
+    start = f"{prefix}/"
+    return {
+        name.removeprefix(start): value for name, value in state.items() if name.startswith(start)
+    }
+
+
+def digest(state: Mapping[str, NDArray[np.generic] | Scalar]) -> str:
+    """SHA-256 of a state, independent of the order of its names.
+
+    Two states have the same digest only if every array has the same type, shape and bytes, and
+    every scalar the same type and value (floats by their exact bits).
+    """
+    sha = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name]
+        array = np.asarray(value)
+        kind = type(value).__name__ if not isinstance(value, np.ndarray) else "array"
+        sha.update(f"{name}\0{kind}\0{array.dtype.str}\0{array.shape}\0".encode())
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()
