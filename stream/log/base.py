@@ -128,7 +128,7 @@ class Log(Protocol):
         """End a `pause`."""
 
     def lag(self, source: TopicPartition) -> int | None:
-        """Records known to lie beyond what `poll` has returned; None while that is unknown."""
+        """Count records known to lie beyond what `poll` returned; None while that is unknown."""
 
     def committed(
         self, sources: Iterable[TopicPartition]
@@ -148,7 +148,7 @@ class Log(Protocol):
         """
 
     def reopen(self) -> None:
-        """After `CommitUncertainError`: settle the old transaction's fate, make ready for a new one.
+        """Settle the fate of a transaction that raised `CommitUncertainError`; begin afresh.
 
         When it returns, `committed` tells whether that transaction happened.
         """

@@ -1,0 +1,171 @@
+"""What the contract tests see of a log: topics, workers, and a listener that remembers."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Protocol
+
+from stream.log.base import (
+    Committed,
+    Headers,
+    Log,
+    LogAdmin,
+    OutputBatch,
+    TopicPartition,
+    TopicSpec,
+    Transaction,
+)
+from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
+
+Row = tuple[int, int, bytes | None, bytes | None]
+"""Offset, timestamp, key, value."""
+
+
+class Admin(LogAdmin, Protocol):
+    def trim(self, source: TopicPartition, first: int) -> None: ...
+
+
+class World:
+    """One kind of log, with a new group for every test; closes what it opened."""
+
+    kind: str
+    admin: Admin
+
+    def __init__(self) -> None:
+        self.name = uuid.uuid4().hex[:8]
+        self.stack = ExitStack()
+
+    def open_log(self, worker: str) -> Log:
+        raise NotImplementedError
+
+    def log(self, worker: str = "w0") -> Log:
+        log = self.open_log(worker)
+        self.stack.callback(log.close)
+        return log
+
+    def topic(
+        self, name: str = "t", partitions: int = 1, config: Mapping[str, str] | None = None
+    ) -> str:
+        topic = f"{self.name}.{name}"
+        assert self.admin.create([TopicSpec(topic, partitions, 1, config or {})]) == [topic]
+        return topic
+
+    def append(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
+        self.admin.append([output(topic, values, partition)])
+
+    def close(self) -> None:
+        self.stack.close()
+        self.admin.close()
+
+
+class EmbeddedWorld(World):
+    kind = "embedded"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.admin = EmbeddedAdmin(path)
+
+    def open_log(self, worker: str) -> EmbeddedLog:
+        del worker  # an embedded log has one worker at a time
+        return EmbeddedLog(self.path, self.name)
+
+
+class RecordingListener:
+    """Remembers what it was told; `held` is the assignment that follows from it."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, list[TopicPartition]]] = []
+        self.held: set[TopicPartition] = set()
+
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        self.calls.append(("assigned", sorted(partitions)))
+        self.held.update(self.calls[-1][1])
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        self.calls.append(("revoked", sorted(partitions)))
+        self.held.difference_update(self.calls[-1][1])
+
+    def lost(self, partitions: Iterable[TopicPartition]) -> None:
+        self.calls.append(("lost", sorted(partitions)))
+        self.held.difference_update(self.calls[-1][1])
+
+
+def output(
+    topic: str,
+    values: Iterable[bytes | None],
+    partition: int = 0,
+    headers: Sequence[Headers] | None = None,
+) -> OutputBatch:
+    """Make records with keys k0, k1, ... and timestamps 1000, 1001, ..."""
+    values = list(values)
+    return OutputBatch(
+        TopicPartition(topic, partition),
+        timestamps=[1000 + index for index in range(len(values))],
+        keys=[b"k%d" % index for index in range(len(values))],
+        values=values,
+        headers=headers,
+    )
+
+
+def transaction(
+    outputs: Sequence[OutputBatch] = (),
+    offsets: Mapping[TopicPartition, int] | None = None,
+    note: str = "",
+) -> Transaction:
+    committed = {source: Committed(offset, note) for source, offset in (offsets or {}).items()}
+    return Transaction(outputs, committed)
+
+
+def join(
+    log: Log, topics: Sequence[str], partitions: Iterable[TopicPartition] | None = None
+) -> RecordingListener:
+    """Subscribe, poll until the assignment is there, and seek to what was committed."""
+    listener = RecordingListener()
+    log.subscribe(topics, listener)
+    expected = set(partitions or [])
+    deadline = time.monotonic() + 20
+    while not listener.held or not expected <= listener.held:
+        assert time.monotonic() < deadline, f"no assignment; calls: {listener.calls}"
+        assert log.poll(0.05, 1000) == []
+    seek_to_committed(log, listener.held)
+    return listener
+
+
+def seek_to_committed(log: Log, sources: Iterable[TopicPartition]) -> None:
+    for source, committed in log.committed(sources).items():
+        log.seek(source, 0 if committed is None else committed.offset)
+
+
+def drain(log: Log, count: int, timeout_s: float = 20) -> dict[TopicPartition, list[Row]]:
+    """Poll until `count` records have come, and once more to see that no others do."""
+    rows: dict[TopicPartition, list[Row]] = {}
+    deadline = time.monotonic() + timeout_s
+    while (found := sum(map(len, rows.values()))) < count:
+        assert time.monotonic() < deadline, f"{found} of {count} records came"
+        _collect(log, 0.2, rows)
+    _collect(log, 0.1, rows)
+    return rows
+
+
+def _collect(log: Log, timeout_s: float, rows: dict[TopicPartition, list[Row]]) -> None:
+    for batch in log.poll(timeout_s, 1000):
+        assert len(batch) > 0
+        rows.setdefault(batch.source, []).extend(
+            zip(batch.offsets, batch.timestamps, batch.keys, batch.values, strict=True)
+        )
+
+
+def read(log: Log | LogAdmin, source: TopicPartition, start: int, end: int) -> list[Row]:
+    return [
+        row
+        for batch in log.read(source, start, end)
+        for row in zip(batch.offsets, batch.timestamps, batch.keys, batch.values, strict=True)
+    ]
+
+
+def values(rows: Iterable[Row]) -> list[bytes | None]:
+    return [row[3] for row in rows]
