@@ -1,0 +1,329 @@
+"""Every Prometheus metric of a worker, declared once: name, labels, unit and meaning.
+
+Names start with `driftgate_`, units are base units, and labels take few values: the app, a topic,
+a partition, a model, a detector, a reason, the name of a figure. No key, user or feature value is
+ever a label. `docs/metrics.md` is rendered from these declarations by
+`python -m stream.metrics docs/metrics.md`.
+
+Metrics are told what happened; nothing is ever read back from them.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+from stream import __version__
+from stream.metrics_collect import BatchHistogram, Labelled
+
+STAGES = ("read", "join", "model", "write", "commit")
+OUTCOMES = ("committed", "uncertain", "fenced")
+EXPIRY_REASONS = ("delay", "capacity")
+PARTITION_STATES = ("restoring", "live")
+WINDOWS = ("cumulative", "faded")
+
+Window = Literal["cumulative", "faded"]
+PartitionState = Literal["restoring", "live"]
+
+# From one cached batch to a coordinator that takes its whole time-out.
+_STEP_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_TRANSACTION_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_CHECKPOINT_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# A worker that catches up after an outage answers records that are minutes old.
+_LATENCY_S = (*_TRANSACTION_S, 60.0, 300.0, 900.0, 3600.0)
+
+PROCESS_METRICS = (
+    ("process_cpu_seconds_total", "counter", "User and system CPU time spent."),
+    ("process_resident_memory_bytes", "gauge", "Resident memory."),
+    ("process_virtual_memory_bytes", "gauge", "Virtual memory."),
+    ("process_start_time_seconds", "gauge", "Start of the process, seconds since 1970."),
+    ("process_open_fds", "gauge", "Open file descriptors."),
+    ("process_max_fds", "gauge", "Limit of open file descriptors."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the reference: a metric as it is exposed (labels without `app`)."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+class Metrics:
+    """All metrics of one worker, as attributes.
+
+    Parameters
+    ----------
+    app
+        Name of the pipeline; the label `app` of every series, process metrics included.
+    registry
+        Where the series are exposed; a registry of its own if None. At most one `Metrics` fits
+        into a registry.
+
+    Examples
+    --------
+    >>> metrics = Metrics("fraud")
+    >>> metrics.records_read.labels(topic="fraud.features", partition="0").inc(3)
+    >>> metrics.registry.get_sample_value(
+    ...     "driftgate_records_read_total",
+    ...     {"app": "fraud", "topic": "fraud.features", "partition": "0"},
+    ... )
+    3.0
+    """
+
+    def __init__(self, app: str, registry: CollectorRegistry | None = None) -> None:
+        self.app = app
+        self.registry = registry if registry is not None else CollectorRegistry()
+        self.entries: list[Entry] = []
+        self._inner = CollectorRegistry()
+        self._of_partition: list[Gauge] = []
+        self._declare_flow()
+        self._declare_steps()
+        self._declare_labels()
+        self._declare_quality()
+        self._declare_state()
+        self._declare_process()
+        self._start_at_zero()
+        self.registry.register(Labelled(self._inner, {"app": app}))
+
+    def _declare_flow(self) -> None:
+        """Declare records in, records out, and how far behind."""
+        self.records_read = self._counter(
+            "records_read", "Records read from input topics.", "topic", "partition"
+        )
+        self.predictions_written = self._counter(
+            "predictions_written", "Predictions committed.", "partition"
+        )
+        self.dead_letters = self._counter(
+            "dead_letters", "Records sent to the dead-letter topic.", "reason"
+        )
+        self.lag_records = self._gauge(
+            "lag_records", "Records known to wait behind what was read.", "topic", "partition"
+        )
+        self.lag_seconds = self._gauge(
+            "lag_seconds",
+            "Age of the newest event processed, by event time; 0 while no record waits.",
+            "partition",
+        )
+        self.end_to_end_latency = self._batch_histogram(
+            "end_to_end_latency_seconds",
+            "From a feature record's timestamp to the commit of its prediction.",
+            _LATENCY_S,
+        )
+
+    def _declare_steps(self) -> None:
+        """Declare transactions, and where the time of a step goes."""
+        self.transactions = self._counter(
+            "transactions",
+            "Transactions by outcome: committed, uncertain (recovery follows) or fenced.",
+            "outcome",
+        )
+        self.transaction_duration = self._histogram(
+            "transaction_duration_seconds", "Time to commit one transaction.", _TRANSACTION_S
+        )
+        self.step_duration = self._histogram(
+            "step_duration_seconds",
+            "Time of one batch in a stage: read, join, model, write or commit.",
+            _STEP_S,
+            "stage",
+        )
+        self.main_loop_timestamp = self._gauge(
+            "main_loop_timestamp_seconds", "Last turn of the main loop, seconds since 1970."
+        )
+
+    def _declare_labels(self) -> None:
+        """Declare what happens between a prediction and its label."""
+        self.labels_learnt = self._counter("labels_learnt", "Labels learnt.", "partition")
+        self.pending_labels = self._gauge(
+            "pending_labels", "Events that wait for their label.", "partition"
+        )
+        self.early_labels = self._gauge(
+            "early_labels", "Labels that wait for their event.", "partition"
+        )
+        self.expired_labels = self._counter(
+            "expired_labels",
+            "Events given up without a label: after max_delay (delay), or because pending_max was "
+            "reached (capacity).",
+            "partition",
+            "reason",
+        )
+        self.orphaned_labels = self._counter(
+            "orphaned_labels", "Labels given up because no event came for them.", "partition"
+        )
+
+    def _declare_quality(self) -> None:
+        """Declare how good predictions are, and when the world changed."""
+        self.prequential = self._gauge(
+            "prequential",
+            "A prequential figure (accuracy, kappa_m, kappa_t ...) over the whole stream "
+            "(cumulative) or with the past fading (faded).",
+            "partition",
+            "model",
+            "figure",
+            "window",
+        )
+        self.drift_events = self._counter(
+            "drift_events", "Drifts that a detector signalled.", "partition", "detector"
+        )
+
+    def _declare_state(self) -> None:
+        """Declare partitions, checkpoints and recovery."""
+        self.partition_state = self._gauge(
+            "partition_state", "1 for the state that the partition is in.", "partition", "state"
+        )
+        self.checkpoint_timestamp = self._gauge(
+            "checkpoint_timestamp_seconds",
+            "When the newest checkpoint was written, seconds since 1970; its age is time() minus "
+            "this.",
+            "partition",
+        )
+        self.checkpoint_interval = self._gauge(
+            "checkpoint_interval_seconds", "The configured checkpoint.interval."
+        )
+        self.checkpoint_size = self._gauge(
+            "checkpoint_size_bytes", "Size of the newest checkpoint.", "partition"
+        )
+        self.checkpoint_duration = self._histogram(
+            "checkpoint_duration_seconds", "Time to write one checkpoint.", _CHECKPOINT_S
+        )
+        self.checkpoint_failures = self._counter(
+            "checkpoint_failures", "Checkpoints that could not be written.", "partition"
+        )
+        self.restore_duration = self._gauge(
+            "restore_duration_seconds",
+            "Time from the partition's last assignment until it was live.",
+            "partition",
+        )
+        self.replayed_records = self._counter(
+            "replayed_records", "Records replayed with outputs suppressed.", "partition"
+        )
+
+    def _declare_process(self) -> None:
+        self.build = Info(
+            "driftgate_build", "Version of driftgate and of Python.", registry=self._inner
+        )
+        self._note("driftgate_build_info", "gauge", ("version", "python"), self.build)
+        self.build.info({"version": __version__, "python": platform.python_version()})
+        ProcessCollector(registry=self._inner)
+        self.entries += [Entry(name, kind, (), text) for name, kind, text in PROCESS_METRICS]
+
+    def _start_at_zero(self) -> None:
+        """Expose series whose labels are known beforehand, so that their first rise is a rise."""
+        for outcome in OUTCOMES:
+            self.transactions.labels(outcome=outcome)
+        for stage in STAGES:
+            self.step_duration.labels(stage=stage)
+
+    def partition_assigned(self, partition: int, detectors: Iterable[str] = ()) -> None:
+        """Start a partition's counters at zero, and its state as restoring."""
+        number = str(partition)
+        for counter in (
+            self.predictions_written,
+            self.labels_learnt,
+            self.orphaned_labels,
+            self.replayed_records,
+            self.checkpoint_failures,
+        ):
+            counter.labels(partition=number)
+        for reason in EXPIRY_REASONS:
+            self.expired_labels.labels(partition=number, reason=reason)
+        for detector in detectors:
+            self.drift_events.labels(partition=number, detector=detector)
+        self.set_partition_state(partition, "restoring")
+
+    def set_partition_state(self, partition: int, state: PartitionState) -> None:
+        """Say which state the partition is in."""
+        for name in PARTITION_STATES:
+            series = self.partition_state.labels(partition=str(partition), state=name)
+            series.set(float(name == state))
+
+    def partition_revoked(self, partition: int) -> None:
+        """Drop the partition's gauges: from now on its new owner reports them.
+
+        Counters stay, because a sum of rates over workers needs each of them to go on.
+        """
+        for gauge in self._of_partition:
+            gauge.remove_by_labels({"partition": str(partition)})
+
+    def set_prequential(
+        self, partition: int, model: str, window: Window, figures: Mapping[str, float]
+    ) -> None:
+        """Set all figures of one model and window; a NaN is a figure that has no value yet."""
+        for figure, value in figures.items():
+            self.prequential.labels(
+                partition=str(partition), model=model, figure=figure, window=window
+            ).set(value)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        metric = Counter(f"driftgate_{name}", meaning, labels, registry=self._inner)
+        self._note(f"driftgate_{name}_total", "counter", labels, metric)
+        return metric
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        metric = Gauge(f"driftgate_{name}", meaning, labels, registry=self._inner)
+        self._note(f"driftgate_{name}", "gauge", labels, metric)
+        if "partition" in labels:
+            self._of_partition.append(metric)
+        return metric
+
+    def _histogram(
+        self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        metric = Histogram(
+            f"driftgate_{name}", meaning, labels, buckets=buckets, registry=self._inner
+        )
+        self._note(f"driftgate_{name}", "histogram", labels, metric)
+        return metric
+
+    def _batch_histogram(
+        self, name: str, meaning: str, buckets: tuple[float, ...]
+    ) -> BatchHistogram:
+        metric = BatchHistogram(f"driftgate_{name}", meaning, buckets)
+        self._inner.register(metric)
+        self.entries.append(Entry(f"driftgate_{name}", "histogram", (), meaning))
+        return metric
+
+    def _note(
+        self,
+        name: str,
+        kind: str,
+        labels: tuple[str, ...],
+        metric: Counter | Gauge | Histogram | Info,
+    ) -> None:
+        meaning = next(iter(metric.describe())).documentation
+        self.entries.append(Entry(name, kind, labels, meaning))
+
+
+def render_reference() -> str:
+    """Render `docs/metrics.md`: one table row for each metric."""
+    lines = [
+        "# Metrics",
+        "",
+        "<!-- Written by `python -m stream.metrics docs/metrics.md`; a test keeps it up to date. "
+        "-->",
+        "",
+        "Every series carries the label `app`. A histogram is exposed as `_bucket`, `_sum` and "
+        "`_count`. Gauges of a partition disappear from a worker that hands the partition over.",
+        "",
+        "| Metric | Type | Labels | Meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| `{entry.name}` | {entry.kind} | "
+        f"{', '.join(f'`{label}`' for label in entry.labels)} | {entry.meaning} |"
+        for entry in Metrics("reference").entries
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render_reference(), encoding="utf-8")

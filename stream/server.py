@@ -1,0 +1,271 @@
+"""The worker's HTTP side: metrics and probes, from a thread of its own.
+
+`/livez`   the main loop has turned lately; never whether a broker can be reached, because a
+           restart mends no broker
+`/startupz` the main loop has begun to turn (imports and compilation are over)
+`/readyz`  the worker has joined its group, every assigned partition is restored, and nobody has
+           fenced it; a worker with no partitions is ready, or a roll-out would wait for ever
+`/metrics` Prometheus
+
+The main loop writes to `Health`, the server reads it. Neither touches the log.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+import sys
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from stream.errors import SetupError
+
+METRICS_PATH = "/metrics"
+LIVE_PATH = "/livez"
+READY_PATH = "/readyz"
+STARTUP_PATH = "/startupz"
+
+# A worker that does not poll for poll_interval_max loses its partitions; one that has been still
+# for half of it is unlikely to turn again, and a restart gives the partitions on sooner.
+STALL_FRACTION = 0.5
+# A client that sends or reads nothing for so long is cut off, so that threads do not pile up.
+_CLIENT_TIMEOUT_S = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Verdict(NamedTuple):
+    """The answer to one probe; `reasons` says why not."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+class Health:
+    """What the main loop says about itself, for probes to read from other threads.
+
+    Parameters
+    ----------
+    stall_after_s
+        The main loop counts as stuck when its last `tick` is older than this.
+    clock
+        Monotonic seconds.
+
+    Examples
+    --------
+    >>> health = Health(stall_after_s=150.0)
+    >>> health.ready()
+    Verdict(ok=False, reasons=('has not joined its group',))
+    >>> health.joined()
+    >>> health.ready()
+    Verdict(ok=True, reasons=())
+    """
+
+    def __init__(self, stall_after_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stall_after_s = stall_after_s
+        self._clock = clock
+        self._lock = Lock()
+        self._ticked_at = clock()
+        self._started = False
+        self._joined = False
+        self._fenced = ""
+        self._restored: dict[int, bool] = {}
+
+    def tick(self) -> None:
+        """Say that the main loop turns: once a poll, and once a batch while replaying."""
+        self._ticked_at = self._clock()
+        self._started = True
+
+    def joined(self) -> None:
+        """Say that the group has accepted this worker, with or without partitions."""
+        self._joined = True
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Take up partitions that are not restored yet."""
+        with self._lock:
+            self._restored.update(dict.fromkeys(partitions, False))
+
+    def restored(self, partition: int) -> None:
+        """Say that an assigned partition is live; one that has gone meanwhile stays gone."""
+        with self._lock:
+            if partition in self._restored:
+                self._restored[partition] = True
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Forget partitions, handed over or lost."""
+        with self._lock:
+            for partition in partitions:
+                self._restored.pop(partition, None)
+
+    def fenced(self, reason: str) -> None:
+        """Say that another worker has taken over; there is no way back."""
+        self._fenced = reason
+
+    def live(self) -> Verdict:
+        """Whether the main loop has turned lately."""
+        age_s = self._clock() - self._ticked_at
+        if age_s < self.stall_after_s:
+            return Verdict(True)
+        return Verdict(
+            False,
+            (f"main loop: last turn must be < {self.stall_after_s:g} s ago; got {age_s:.1f} s",),
+        )
+
+    def started(self) -> Verdict:
+        """Whether the main loop has begun to turn."""
+        return Verdict(True) if self._started else Verdict(False, ("main loop has not begun",))
+
+    def ready(self) -> Verdict:
+        """Whether this worker does its share of the work."""
+        with self._lock:
+            restoring = sorted(number for number, done in self._restored.items() if not done)
+        reasons = []
+        if not self._joined:
+            reasons.append("has not joined its group")
+        if restoring:
+            reasons.append(f"restoring partitions: {', '.join(map(str, restoring))}")
+        if self._fenced:
+            reasons.append(f"fenced: {self._fenced}")
+        return Verdict(not reasons, tuple(reasons))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers GET and HEAD; knows its `_Server`, nothing else."""
+
+    server: _Server
+    server_version = "driftgate"
+    sys_version = ""
+    timeout = _CLIENT_TIMEOUT_S
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        status, content_type, body = self.server.answer(
+            self.path.partition("?")[0], self.headers.get("Accept", "")
+        )
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Write nothing: probes and scrapes come every few seconds."""
+
+
+class _Server(ThreadingHTTPServer):
+    """The listening socket, and what each path answers."""
+
+    daemon_threads = True
+    # A client that holds its connection must not hold up the worker's exit.
+    block_on_close = False
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
+        self._registry = registry
+        self._probes = {
+            LIVE_PATH: health.live,
+            READY_PATH: health.ready,
+            STARTUP_PATH: health.started,
+        }
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks DNS for this host's full name, which can take many seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def answer(self, path: str, accept: str) -> tuple[HTTPStatus, str, bytes]:
+        """Return status, content type and body for a path."""
+        if path == METRICS_PATH:
+            encode, content_type = choose_encoder(accept)
+            return HTTPStatus.OK, content_type, encode(self._registry)
+        if path not in self._probes:
+            paths = [METRICS_PATH, *self._probes]
+            return _json(HTTPStatus.NOT_FOUND, {"error": "no such path", "paths": paths})
+        verdict = self._probes[path]()
+        status = HTTPStatus.OK if verdict.ok else HTTPStatus.SERVICE_UNAVAILABLE
+        return _json(status, {"ok": verdict.ok, "reasons": verdict.reasons})
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Go on serving; a client that hangs up is its own affair, anything else is a fault."""
+        write = _log.debug if isinstance(sys.exception(), OSError) else _log.error
+        write("http request failed", client=str(client_address), exc_info=True)
+
+
+def _json(status: HTTPStatus, body: dict[str, Any]) -> tuple[HTTPStatus, str, bytes]:
+    return status, "application/json", json.dumps(body).encode() + b"\n"
+
+
+class Server:
+    """Serves metrics and probes from a daemon thread until `close`.
+
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    port
+        0 takes a free one; see the attribute `port`.
+    registry
+        What `/metrics` shows.
+    health
+        What the probes ask.
+
+    Raises
+    ------
+    SetupError
+        The address cannot be listened on.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
+        try:
+            self._server = _Server(host, port, registry, health)
+        except OSError as error:
+            raise SetupError(
+                f"metrics: {host}:{port} must be free to listen on; got {error.strerror or error}. "
+                "Set metrics.port to another port, or to 0 for any free one."
+            ) from error
+        self.port: int = self._server.server_port
+        self._thread = Thread(
+            target=self._server.serve_forever,
+            # How long `close` waits at most for the thread to notice.
+            kwargs={"poll_interval": 0.1},
+            name="driftgate-http",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; safe to call twice."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

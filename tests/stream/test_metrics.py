@@ -1,0 +1,172 @@
+"""Covers stream.metrics and stream.metrics_collect: names, labels, lifetimes, the reference page.
+
+That dashboards and alerts only name these metrics is tested in tests/test_manifests.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import DuplicateTimeseries
+
+from stream.metrics import Metrics, render_reference
+from stream.metrics_collect import BatchHistogram
+
+ROOT = Path(__file__).parents[2]
+UNITS = ("_total", "_seconds", "_bytes", "_info")
+# Counts and ratios: Prometheus names these after the thing itself.
+UNITLESS = {
+    "driftgate_lag_records",
+    "driftgate_pending_labels",
+    "driftgate_early_labels",
+    "driftgate_prequential",
+    "driftgate_partition_state",
+}
+BOUNDED_LABELS = {
+    *("topic", "partition", "reason", "outcome", "stage", "model", "figure", "window"),
+    *("detector", "state", "version", "python"),
+}
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics("flights")
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, {"app": "flights", **labels})
+
+
+def exposed_names(metrics: Metrics) -> set[str]:
+    text = generate_latest(metrics.registry).decode()
+    return {
+        sample.name for family in text_string_to_metric_families(text) for sample in family.samples
+    }
+
+
+def test_reference_page_is_up_to_date() -> None:
+    assert (ROOT / "docs/metrics.md").read_text(encoding="utf-8") == render_reference()
+
+
+def test_every_name_has_the_prefix_and_a_unit(metrics: Metrics) -> None:
+    own = [entry for entry in metrics.entries if not entry.name.startswith("process_")]
+    assert len(own) > 25
+    for entry in own:
+        assert entry.name.startswith("driftgate_")
+        assert entry.name.endswith(UNITS) or entry.name in UNITLESS, entry.name
+        assert (entry.kind == "counter") == entry.name.endswith("_total")
+
+
+def test_labels_are_those_known_to_be_bounded(metrics: Metrics) -> None:
+    used = {label for entry in metrics.entries for label in entry.labels}
+    assert used <= BOUNDED_LABELS
+
+
+def test_names_in_the_reference_are_unique_and_have_a_meaning(metrics: Metrics) -> None:
+    names = [entry.name for entry in metrics.entries]
+    assert len(set(names)) == len(names)
+    assert all(entry.meaning.endswith(".") for entry in metrics.entries)
+
+
+def test_every_series_carries_the_app(metrics: Metrics) -> None:
+    metrics.partition_assigned(0, detectors=["adwin"])
+    text = generate_latest(metrics.registry).decode()
+    samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    assert len(samples) > 50
+    assert all(sample.labels["app"] == "flights" for sample in samples)
+
+
+def test_process_metrics_are_exposed_under_their_standard_names(metrics: Metrics) -> None:
+    resident = value(metrics, "process_resident_memory_bytes")
+    assert resident is not None
+    assert resident > 1e6
+
+
+def test_no_created_series(metrics: Metrics) -> None:
+    metrics.partition_assigned(0)
+    metrics.step_duration.labels(stage="read").observe(0.1)
+    assert not [name for name in exposed_names(metrics) if name.endswith("_created")]
+
+
+def test_exposed_names_are_those_of_the_reference(metrics: Metrics) -> None:
+    metrics.partition_assigned(0, detectors=["adwin"])
+    names = {
+        name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
+        for name in exposed_names(metrics)
+    }
+    assert names <= {entry.name for entry in metrics.entries}
+
+
+def test_counters_with_known_labels_start_at_zero(metrics: Metrics) -> None:
+    metrics.partition_assigned(3, detectors=["adwin"])
+    assert value(metrics, "driftgate_transactions_total", outcome="fenced") == 0.0
+    assert value(metrics, "driftgate_expired_labels_total", partition="3", reason="delay") == 0.0
+    assert value(metrics, "driftgate_drift_events_total", partition="3", detector="adwin") == 0.0
+
+
+def test_partition_state_is_one_hot(metrics: Metrics) -> None:
+    def states() -> dict[str, float | None]:
+        return {
+            state: value(metrics, "driftgate_partition_state", partition="1", state=state)
+            for state in ("restoring", "live")
+        }
+
+    metrics.partition_assigned(1)
+    assert states() == {"restoring": 1.0, "live": 0.0}
+    metrics.set_partition_state(1, "live")
+    assert states() == {"restoring": 0.0, "live": 1.0}
+
+
+def test_a_revoked_partition_keeps_counters_and_loses_gauges(metrics: Metrics) -> None:
+    for partition in (1, 11):
+        metrics.partition_assigned(partition)
+        metrics.lag_records.labels(topic="t", partition=str(partition)).set(5)
+        metrics.set_prequential(partition, "tree", "faded", {"accuracy": 0.75})
+    metrics.predictions_written.labels(partition="1").inc(7)
+
+    metrics.partition_revoked(1)
+
+    assert value(metrics, "driftgate_lag_records", topic="t", partition="1") is None
+    assert value(metrics, "driftgate_partition_state", partition="1", state="live") is None
+    assert value(metrics, "driftgate_predictions_written_total", partition="1") == 7.0
+    assert value(metrics, "driftgate_lag_records", topic="t", partition="11") == 5.0
+    figure = {"model": "tree", "figure": "accuracy", "window": "faded"}
+    assert value(metrics, "driftgate_prequential", partition="1", **figure) is None
+    assert value(metrics, "driftgate_prequential", partition="11", **figure) == 0.75
+
+
+def test_a_registry_takes_one_metrics_only() -> None:
+    registry = CollectorRegistry()
+    Metrics("one", registry)
+    with pytest.raises(DuplicateTimeseries):
+        Metrics("two", registry)
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.floats(0, 100), st.sampled_from([0.1, 1.0, 10.0])), max_size=20),
+        max_size=5,
+    )
+)
+def test_batch_histogram_equals_the_clients_own(batches: list[list[float]]) -> None:
+    bounds = (0.1, 1.0, 10.0)
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    batched = BatchHistogram("x_seconds", "X.", bounds)
+    ours.register(batched)
+    single = Histogram("x_seconds", "X.", buckets=bounds, registry=theirs)
+    for batch in batches:
+        batched.observe_many(batch)
+        for item in batch:
+            single.observe(item)
+    for le in ("0.1", "1.0", "10.0", "+Inf"):
+        expected = theirs.get_sample_value("x_seconds_bucket", {"le": le})
+        assert ours.get_sample_value("x_seconds_bucket", {"le": le}) == expected
+    total = theirs.get_sample_value("x_seconds_sum")
+    assert total is not None
+    assert np.isclose(ours.get_sample_value("x_seconds_sum") or 0.0, total)

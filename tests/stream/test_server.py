@@ -1,0 +1,198 @@
+"""Covers stream.server over real HTTP: metrics, the three probes, refusals and closing."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stream.errors import SetupError
+from stream.metrics import Metrics
+from stream.server import Health, Server
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def health(clock: Clock) -> Health:
+    return Health(stall_after_s=150.0, clock=clock)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics("flights")
+
+
+@pytest.fixture
+def server(metrics: Metrics, health: Health) -> Iterator[Server]:
+    with Server("127.0.0.1", 0, metrics.registry, health) as server:
+        yield server
+
+
+def fetch(
+    server: Server, path: str, method: str = "GET", accept: str = "*/*"
+) -> tuple[int, str, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request(method, path, headers={"Accept": accept})
+        response = connection.getresponse()
+        return response.status, response.headers["Content-Type"], response.read()
+    finally:
+        connection.close()
+
+
+def probe(server: Server, path: str) -> tuple[int, dict[str, Any]]:
+    status, content_type, body = fetch(server, path)
+    assert content_type == "application/json"
+    return status, json.loads(body)
+
+
+def test_metrics_in_prometheus_text(server: Server, metrics: Metrics) -> None:
+    metrics.records_read.labels(topic="t", partition="0").inc(3)
+    status, content_type, body = fetch(server, "/metrics")
+    assert (status, content_type.split(";")[0]) == (200, "text/plain")
+    assert b'driftgate_records_read_total{app="flights",partition="0",topic="t"} 3.0\n' in body
+
+
+def test_metrics_in_openmetrics_when_asked_for(server: Server, metrics: Metrics) -> None:
+    metrics.end_to_end_latency.observe_many([0.01, 2.0])
+    status, content_type, body = fetch(
+        server, "/metrics", accept="application/openmetrics-text; version=1.0.0"
+    )
+    assert (status, content_type.split(";")[0]) == (200, "application/openmetrics-text")
+    assert b"# TYPE driftgate_transactions counter\n" in body
+    assert b'driftgate_end_to_end_latency_seconds_count{app="flights"} 2.0\n' in body
+    assert body.endswith(b"# EOF\n")
+
+
+def test_live_until_the_main_loop_stops_turning(
+    server: Server, health: Health, clock: Clock
+) -> None:
+    health.tick()
+    clock.now_s += 149.9
+    assert probe(server, "/livez") == (200, {"ok": True, "reasons": []})
+    clock.now_s += 0.1
+    status, body = probe(server, "/livez")
+    assert status == 503
+    assert body["reasons"] == ["main loop: last turn must be < 150 s ago; got 150.0 s"]
+    health.tick()
+    assert probe(server, "/livez")[0] == 200
+
+
+def test_live_whatever_readiness_says(server: Server, health: Health) -> None:
+    """A worker that cannot reach its broker never joins, and must not be restarted for it."""
+    health.tick()
+    assert probe(server, "/readyz")[0] == 503
+    assert probe(server, "/livez")[0] == 200
+    assert probe(server, "/startupz")[0] == 200
+
+
+def test_started_from_the_first_turn_on(server: Server, health: Health, clock: Clock) -> None:
+    status, body = probe(server, "/startupz")
+    assert (status, body["reasons"]) == (503, ["main loop has not begun"])
+    health.tick()
+    clock.now_s += 1e6
+    assert probe(server, "/startupz")[0] == 200
+
+
+def test_ready_without_partitions_once_joined(server: Server, health: Health) -> None:
+    status, body = probe(server, "/readyz")
+    assert (status, body["reasons"]) == (503, ["has not joined its group"])
+    health.joined()
+    assert probe(server, "/readyz") == (200, {"ok": True, "reasons": []})
+
+
+def test_ready_when_every_assigned_partition_is_restored(server: Server, health: Health) -> None:
+    health.joined()
+    health.assigned([2, 0])
+    assert probe(server, "/readyz")[1]["reasons"] == ["restoring partitions: 0, 2"]
+    health.restored(0)
+    assert probe(server, "/readyz")[1]["reasons"] == ["restoring partitions: 2"]
+    health.restored(2)
+    assert probe(server, "/readyz")[0] == 200
+
+
+def test_a_partition_that_left_while_restoring_is_not_waited_for(health: Health) -> None:
+    health.joined()
+    health.assigned([0, 1])
+    health.revoked([1, 7])
+    health.restored(1)
+    health.restored(0)
+    assert health.ready().ok
+    health.assigned([1])
+    assert health.ready().reasons == ("restoring partitions: 1",)
+
+
+def test_never_ready_again_after_fencing(server: Server, health: Health) -> None:
+    health.joined()
+    health.fenced("another worker owns transactional id flights-0")
+    status, body = probe(server, "/readyz")
+    assert status == 503
+    assert body["reasons"] == ["fenced: another worker owns transactional id flights-0"]
+
+
+def test_query_strings_are_ignored_and_unknown_paths_refused(server: Server) -> None:
+    assert fetch(server, "/startupz?verbose")[0] == 503
+    status, body = probe(server, "/secrets")
+    assert status == 404
+    assert body["paths"] == ["/metrics", "/livez", "/readyz", "/startupz"]
+
+
+def test_head_has_no_body_and_other_methods_are_refused(server: Server) -> None:
+    status, _, body = fetch(server, "/metrics", method="HEAD")
+    assert (status, body) == (200, b"")
+    assert fetch(server, "/metrics", method="POST")[0] == 501
+
+
+def test_answers_while_another_client_holds_its_connection(server: Server, health: Health) -> None:
+    health.tick()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as silent:
+        silent.sendall(b"GET /metr")
+        assert probe(server, "/livez")[0] == 200
+
+
+def test_a_taken_port_is_an_error_that_says_what_to_do(
+    server: Server, metrics: Metrics, health: Health
+) -> None:
+    with pytest.raises(SetupError, match=rf"metrics: 127\.0\.0\.1:{server.port} must be free"):
+        Server("127.0.0.1", server.port, metrics.registry, health)
+
+
+def test_close_frees_the_port_at_once_and_may_be_repeated(metrics: Metrics, health: Health) -> None:
+    first = Server("127.0.0.1", 0, metrics.registry, health)
+    port = first.port
+    started = time.monotonic()
+    first.close()
+    first.close()
+    assert time.monotonic() - started < 2.0
+    second = Server("127.0.0.1", port, metrics.registry, health)
+    assert second.port == port
+    second.close()
+
+
+def test_listens_on_ipv6(metrics: Metrics, health: Health) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        server = Server("::1", 0, metrics.registry, health)
+    except SetupError as error:
+        pytest.skip(f"this machine has no IPv6 loopback: {error}")
+    with server, socket.create_connection(("::1", server.port), timeout=10) as client:
+        client.sendall(b"GET /startupz HTTP/1.0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.0 503")
