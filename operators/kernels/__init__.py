@@ -1,0 +1,1 @@
+"""Compiled kernels: free functions over arrays, grouped by mathematics."""
