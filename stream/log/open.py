@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from stream.config import Config, EmbeddedLog, KafkaLog
-from stream.log.base import Log, LogAdmin
-
-
-def group_name(config: Config) -> str:
-    """Name of the consumer group: `log.group`, or the app's name."""
-    group = config.log.group if isinstance(config.log, KafkaLog) else None
-    return group or config.app
+from stream.config import Config, EmbeddedLog
+from stream.log.base import Log, LogAdmin, Probe
 
 
 def open_log(config: Config) -> Log:
@@ -20,10 +14,12 @@ def open_log(config: Config) -> Log:
     LogUnavailableError, LogAccessError
     """
     if isinstance(config.log, EmbeddedLog):
-        from stream.log.embedded import EmbeddedLog as OpenedLog
+        from stream.log.embedded import EmbeddedLog as Embedded
 
-        return OpenedLog(config.log.path, group_name(config))
-    raise NotImplementedError
+        return Embedded(config.log.path, config.app)
+    from stream.log.kafka import KafkaLog, KafkaSettings
+
+    return KafkaLog(KafkaSettings(config.log, config.app))
 
 
 def open_admin(config: Config) -> LogAdmin:
@@ -37,4 +33,17 @@ def open_admin(config: Config) -> LogAdmin:
         from stream.log.embedded import EmbeddedAdmin
 
         return EmbeddedAdmin(config.log.path)
-    raise NotImplementedError
+    from stream.log.kafka import KafkaAdmin, KafkaSettings
+
+    return KafkaAdmin(KafkaSettings(config.log, config.app))
+
+
+def probe_log(config: Config) -> list[Probe]:
+    """Find out whether a worker could run on this log, and what stands in its way."""
+    if isinstance(config.log, EmbeddedLog):
+        from stream.log.embedded.probe import probe_embedded
+
+        return probe_embedded(config)
+    from stream.log.kafka import probe_kafka
+
+    return probe_kafka(config)

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.stream.log.worlds import EmbeddedWorld, World
+from tests.stream.log.worlds import EmbeddedWorld, KafkaWorld, World
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", pytest.param("kafka", marks=pytest.mark.kafka)])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    path = f":memory:{request.node.name}" if request.param == "memory" else str(tmp_path / "a.db")
-    opened = EmbeddedWorld(path)
+    opened: World
+    if request.param == "memory":
+        opened = EmbeddedWorld(f":memory:{request.node.name}")
+    elif request.param == "file":
+        opened = EmbeddedWorld(str(tmp_path / "log.db"))
+    else:
+        opened = KafkaWorld(request.getfixturevalue("kafka_broker"))
     yield opened
     opened.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
+from stream.config import KafkaLog
 from stream.log.base import (
     Committed,
     Headers,
@@ -19,6 +20,16 @@ from stream.log.base import (
     Transaction,
 )
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
+from stream.log.kafka import KafkaAdmin, KafkaSettings
+from stream.log.kafka import KafkaLog as KafkaWorker
+
+QUICK = {
+    "session_timeout": "6s",
+    "transaction_timeout": "5s",
+    "request_timeout": "3s",
+    "commit_timeout": "8s",
+}
+"""Limits for tests, so that faults are over soon."""
 
 Row = tuple[int, int, bytes | None, bytes | None]
 """Offset, timestamp, key, value."""
@@ -72,6 +83,23 @@ class EmbeddedWorld(World):
     def open_log(self, worker: str) -> EmbeddedLog:
         del worker  # an embedded log has one worker at a time
         return EmbeddedLog(self.path, self.name)
+
+
+class KafkaWorld(World):
+    kind = "kafka"
+
+    def __init__(self, bootstrap: str, **log: object) -> None:
+        super().__init__()
+        self.config = {"type": "kafka", "bootstrap": bootstrap, **QUICK, **log}
+        self.admin = KafkaAdmin(self.settings("admin"))
+
+    def settings(self, worker: str, **log: object) -> KafkaSettings:
+        return KafkaSettings(
+            KafkaLog.model_validate({**self.config, "worker": worker, **log}), self.name
+        )
+
+    def open_log(self, worker: str) -> KafkaWorker:
+        return KafkaWorker(self.settings(worker))
 
 
 class RecordingListener:

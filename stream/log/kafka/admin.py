@@ -1,0 +1,111 @@
+"""Topics and plain appends on Apache Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import kafka
+from kafka import errors as client
+from kafka.admin import KafkaAdminClient
+
+from stream.errors import SetupError
+from stream.log.base import Bounds, Headers, OutputBatch, RecordBatch, TopicPartition, TopicSpec
+from stream.log.kafka.errors import translated
+from stream.log.kafka.reader import RangeReader, open_client
+from stream.log.kafka.settings import KafkaSettings
+from stream.log.kafka.transactions import flush_all, send_all
+
+_CLOSE_TIMEOUT_S = 5.0
+_SETUP_ERRORS = (
+    client.InvalidConfigurationError,
+    client.InvalidPartitionsError,
+    client.InvalidReplicationFactorError,
+    client.InvalidTopicError,
+    client.PolicyViolationError,
+)
+
+
+class KafkaAdmin:
+    """Sets up topics on Kafka, loads records into them and reads them (a `LogAdmin`)."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._reader = RangeReader(settings)
+        self._admin = open_client(lambda: KafkaAdminClient(**settings.client()), settings)
+        self._producer: Any = None
+
+    def topics(self) -> dict[str, int]:
+        """Partition count of every topic that may be seen, but Kafka's own."""
+        with translated(self._settings):
+            return {
+                topic["name"]: len(topic["partitions"])
+                for topic in self._admin.describe_topics()
+                if not topic["is_internal"]
+            }
+
+    def create(self, topics: Sequence[TopicSpec]) -> list[str]:
+        """Create the topics that do not exist; return the names of those created."""
+        return [topic.name for topic in topics if self._create(topic)]
+
+    def append(self, outputs: Sequence[OutputBatch]) -> None:
+        """Append with an idempotent producer; returns when all records are acknowledged."""
+        for output in outputs:
+            self._reader.partition_count(output.target.topic)
+        if self._producer is None:
+            self._producer = open_client(
+                lambda: kafka.KafkaProducer(**self._settings.producer()), self._settings
+            )
+        with translated(self._settings):
+            futures = [send_all(self._producer, output) for output in outputs]
+            flush_all(self._producer, futures, self._settings.commit_timeout_s)
+            for sent in futures:
+                for future in sent:
+                    if future.failed():
+                        raise future.exception
+
+    def bounds(self, source: TopicPartition) -> Bounds:
+        """First offset kept and end offset (committed records only)."""
+        return self._reader.bounds(source)
+
+    def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
+        """Read the committed records with start <= offset < end."""
+        return self._reader.read(source, start, end)
+
+    def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
+        """Headers of the same records."""
+        return self._reader.read_headers(source, start, end)
+
+    def trim(self, source: TopicPartition, first: int) -> None:
+        """Forget the records below `first`, as retention does by itself."""
+        with translated(self._settings):
+            self._admin.delete_records({kafka.TopicPartition(*source): first})
+
+    def close(self) -> None:
+        """Release everything; safe to call twice."""
+        self._reader.close()
+        self._admin.close()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=_CLOSE_TIMEOUT_S)
+
+    def _create(self, topic: TopicSpec) -> bool:
+        spec = {
+            "num_partitions": topic.partitions,
+            "replication_factor": topic.replication,
+            "configs": dict(topic.config),
+        }
+        try:
+            self._admin.create_topics({topic.name: spec}, wait_for_metadata=True)
+        except client.TopicAlreadyExistsError:
+            return False
+        except _SETUP_ERRORS as error:
+            raise SetupError(
+                f"topic `{topic.name}` cannot be created with {topic.partitions} partitions and "
+                f"{topic.replication} copies: {type(error).__name__}. Check log.partitions, "
+                f"log.replication and the topic's settings."
+            ) from error
+        except client.KafkaError as error:
+            with translated(self._settings):
+                raise error from None
+        return True

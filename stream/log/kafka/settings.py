@@ -1,0 +1,174 @@
+"""What kafka-python's clients are told, from the `log` section of the configuration."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from pydantic import SecretStr
+
+from stream.config import KafkaLog, KafkaSecurity
+
+_LINGER_MS = 5
+_BATCH_BYTES = 256 * 1024
+_RETRY_BACKOFF_MS = 15
+"""A transactional request that is repeated sleeps this long in the sender: the default of 100 ms
+doubles the time of a small commit."""
+
+_FETCH_BYTES_MAX = 32 * 1024 * 1024
+_FETCH_PARTITION_BYTES_MAX = 2 * 1024 * 1024
+_FRAME_BYTES = 1024 * 1024  # of a fetch response, beside its records
+_RECORD_BYTES = 1024  # of a record, beside its key and value
+_HEARTBEAT_MS_MAX = 3000
+_RECONNECT_BACKOFF_MS_MAX = 1000
+
+
+class _Masked(str):
+    """A secret that a client may log together with the rest of its settings."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Names and limits of one worker, and the arguments of its clients.
+
+    Parameters
+    ----------
+    log
+        The `log` section of the configuration.
+    app
+        Name of the app: the default group, and the first part of the transactional id.
+    """
+
+    log: KafkaLog
+    app: str
+
+    @property
+    def group(self) -> str:
+        """Name of the consumer group."""
+        return self.log.group or self.app
+
+    @property
+    def transactional_id(self) -> str:
+        """Name under which a worker's successor fences it: its own among the app's workers."""
+        return f"{self.app}-{self.log.worker or socket.gethostname()}"
+
+    @property
+    def commit_timeout_s(self) -> float:
+        """Longest time for one commit, and for the opening of a producer."""
+        return self.log.commit_timeout.total_seconds()
+
+    @property
+    def request_timeout_s(self) -> float:
+        """Longest wait for one answer."""
+        return self.log.request_timeout.total_seconds()
+
+    @property
+    def transaction_timeout_s(self) -> float:
+        """Time after which the broker aborts a transaction by itself."""
+        return self.log.transaction_timeout.total_seconds()
+
+    def client(self) -> dict[str, Any]:
+        """Arguments that all clients take."""
+        return {
+            "bootstrap_servers": self.log.bootstrap.split(","),
+            "client_id": self.transactional_id,
+            "bootstrap_timeout_ms": _milliseconds(self.log.request_timeout),
+            "request_timeout_ms": _milliseconds(self.log.request_timeout),
+            "reconnect_backoff_max_ms": _RECONNECT_BACKOFF_MS_MAX,
+            "receive_message_max_bytes": _FETCH_BYTES_MAX
+            + self.log.record_bytes_max
+            + _FRAME_BYTES,
+            **_security(self.log.security),
+        }
+
+    def reader(self) -> dict[str, Any]:
+        """Arguments of a consumer outside of the group, which reads committed records."""
+        return {
+            **self.client(),
+            "group_id": None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",  # a position out of range is an error, never a jump
+            "isolation_level": "read_committed",
+            "allow_auto_create_topics": False,
+            "fetch_max_bytes": _FETCH_BYTES_MAX,
+            "max_partition_fetch_bytes": _FETCH_PARTITION_BYTES_MAX,
+            "metrics_enabled": False,
+        }
+
+    def consumer(self) -> dict[str, Any]:
+        """Arguments of the group's consumer."""
+        session_ms = _milliseconds(self.log.session_timeout)
+        return {
+            **self.reader(),
+            "group_id": self.group,
+            "session_timeout_ms": session_ms,
+            "heartbeat_interval_ms": min(_HEARTBEAT_MS_MAX, session_ms // 3),
+            "max_poll_interval_ms": _milliseconds(self.log.poll_interval_max),
+            # Cooperative from the first release: a group cannot change over from the eager
+            # protocol without stopping all of its workers.
+            "partition_assignment_strategy": [CooperativeStickyAssignor],
+        }
+
+    def producer(self) -> dict[str, Any]:
+        """Arguments of a plain idempotent producer."""
+        request_ms = _milliseconds(self.log.request_timeout)
+        return {
+            **self.client(),
+            "acks": "all",
+            "enable_idempotence": True,
+            "compression_type": None if self.log.compression == "none" else self.log.compression,
+            "linger_ms": _LINGER_MS,
+            "batch_size": _BATCH_BYTES,
+            "max_request_size": self.log.record_bytes_max + _RECORD_BYTES,
+            "max_block_ms": _milliseconds(self.log.commit_timeout),
+            # The client wants room for one request at least.
+            "delivery_timeout_ms": max(
+                _milliseconds(self.log.commit_timeout), request_ms + _LINGER_MS
+            ),
+            "retry_backoff_ms": _RETRY_BACKOFF_MS,
+            "allow_auto_create_topics": False,
+            "metrics_enabled": False,
+        }
+
+    def transactional_producer(self) -> dict[str, Any]:
+        """Arguments of the worker's transactional producer."""
+        return {
+            **self.producer(),
+            "transactional_id": self.transactional_id,
+            "transaction_timeout_ms": _milliseconds(self.log.transaction_timeout),
+        }
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
+
+
+def _security(security: KafkaSecurity) -> dict[str, Any]:
+    settings: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.protocol.endswith("SSL"):
+        settings |= {
+            "ssl_cafile": security.ca_file,
+            "ssl_certfile": security.certificate_file,
+            "ssl_keyfile": security.key_file,
+            "ssl_password": _secret(security.key_password),
+            "ssl_check_hostname": security.check_hostname,
+        }
+    if security.sasl_mechanism is not None:
+        settings |= {
+            "sasl_mechanism": security.sasl_mechanism,
+            "sasl_plain_username": security.username,
+            "sasl_plain_password": _secret(security.password),
+        }
+    return settings
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return None if value is None else _Masked(value.get_secret_value())

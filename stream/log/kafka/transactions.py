@@ -1,0 +1,212 @@
+"""Transactions that are never falsely acknowledged.
+
+kafka-python 3.0 alone cannot be believed: a commit returns although an expired batch is missing
+from it, or raises although the broker committed (tests/kafka/test_faults.py shows both). So:
+
+1. Send everything, flush, and look at *every* future. With one failed the transaction is never
+   committed.
+2. Only then, with nothing in flight, add the offsets and end the transaction, each under a
+   deadline of our own: the client's waits have none.
+3. After any error that leaves doubt, discard the producer without another word to it. A new one
+   with the same transactional id makes the broker finish or abort what was left
+   (`init_transactions`), and the group's committed offsets tell which.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import kafka
+from kafka import errors as client
+
+from stream.errors import (
+    CommitUncertainError,
+    DriftgateError,
+    FencedError,
+    LogUnavailableError,
+)
+from stream.log.base import Committed, OutputBatch, TopicPartition, Transaction
+from stream.log.kafka.errors import FENCED, cannot_connect, translate
+from stream.log.kafka.settings import KafkaSettings
+
+_DISCARD_TIMEOUT_S = 2.0
+_CLOSE_TIMEOUT_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Transactor:
+    """The worker's transactional producer."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: Any = None
+        self._in_doubt = False
+
+    def open(self) -> None:
+        """Open the producer; this fences every older one of the same transactional id."""
+        self._discard()
+        try:
+            self._producer = kafka.KafkaProducer(**self._settings.transactional_producer())
+            self._producer.init_transactions()
+        except client.KafkaError as error:
+            unopened = self._producer is None
+            self._discard()
+            reason = cannot_connect if unopened else translate
+            raise reason(error, self._settings) from error
+        self._in_doubt = False
+
+    def commit(self, transaction: Transaction, membership: Any) -> dict[TopicPartition, int]:
+        """Commit outputs and offsets; return each target's first offset.
+
+        Parameters
+        ----------
+        membership
+            The group's metadata as it was when the latest `poll` returned: the broker refuses
+            offsets of partitions that have been given to others since.
+        """
+        assert not self._in_doubt, "reopen must follow a commit that failed"
+        if self._producer is None:
+            raise LogUnavailableError("log: the producer is not open. Call reopen first.")
+        outputs = [output for output in transaction.outputs if len(output)]
+        if not outputs and not transaction.offsets:
+            return {}
+        started = time.monotonic()
+        self._in_doubt = True
+        futures: list[list[Any]] = []
+        try:
+            self._producer.begin_transaction()
+            futures = [send_all(self._producer, output) for output in outputs]
+            self._flush(futures, started)
+            self._add_offsets(transaction.offsets, membership, started)
+            self._end(started)
+        except client.KafkaError as error:
+            raise self._explain(error, futures, started) from error
+        self._in_doubt = False
+        return _first_offsets(outputs, futures)
+
+    def close(self) -> None:
+        """Release the producer; a transaction in doubt is left for the broker to abort."""
+        producer = self._producer
+        if producer is None or self._in_doubt:
+            self._discard()
+            return
+        self._producer = None
+        producer.close(timeout=_CLOSE_TIMEOUT_S)
+
+    def _left_s(self, started: float) -> float:
+        return max(0.0, started + self._settings.commit_timeout_s - time.monotonic())
+
+    def _flush(self, futures: Sequence[Sequence[Any]], started: float) -> None:
+        flush_all(self._producer, futures, self._left_s(started))
+        for sent in futures:
+            for future in sent:
+                if not future.succeeded():
+                    raise future.exception or client.KafkaTimeoutError("no answer in time")
+
+    def _add_offsets(
+        self, offsets: Mapping[TopicPartition, Committed], membership: Any, started: float
+    ) -> None:
+        if not offsets:
+            return
+        positions = {
+            kafka.TopicPartition(*source): kafka.OffsetAndMetadata(at.offset, at.note, -1)
+            for source, at in offsets.items()
+        }
+        # The client's own methods do the same and then wait for ever.
+        manager = self._producer._transaction_manager
+        self._wait(manager.send_offsets_to_transaction(positions, membership), started)
+
+    def _end(self, started: float) -> None:
+        self._wait(self._producer._transaction_manager.begin_commit(), started)
+
+    def _wait(self, result: Any, started: float) -> None:
+        self._producer._sender.wakeup()
+        if not result.wait(timeout_ms=1000 * self._left_s(started)):
+            raise client.KafkaTimeoutError(
+                f"the coordinator did not answer within {self._settings.commit_timeout_s:g} s"
+            )
+
+    def _explain(
+        self, error: client.KafkaError, futures: Sequence[Sequence[Any]], started: float
+    ) -> DriftgateError:
+        """Say what a failed commit means; the producer is not used again."""
+        causes = [error, self._producer._transaction_manager.last_error]
+        causes += [future.exception for sent in futures for future in sent if future.failed()]
+        self._discard()
+        # The broker aborts a transaction after its timeout by raising the epoch, which looks like
+        # being fenced by another worker.
+        overdue = time.monotonic() - started >= self._settings.transaction_timeout_s
+        if any(isinstance(cause, FENCED) for cause in causes) and not overdue:
+            return FencedError(
+                f"group `{self._settings.group}`: another worker has taken over from "
+                f"`{self._settings.transactional_id}`. Give every worker a log.worker of its own."
+            )
+        for cause in causes:
+            if cause is not None and not isinstance(translate(cause, self._settings), _Doubtful):
+                return translate(cause, self._settings)
+        return CommitUncertainError(
+            f"`{self._settings.transactional_id}`: a commit failed: {error}. Its outcome is read "
+            f"back from the broker."
+        )
+
+    def _discard(self) -> None:
+        """Drop the producer without flushing, and without waiting for its transaction."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        # KafkaProducer.close() flushes first, raises when that fails, and then leaves its thread.
+        producer._sender.force_close()
+        producer._sender.join(_DISCARD_TIMEOUT_S)
+        producer._unregister_cleanup()
+        producer._closed = True
+
+
+_Doubtful = LogUnavailableError
+"""What `translate` makes of errors that say nothing certain."""
+
+
+def send_all(producer: Any, output: OutputBatch) -> list[Any]:
+    """Hand all records of a batch to a producer; return their futures."""
+    send = producer.send
+    topic, partition = output.target
+    if output.headers is None:
+        return [
+            send(topic, value, key, None, partition, timestamp)
+            for value, key, timestamp in zip(
+                output.values, output.keys, output.timestamps, strict=True
+            )
+        ]
+    return [
+        send(topic, value, key, headers, partition, timestamp)
+        for value, key, headers, timestamp in zip(
+            output.values, output.keys, output.headers, output.timestamps, strict=True
+        )
+    ]
+
+
+def flush_all(producer: Any, futures: Sequence[Sequence[Any]], timeout_s: float) -> None:
+    """Flush until every future is done, or raise when they are not in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            producer.flush(timeout=max(0.0, deadline - time.monotonic()))
+        except client.UnknownError:
+            # A batch too large for the broker was split in two while flush waited for it.
+            _log.debug("a batch was split; flushing its halves")
+        if all(future.is_done for sent in futures for future in sent):
+            return
+        if time.monotonic() > deadline:
+            raise client.KafkaTimeoutError(f"records were not acknowledged in {timeout_s:g} s")
+
+
+def _first_offsets(
+    outputs: Sequence[OutputBatch], futures: Sequence[Sequence[Any]]
+) -> dict[TopicPartition, int]:
+    firsts: dict[TopicPartition, int] = {}
+    for output, sent in zip(outputs, futures, strict=True):
+        firsts.setdefault(output.target, sent[0].value.offset)
+    return firsts

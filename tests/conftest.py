@@ -1,0 +1,35 @@
+"""Fixtures for all tests: the Apache Kafka broker of those with the marker `kafka`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka import dev_broker
+
+
+@pytest.fixture(scope="session")
+def dev_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dev_broker.Broker]:
+    """A broker of this test session, with PLAINTEXT, SASL and TLS listeners and rights."""
+    problem = dev_broker.missing_tools()
+    if problem and os.environ.get("DRIFTGATE_REQUIRE_KAFKA") == "1":
+        pytest.fail(problem)
+    if problem:
+        pytest.skip(problem)
+    state: Path = tmp_path_factory.mktemp("kafka")
+    broker = dev_broker.start(state=state, sasl=True, tls=True, acl=True)
+    yield broker
+    dev_broker.stop(broker)
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(request: pytest.FixtureRequest) -> str:
+    """Bootstrap address: DRIFTGATE_BOOTSTRAP, or a broker started for this session."""
+    given = os.environ.get("DRIFTGATE_BOOTSTRAP")
+    if given:
+        return given
+    broker: dev_broker.Broker = request.getfixturevalue("dev_kafka")
+    return broker.bootstrap
