@@ -1,0 +1,122 @@
+"""River's public face on learners: one record at a time, as dictionaries.
+
+A stream's codec turns records into rows once a batch; whoever uses a learner by hand, or puts it
+at the end of a river pipeline, has dictionaries instead. `OneByOne` translates between the two.
+It is meant for notebooks and small streams: a call costs some 20 us, a row of a tape under one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from operators.base import Feature, Space
+from operators.tape import LEARN, PREDICT, Rows, Tape
+
+ClassLabel = str | int | bool
+_ACTIONS = np.array([PREDICT, LEARN], dtype=np.uint8)
+_ROW = np.zeros(2, dtype=np.int64)
+_PREDICT_ONLY = Tape(_ACTIONS[:1], _ROW[:1])
+_PREDICT_THEN_LEARN = Tape(_ACTIONS, _ROW)
+
+
+class OneByOne:
+    """Mixin: `learn_one`, `predict_one` and `predict_proba_one` on top of `run`.
+
+    The learner has to set `space` and `trace_width`. Categories and classes get codes in the
+    order in which they are learnt, after those that the space names, up to the capacity; the
+    codes belong to this face, not to the learner's snapshot, as they belong to the codec
+    elsewhere.
+
+    Learning predicts first, because a learner may need at its label what it thought of the
+    record: here the two moments are the same.
+    """
+
+    space: Space
+    trace_width: int
+
+    # What river asks of the last step of a pipeline.
+    _supervised = True
+
+    def run(self, tape: Tape, rows: Rows) -> None:
+        """Run a tape; the learner brings it."""
+        raise NotImplementedError
+
+    def learn_one(self, x: Mapping[str, object], y: ClassLabel) -> None:
+        """Learn a record.
+
+        Parameters
+        ----------
+        x
+            Values by feature name. A name that is absent, None or NaN is missing; a name that
+            the space does not have is ignored.
+        y
+            Its class, as written in the label.
+        """
+        rows = self._rows(x, is_learning=True)
+        rows.y[0] = self._class_code(y)
+        self.run(_PREDICT_THEN_LEARN, rows)
+
+    def predict_proba_one(self, x: Mapping[str, object]) -> dict[ClassLabel, float]:
+        """Return the probability of each class known so far; they sum to 1."""
+        rows = self._rows(x, is_learning=False)
+        self.run(_PREDICT_ONLY, rows)
+        known = list(self._class_codes)
+        output = rows.output[0, : len(known)]
+        total = output.sum()
+        # All the probability may lie on classes that have no name yet.
+        output = output / total if total > 0 else np.full(len(known), 1 / max(len(known), 1))
+        return dict(zip(known, output.tolist(), strict=True))
+
+    def predict_one(self, x: Mapping[str, object]) -> ClassLabel | None:
+        """Return the most probable class, None as long as no class is known."""
+        probabilities = self.predict_proba_one(x)
+        return max(probabilities, key=probabilities.__getitem__) if probabilities else None
+
+    @cached_property
+    def _class_codes(self) -> dict[ClassLabel, int]:
+        return {label: code for code, label in enumerate(self.space.classes)}
+
+    @cached_property
+    def _category_codes(self) -> list[dict[str, int]]:
+        return [
+            {category: code for code, category in enumerate(feature.categories)}
+            for feature in self.space.features
+        ]
+
+    def _class_code(self, y: ClassLabel) -> int:
+        codes = self._class_codes
+        if y not in codes:
+            if len(codes) == self.space.n_classes:
+                raise ValueError(
+                    f"y: must be one of {list(codes)} ({self.space.n_classes} classes); got "
+                    f"{y!r}. Raise `n_classes` of the space."
+                )
+            codes[y] = len(codes)
+        return codes[y]
+
+    def _rows(self, x: Mapping[str, object], *, is_learning: bool) -> Rows:
+        values = [
+            self._value(feature, codes, x.get(feature.name), is_learning)
+            for feature, codes in zip(self.space.features, self._category_codes, strict=True)
+        ]
+        return Rows(
+            x=np.array([values]),
+            y=np.full(1, np.nan),
+            output=np.zeros((1, self.space.n_outputs)),
+            trace=np.zeros((1, self.trace_width)),
+        )
+
+    @staticmethod
+    def _value(feature: Feature, codes: dict[str, int], value: object, is_learning: bool) -> float:
+        if value is None or value != value:
+            return np.nan
+        if not feature.capacity:
+            number = float(value)  # type: ignore[arg-type]
+            return number if np.isfinite(number) else np.nan
+        category = str(value)
+        if category not in codes and is_learning and len(codes) < feature.capacity:
+            codes[category] = len(codes)
+        return codes.get(category, np.nan)

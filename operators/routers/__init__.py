@@ -1,0 +1,1 @@
+"""Routers: who of a mixture's experts answers."""
