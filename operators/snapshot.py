@@ -52,6 +52,6 @@ def digest(state: Mapping[str, NDArray[np.generic] | Scalar]) -> str:
         value = state[name]
         array = np.asarray(value)
         kind = type(value).__name__ if not isinstance(value, np.ndarray) else "array"
-        sha.update(f"{name}\0{kind}\0{array.dtype.str}\0{array.shape}\0".encode())
+        sha.update(f"{name}\0{kind}\0{array.dtype.descr}\0{array.shape}\0".encode())
         sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()

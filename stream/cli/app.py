@@ -1,0 +1,183 @@
+"""All commands. Heavy modules are imported by the command that needs them, so help is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from stream import __version__
+from stream.errors import DriftgateError
+
+app = typer.Typer(
+    name="driftgate",
+    help="Predictions that survive drift, from one Kafka topic to another, exactly once.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+topics_app = typer.Typer(no_args_is_help=True, help="Create, describe, fill and look at topics.")
+app.add_typer(topics_app, name="topics")
+
+ConfigPath = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The pipeline's YAML file.", show_default=False)
+]
+DataPath = Annotated[Path, typer.Option("--data", help="A .csv, .csv.gz or .parquet file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Role = Literal["features", "labels", "predictions", "drift", "dead_letters", "journal"]
+
+
+@app.command()
+def demo(
+    limit: Annotated[int | None, typer.Option(help="Use only the first N flights.", min=1)] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Where to write the picture.")] = Path(
+        "demo-flights.png"
+    ),
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="Write no picture.")] = False,
+    json: Json = False,
+) -> None:
+    """Watch a mixture of experts predict which of New York's 2013 flights land late.
+
+    Each flight is predicted when it leaves the gate. Its label arrives when it lands, hours later.
+    """
+    from stream.cli.demo import run_demo
+
+    run_demo(limit, None if no_plot else plot, json)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write; default: standard out.")
+    ] = None,
+) -> None:
+    """Infer a schema from a data file and write a commented pipeline to start from."""
+    from stream.init import draft_config
+
+    text = draft_config(file, target)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    output.write_text(text)
+    typer.echo(f"Wrote {output}. Next: driftgate evaluate {output} --data {file}", err=True)
+
+
+@app.command()
+def evaluate(
+    config: ConfigPath,
+    data: DataPath,
+    model: Annotated[
+        str | None, typer.Option(help="Another model, by name in the catalog or `river:...`.")
+    ] = None,
+    label_delay: Annotated[
+        int, typer.Option(help="Labels come after this many further events.", min=0)
+    ] = 0,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N rows.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the configured one.", min=0)] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a PNG of accuracy over time.")] = None,
+    json: Json = False,
+) -> None:
+    """Run the same task as in production over a data file, each row predicted before learnt."""
+    from stream.cli.evaluate import run_evaluate
+
+    run_evaluate(config, data, model, label_delay, limit, seed, plot, json)
+
+
+@app.command()
+def run(
+    config: ConfigPath,
+    log_format: Annotated[
+        Literal["human", "json"],
+        typer.Option("--log-format", help="One JSON object a line, or text."),
+    ] = "human",
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option("--log-level")
+    ] = "info",
+) -> None:
+    """Work on a pipeline until told to stop (Ctrl-C or SIGTERM: drain, commit, checkpoint)."""
+    from stream.cli.run import run_worker
+
+    run_worker(config, log_format, log_level)
+
+
+@app.command()
+def doctor(config: ConfigPath, json: Json = False) -> None:
+    """Check that a pipeline can run here: broker, topics, rights, checkpoint store."""
+    from stream.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(config, json))
+
+
+@topics_app.command("create")
+def topics_create(config: ConfigPath) -> None:
+    """Create the pipeline's topics that do not exist."""
+    from stream.cli.topics import create
+
+    create(config)
+
+
+@topics_app.command("describe")
+def topics_describe(config: ConfigPath, json: Json = False) -> None:
+    """Show the pipeline's topics, their partitions and how much they hold."""
+    from stream.cli.topics import describe
+
+    describe(config, json)
+
+
+@topics_app.command("load")
+def topics_load(
+    config: ConfigPath,
+    data: DataPath,
+    limit: Annotated[int | None, typer.Option(help="Only the first N rows.", min=1)] = None,
+) -> None:
+    """Append the rows of a data file to the input topics, spread over partitions by key."""
+    from stream.cli.topics import load
+
+    load(config, data, limit)
+
+
+@topics_app.command("tail")
+def topics_tail(
+    config: ConfigPath,
+    role: Annotated[Role, typer.Argument(help="Which of the pipeline's topics.")] = "predictions",
+    limit: Annotated[int, typer.Option(help="Records of each partition.", min=1)] = 10,
+) -> None:
+    """Print the last committed records of a topic, one a line."""
+    from stream.cli.topics import tail
+
+    tail(config, role, limit)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file."""
+    from stream.config_file import schema_json
+
+    typer.echo(schema_json())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"driftgate {__version__}")
+
+
+def main() -> None:
+    """Run the command line; an operating error is one line on standard error, and its exit code."""
+    # Set before torch or BLAS is loaded: one thread each, as workers are scaled by partitions,
+    # and as sums split over threads would not come out the same everywhere.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    try:
+        app()
+    except DriftgateError as error:
+        typer.echo(f"driftgate: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

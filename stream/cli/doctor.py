@@ -1,0 +1,46 @@
+"""`driftgate doctor`: whether this pipeline can run here."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from stream.checkpoint import CheckpointStore
+from stream.config import Config
+from stream.config_file import load_config
+from stream.errors import SetupError
+from stream.log.base import Probe
+from stream.log.open import probe_log
+
+
+def run_doctor(path: Path, as_json: bool) -> int:
+    """Print every finding; returns the exit code: 0, or 2 if anything is wrong."""
+    config = load_config(path, os.environ)
+    probes = [*probe_log(config), probe_store(config)]
+    if as_json:
+        findings = [
+            {"name": p.name, "ok": p.ok, "detail": p.detail, "remedy": p.remedy} for p in probes
+        ]
+        print(json.dumps({"ok": all(p.ok for p in probes), "findings": findings}))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for probe in probes:
+            mark = "[green]ok  [/]" if probe.ok else "[red]FAIL[/]"
+            remedy = f" {escape(probe.remedy)}" if probe.remedy and not probe.ok else ""
+            console.print(f"{mark} {escape(probe.name)}: {escape(probe.detail)}{remedy}")
+    return 0 if all(probe.ok for probe in probes) else 2
+
+
+def probe_store(config: Config) -> Probe:
+    """Whether checkpoints can be written."""
+    url = config.checkpoint.store
+    try:
+        CheckpointStore(url, config.app, config.checkpoint.keep).check_writable()
+    except (OSError, SetupError) as error:
+        remedy = "Set checkpoint.store to a place that this user may write to."
+        return Probe("checkpoint store", False, f"{url} must be writable; got {error}.", remedy)
+    return Probe("checkpoint store", True, f"{url} is writable")

@@ -1,0 +1,127 @@
+"""How an evaluation is shown: a live line, a table, or one JSON object."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from stream.evaluate import Evaluation
+
+_PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
+_MEANING = {
+    "accuracy": "share of right predictions",
+    "kappa": "better than chance",
+    "kappa_m": "better than always the majority class",
+    "kappa_t": "better than always the last label known",
+    "log_loss": "of the predicted probabilities",
+    "auc": "area under the ROC curve",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "r2": "share of variance explained",
+}
+
+
+class LiveProgress:
+    """A progress bar with the accuracy so far; silent when the output is not a terminal.
+
+    Parameters
+    ----------
+    total
+        Records to come.
+    console
+        Where to draw.
+    """
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[quality]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=False,
+            disable=not console.is_terminal,
+        )
+        self._total = total
+        self._task = self._bar.add_task("predicting", total=total, quality="")
+
+    def __enter__(self) -> LiveProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, result: Evaluation) -> None:
+        """Show an evaluation so far."""
+        name = "accuracy" if "accuracy" in result.figures else "mae"
+        value, recent = result.figures[name], result.figures[f"faded_{name}"]
+        quality = f"{name} {value:.4f}  recent {recent:.4f}  drift {len(result.drift)}"
+        self._bar.update(self._task, completed=result.records, quality=quality)
+
+
+def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
+    """One object for machines; figures without a value are null."""
+    figures = {name: None if math.isnan(value) else value for name, value in result.figures.items()}
+    return {
+        "model": model,
+        "seed": seed,
+        "records": result.records,
+        "learnt": result.learnt,
+        **figures,
+        "dead_letters": dict(sorted(result.dead.items())),
+        "expired": result.expired,
+        "pending": result.pending,
+        "drift_events": len(result.drift),
+        "model_seconds": result.model_seconds,
+        "pipeline_seconds": result.pipeline_seconds,
+        "model_records_per_s": result.model_records_per_s,
+        "pipeline_records_per_s": result.pipeline_records_per_s,
+        "stage_seconds": result.stage_seconds,
+        "snapshot_digest": result.snapshot_digest,
+        "predictions_digest": result.predictions_digest,
+    }
+
+
+def print_summary(result: Evaluation, title: str, console: Console) -> None:
+    """A table of figures, then what was refused, noticed, and how fast it went."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column, justify in (("figure", "left"), ("whole stream", "right"), ("recent", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("meaning", style="dim")
+    for name, value in result.figures.items():
+        if name in _MEANING:
+            recent = result.figures.get(f"faded_{name}", math.nan)
+            table.add_row(name, _show(name, value), _show(name, recent), _MEANING[name])
+    console.print(table)
+    console.print(
+        f"{result.records:,} predicted, {result.learnt:,} learnt, {result.pending:,} still wait "
+        f"for their label, {result.expired:,} expired, {result.dead.total():,} dead letters"
+        + (f" ({_counts(result)})" if result.dead else "")
+    )
+    console.print(
+        f"model alone {result.model_records_per_s:,.0f} records/s, whole pipeline "
+        f"{result.pipeline_records_per_s:,.0f} records/s ({result.pipeline_seconds:.1f} s)"
+    )
+    console.print(
+        f"snapshot {result.snapshot_digest[:16]}  predictions {result.predictions_digest[:16]}"
+    )
+    for event in result.drift[-5:]:
+        console.print(f"[yellow]drift[/] {event.message}")
+    if len(result.drift) > 5:
+        console.print(f"... the last 5 of {len(result.drift)} drift events")
+
+
+def _show(name: str, value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{100 * value:.2f} %" if name in _PERCENT else f"{value:.4f}"
+
+
+def _counts(result: Evaluation) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(result.dead.items()))

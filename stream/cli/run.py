@@ -1,0 +1,90 @@
+"""`driftgate run`: a worker with its metrics, its probes and its signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+import structlog
+
+from stream.checkpoint import CheckpointStore
+from stream.config import Config, KafkaLog
+from stream.config_file import load_config
+from stream.errors import SetupError
+from stream.log.open import open_log, probe_log
+from stream.logs import configure_logging
+from stream.metrics import Metrics
+from stream.observer import MetricsObserver
+from stream.server import STALL_FRACTION, Health, Server
+from stream.topology import build_parts
+from stream.worker import Worker
+
+_log = structlog.get_logger(__name__)
+_EMBEDDED_STALL_S = 150.0
+
+
+def run_worker(path: Path, log_format: Literal["human", "json"], log_level: str) -> None:
+    """Run a worker until a signal; then commit, checkpoint and leave."""
+    configure_logging(log_format, log_level)
+    config = load_config(path, os.environ)
+    refuse_if_unfit(config)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    metrics, health = Metrics(config.app), Health(_stall_after_s(config))
+    metrics.checkpoint_interval.set(config.checkpoint.interval.total_seconds())
+    server = Server(config.metrics.host, config.metrics.port, health, metrics.registry)
+    try:
+        _log.info("serving", port=server.port)
+        work(config, MetricsObserver(metrics, health, config.model.name), stop)
+    finally:
+        server.close()
+
+
+def work(config: Config, observer: MetricsObserver, stop: threading.Event) -> None:
+    """Build a worker, run it until told to stop, hand over."""
+    key = os.environ.get("DRIFTGATE_SNAPSHOT_KEY")
+    signing_key = key.encode() if key else None
+    store = CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
+    log = open_log(config)
+    worker = Worker(
+        config, log, store, lambda number: build_parts(config, number, signing_key), observer
+    )
+    try:
+        worker.start()
+        worker.run(stop)
+        _log.info("stopping")
+        worker.close()
+        _log.info("stopped")
+    finally:
+        log.close()
+
+
+def refuse_if_unfit(config: Config) -> None:
+    """Check what `doctor` checks of the log, and stop at the first thing that cannot work.
+
+    Raises
+    ------
+    SetupError
+    """
+    for probe in probe_log(config):
+        if not probe.ok:
+            raise SetupError(f"{probe.name}: {probe.detail} {probe.remedy}".strip())
+
+
+def _stall_after_s(config: Config) -> float:
+    if isinstance(config.log, KafkaLog):
+        return STALL_FRACTION * config.log.poll_interval_max.total_seconds()
+    return _EMBEDDED_STALL_S
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
+        _log.info("signal", name=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)

@@ -1,0 +1,161 @@
+"""`driftgate topics`: create, describe, fill and look at a pipeline's topics."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from stream.config import Config, KafkaLog
+from stream.config_file import load_config
+from stream.datasets import read_rows, to_events
+from stream.errors import TopicMissingError
+from stream.evaluate import Series
+from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
+from stream.log.open import open_admin
+from stream.topology import input_topics, output_topics
+
+_APPEND_MAX = 5000
+
+
+@contextmanager
+def _admin(config: Config) -> Iterator[LogAdmin]:
+    admin = open_admin(config)
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def topic_specs(config: Config) -> list[TopicSpec]:
+    """The pipeline's topics as they ought to be.
+
+    All have the same number of partitions: what is read from partition n is written to partition
+    n. The journal is kept for ever, because a task may have to be rebuilt from its first entry;
+    dead letters may be as large as anything that can be read.
+    """
+    kafka = isinstance(config.log, KafkaLog)
+    replication = config.log.replication if isinstance(config.log, KafkaLog) else 1
+    in_sync = {"min.insync.replicas": "2"} if replication > 2 else {}
+    special: dict[str, dict[str, str]] = {}
+    if isinstance(config.log, KafkaLog):
+        special = {
+            str(config.topics.journal): {"retention.ms": "-1"},
+            str(config.topics.dead_letters): {
+                "max.message.bytes": str(config.log.record_bytes_max)
+            },
+        }
+    names = (*input_topics(config), *output_topics(config))
+    partitions = config.log.partitions
+    return [
+        TopicSpec(
+            name, partitions, replication, {**in_sync, **special.get(name, {})} if kafka else {}
+        )
+        for name in names
+    ]
+
+
+def create(path: Path) -> None:
+    """Create what is missing, and say so."""
+    config = load_config(path, os.environ)
+    specs = topic_specs(config)
+    with _admin(config) as admin:
+        created = set(admin.create(specs))
+    console = Console(highlight=False)
+    for spec in specs:
+        what = "created" if spec.name in created else "was there already"
+        console.print(f"{spec.name}: {what} ({spec.partitions} partitions)")
+
+
+def describe(path: Path, as_machine: bool) -> None:
+    """Show partitions and records of each topic."""
+    config = load_config(path, os.environ)
+    with _admin(config) as admin:
+        found = admin.topics()
+        rows = []
+        for name in (*input_topics(config), *output_topics(config)):
+            count = found.get(name)
+            bounds = [admin.bounds(TopicPartition(name, number)) for number in range(count or 0)]
+            rows.append((name, count, sum(b.end - b.first for b in bounds)))
+    if as_machine:
+        topics = [{"topic": n, "partitions": p, "records": r} for n, p, r in rows]
+        print(json.dumps({"topics": topics}))
+        return
+    table = Table("topic", "partitions", "offsets held")
+    for name, count, records in rows:
+        table.add_row(name, "missing" if count is None else str(count), f"{records:,}")
+    Console(highlight=False).print(table)
+
+
+def load(path: Path, data: Path, limit: int | None) -> None:
+    """Append a data file's rows; each key always goes to the same partition."""
+    config = load_config(path, os.environ)
+    topics = input_topics(config)
+    events, labels = to_events(config, read_rows(data, limit), inline=len(topics) == 1)
+    pieces = [Series(events.keys, events.values, events.timestamps)]
+    if len(topics) > 1:
+        pieces.append(Series(labels.keys, labels.values, labels.timestamps))
+    with _admin(config) as admin:
+        found = admin.topics()
+        for topic, series in zip(topics, pieces, strict=True):
+            if topic not in found:
+                raise TopicMissingError(
+                    f"topic `{topic}` must exist; it does not. "
+                    f"Run `driftgate topics create {path}`."
+                )
+            append_by_key(admin, topic, found[topic], series)
+    console = Console(highlight=False)
+    for topic, series in zip(topics, pieces, strict=True):
+        console.print(f"{topic}: appended {len(series):,} records")
+
+
+def append_by_key(admin: LogAdmin, topic: str, partitions: int, series: Series) -> None:
+    """Append records; the key's CRC-32 chooses the partition, so equal keys stay together."""
+    lists: list[tuple[list[int], list[bytes | None], list[bytes | None]]] = [
+        ([], [], []) for _ in range(partitions)
+    ]
+    for key, value, timestamp in zip(series.keys, series.values, series.timestamps, strict=True):
+        timestamps, keys, values = lists[zlib.crc32(key or b"") % partitions]
+        timestamps.append(timestamp)
+        keys.append(key)
+        values.append(value)
+    for number, (timestamps, keys, values) in enumerate(lists):
+        target = TopicPartition(topic, number)
+        for start in range(0, len(values), _APPEND_MAX):
+            piece = slice(start, start + _APPEND_MAX)
+            admin.append([OutputBatch(target, timestamps[piece], keys[piece], values[piece])])
+
+
+def tail(path: Path, role: str, limit: int) -> None:
+    """Print the last records of each partition; dead letters with their reasons."""
+    config = load_config(path, os.environ)
+    topic = config.topics.model_dump()[role]
+    with _admin(config) as admin:
+        if topic not in admin.topics():
+            raise TopicMissingError(
+                f"topic `{topic}` must exist; it does not. Run `driftgate topics create {path}`."
+            )
+        for number in range(admin.topics()[topic]):
+            source = TopicPartition(topic, number)
+            for line in _last_records(admin, source, limit):
+                print(line)
+
+
+def _last_records(admin: LogAdmin, source: TopicPartition, limit: int) -> list[str]:
+    bounds = admin.bounds(source)
+    # Twice as far back as asked, because transaction markers take offsets of their own.
+    start = max(bounds.first, bounds.end - 2 * limit - 1)
+    headers = admin.read_headers(source, start, bounds.end)
+    lines = []
+    for batch in admin.read(source, start, bounds.end):
+        for value in batch.values:
+            reasons = [v.decode() for name, v in headers[len(lines)] if name == "driftgate.error"]
+            shown = (value or b"").decode("utf-8", "backslashreplace")
+            lines.append(f"{reasons[0]}  {shown:.200}" if reasons else shown)
+    return lines[-limit:]

@@ -1,0 +1,80 @@
+"""Draws how accuracy went over time, and where drift was noticed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stream.errors import SetupError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from stream.evaluate import Evaluation
+
+_MARKS_MAX = 60
+_BLUE, _GREY, _RED = "#1f6feb", "#8c959f", "#cf222e"
+
+
+def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -> None:
+    """Write a PNG: prequential accuracy (or error), its baseline, and drift marks.
+
+    Parameters
+    ----------
+    by_time
+        Whether the horizontal axis is event time; else it counts labels.
+
+    Raises
+    ------
+    SetupError
+        matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise SetupError(
+            "a plot needs matplotlib; install it with `pip install 'driftgate[demo]'`."
+        ) from error
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    axes = figure.add_subplot()
+    points = [point for point in result.curve if point.learnt]
+    xs = [_moment(point.stream_time) if by_time else point.learnt for point in points]
+    name = "accuracy" if "accuracy" in result.figures else "mae"
+    axes.plot(xs, [p.figures[f"faded_{name}"] for p in points], color=_BLUE, lw=1.2, label="recent")
+    axes.plot(xs, [p.figures[name] for p in points], color="black", lw=1.6, label="since the start")
+    if name == "accuracy":
+        axes.plot(
+            xs,
+            [_majority(p.figures) for p in points],
+            color=_GREY,
+            lw=1.2,
+            ls="--",
+            label="always the majority class",
+        )
+    _mark_drift(axes, result, by_time)
+    axes.set_title(title, loc="left")
+    axes.set_ylabel(f"prequential {name}")
+    axes.set_xlabel("event time" if by_time else "labels learnt")
+    axes.grid(alpha=0.25)
+    axes.legend(loc="best", frameon=False)
+    figure.savefig(path, dpi=130)
+
+
+def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
+    shown = result.drift[:_MARKS_MAX]
+    for index, event in enumerate(shown):
+        moment = datetime.fromisoformat(event.event_time)
+        label = f"drift noticed ({len(result.drift)})" if index == 0 else None
+        place = moment if by_time else event.learnt
+        axes.axvline(place, color=_RED, alpha=0.45, lw=1, label=label)  # type: ignore[arg-type]
+
+
+def _majority(figures: dict[str, float]) -> float:
+    """Accuracy of always answering the majority class, solved from kappa_m."""
+    accuracy, kappa_m = figures["accuracy"], figures["kappa_m"]
+    return (accuracy - kappa_m) / (1 - kappa_m) if kappa_m != 1 else float("nan")
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,324 @@
+"""The partition task: all work and all state for one partition number.
+
+    inbox -> labels meet events -> tape -> model -> evaluate, detect -> outputs
+
+A step takes what waits in the inboxes, runs it once through each stage, and returns what has to
+be committed. The task touches no log, no clock but a stopwatch for its own metrics, and no file:
+its state and outputs depend only on its configuration and on the records taken, in their order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.snapshot import State, nest, part
+from operators.tape import PREDICT, Rows, Tape
+from stream.codec.read import ReadBatch
+from stream.drift_events import DriftEvent, drift_event
+from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
+from stream.journal import JournalEntry, Range, encode_entry
+from stream.labels import Plan
+from stream.log.base import OutputBatch, RecordBatch, TopicPartition
+from stream.outputs import dead_letter_batch, drift_batch
+from stream.topology import Parts
+
+
+@dataclass(slots=True)
+class StepReport:
+    """What one step did, for metrics, progress and plots; never an input of anything."""
+
+    partition: int
+    taken: dict[str, int]
+    predicted: int
+    learnt: int
+    dead: Counter[str]
+    expired_by_delay: int
+    expired_by_capacity: int
+    orphaned: int
+    drift: list[DriftEvent]
+    timestamps: Sequence[int]
+    stream_time: int
+    pending: int
+    held: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step wants committed, and its report."""
+
+    entry: JournalEntry
+    outputs: list[OutputBatch]
+    offsets: dict[TopicPartition, int]
+    report: StepReport
+
+
+class Stopwatch:
+    """Seconds spent in each stage of a step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Book the time since the last lap on a stage."""
+        now = perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+class PartitionTask:
+    """See the module.
+
+    Parameters
+    ----------
+    parts
+        The operators and codecs of this task, made by `topology.build_parts`; owned by the task.
+    offsets
+        For each input topic the offset of the first record to take.
+    steps
+        Number of steps committed so far.
+    """
+
+    def __init__(self, parts: Parts, offsets: dict[str, int], steps: int = 0) -> None:
+        self.parts = parts
+        self.steps = steps
+        self._learnt = 0
+        self._inboxes = {
+            topic: Inbox(TopicPartition(topic, parts.partition), offsets[topic])
+            for topic in parts.input_topics
+        }
+        self._read_seconds = 0.0
+
+    @property
+    def partition(self) -> int:
+        """The partition number."""
+        return self.parts.partition
+
+    @property
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Offset of the first record not yet taken, by input partition."""
+        return {inbox.source: inbox.position for inbox in self._inboxes.values()}
+
+    def waiting(self, topic: str) -> int:
+        """Records of a topic that were read and wait for their turn."""
+        return len(self._inboxes[topic])
+
+    def accept(self, batch: RecordBatch) -> None:
+        """Read a batch into its inbox; records that cannot be read become dead letters."""
+        start = perf_counter()
+        read = self.parts.readers[batch.source.topic].read(batch)
+        dead = [
+            DeadLetter(
+                batch.source,
+                batch.offsets[reject.index],
+                batch.timestamps[reject.index],
+                batch.keys[reject.index],
+                batch.values[reject.index],
+                reject.reason,
+                reject.message,
+            )
+            for reject in read.rejects
+        ]
+        self._inboxes[batch.source.topic].add(batch, _records(batch, read), dead)
+        self._read_seconds += perf_counter() - start
+
+    def step(self, more: dict[str, bool], records_max: int) -> Step | None:
+        """Take what can be taken and run it; None if there is nothing to do.
+
+        Parameters
+        ----------
+        more
+            For each input topic, whether the log is known to hold records beyond the inbox that
+            ought to be waited for (so that two topics are taken in event time).
+        records_max
+            Bound of the records taken.
+        """
+        turns = self._turns(more)[:records_max]
+        labels_taken = sum(turns)
+        counts = (len(turns) - labels_taken, labels_taken)
+        taken = [
+            inbox.take(count) for inbox, count in zip(self._inboxes.values(), counts, strict=False)
+        ]
+        if all(piece.first == piece.next_offset for piece in taken):
+            return None
+        return self._run(turns, taken)
+
+    def _turns(self, more: dict[str, bool]) -> list[int]:
+        topics = self.parts.input_topics
+        events = self._inboxes[topics[EVENT]].times
+        if len(topics) == 1:
+            return [EVENT] * len(events)
+        labels = self._inboxes[topics[LABEL]].times
+        return interleave(events, labels, more[topics[EVENT]], more[topics[LABEL]])
+
+    def _run(self, turns: list[int], taken: list[Taken]) -> Step:
+        watch = Stopwatch()
+        events = taken[EVENT].records
+        labels = taken[LABEL].records if len(taken) > 1 else Records()
+        plan = self.parts.labels.plan(turns, events, labels)
+        watch.lap("join")
+        tape, rows, baseline = self._rows(plan, events)
+        watch.lap("code")
+        self.parts.learner.run(tape, rows)
+        watch.lap("model")
+        errors = self.parts.evaluator.run(tape, rows, baseline).errors
+        drift = self._detect(errors, plan)
+        self.parts.labels.settle(plan, rows, baseline)
+        self._learnt += len(plan.learn_codes)
+        watch.lap("watch")
+        dead = [letter for piece in taken for letter in piece.dead] + plan.dead
+        timestamps = [stamp for piece in taken for stamp in piece.records.timestamps]
+        clock = max(timestamps, default=max((d.timestamp for d in dead), default=0))
+        entry = self._entry(taken)
+        outputs = self._outputs(plan, events, rows, drift, dead, entry, clock)
+        watch.lap("write")
+        watch.seconds["read"] = self._read_seconds
+        self._read_seconds = 0.0
+        self.steps += 1
+        report = self._report(plan, taken, drift, dead, timestamps, watch.seconds)
+        return Step(entry, outputs, self.offsets, report)
+
+    def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
+        """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""
+        contents = [events.contents[position] for position in plan.accepted]
+        fresh, parts = len(contents), self.parts
+        count = fresh + (len(plan.carried[0]) if plan.carried else 0)
+        widths = parts.widths
+        x, output, trace, watch = (np.empty((count, width)) for width in widths)
+        x[:fresh] = parts.feature_coder.code(contents)
+        output[:fresh], trace[:fresh], watch[:fresh] = np.nan, np.nan, np.nan
+        for matrix, carried in zip((x, output, trace, watch), plan.carried, strict=False):
+            matrix[fresh:] = carried
+        tape = Tape(np.array(plan.action, dtype=np.uint8), np.array(plan.row, dtype=np.int64))
+        y = np.full(count, np.nan)
+        y[tape.row[tape.action != PREDICT]] = plan.learn_codes
+        return tape, Rows(x, y, output, trace), watch
+
+    def _detect(self, errors: NDArray[np.float64], plan: Plan) -> list[DriftEvent]:
+        events = [
+            drift_event(
+                app=self.parts.app,
+                detector=name,
+                alarm=alarm,
+                partition=self.partition,
+                learnt=self._learnt + alarm.index + 1,
+                event_time=plan.learn_times[alarm.index],
+            )
+            for name, detector in self.parts.detectors.items()
+            for alarm in detector.update_many(errors)
+        ]
+        return sorted(events, key=lambda event: (event.learnt, event.detector))
+
+    def _entry(self, taken: list[Taken]) -> JournalEntry:
+        ranges = {
+            topic: Range(piece.first, piece.next_offset)
+            for topic, piece in zip(self.parts.input_topics, taken, strict=True)
+        }
+        return JournalEntry(self.steps, ranges)
+
+    def _outputs(
+        self,
+        plan: Plan,
+        events: Records,
+        rows: Rows,
+        drift: list[DriftEvent],
+        dead: list[DeadLetter],
+        entry: JournalEntry,
+        clock: int,
+    ) -> list[OutputBatch]:
+        topics, accepted = self.parts.topics, plan.accepted
+        batches = []
+        if accepted:
+            if len(accepted) < len(events):
+                events = _select(events, accepted)
+            source = TopicPartition(self.parts.input_topics[EVENT], self.partition)
+            values = self.parts.prediction_writer.write(
+                events.ids, events.times, source, events.offsets, rows.output[: len(accepted)]
+            )
+            target = TopicPartition(topics["predictions"], self.partition)
+            batches.append(OutputBatch(target, events.timestamps, events.keys, values))
+        if drift:
+            target = TopicPartition(topics["drift"], self.partition)
+            batches.append(drift_batch(target, self.parts.app, drift, clock))
+        if dead:
+            target = TopicPartition(topics["dead_letters"], self.partition)
+            batches.append(dead_letter_batch(target, self.parts.app, dead))
+        journal = TopicPartition(topics["journal"], self.partition)
+        return [*batches, OutputBatch(journal, [clock], [None], [encode_entry(entry)])]
+
+    def _report(
+        self,
+        plan: Plan,
+        taken: list[Taken],
+        drift: list[DriftEvent],
+        dead: list[DeadLetter],
+        timestamps: Sequence[int],
+        seconds: dict[str, float],
+    ) -> StepReport:
+        return StepReport(
+            partition=self.partition,
+            taken={
+                topic: len(piece.records) + len(piece.dead)
+                for topic, piece in zip(self.parts.input_topics, taken, strict=True)
+            },
+            predicted=len(plan.accepted),
+            learnt=len(plan.learn_codes),
+            dead=Counter(letter.reason for letter in dead),
+            expired_by_delay=plan.expired_by_delay,
+            expired_by_capacity=plan.expired_by_capacity,
+            orphaned=plan.orphaned,
+            drift=drift,
+            timestamps=timestamps,
+            stream_time=self.parts.labels.stream_time,
+            pending=self.parts.labels.pending,
+            held=self.parts.labels.held,
+            seconds=seconds,
+        )
+
+    def snapshot(self) -> State:
+        """Return the whole state of the task; equal records give equal bytes.
+
+        Raises
+        ------
+        SnapshotUnavailableError
+            The model cannot be written as arrays (a river model without a signing key).
+        """
+        parts = self.parts
+        state: State = {"learnt": self._learnt}
+        for name, piece in parts.stateful().items():
+            state.update(nest(name, piece.snapshot()))
+        return state
+
+    def restore(self, state: State) -> None:
+        """Take over a snapshot."""
+        self._learnt = int(state["learnt"])
+        for name, piece in self.parts.stateful().items():
+            piece.restore(part(name, state))
+
+
+def _records(batch: RecordBatch, read: ReadBatch) -> Records:
+    """Join what a reader made of a batch with the batch's own columns."""
+    columns = (batch.offsets, batch.timestamps, batch.keys, batch.values)
+    if len(read.index) == len(batch):
+        own = [list(column) for column in columns]
+    else:
+        own = [[column[index] for index in read.index] for column in columns]
+    return Records(read.ids, read.times, read.contents, read.labels, *own)
+
+
+def _select(records: Records, positions: list[int]) -> Records:
+    """Keep the records at these positions (only what outputs need)."""
+    return Records(
+        ids=[records.ids[i] for i in positions],
+        times=[records.times[i] for i in positions],
+        offsets=[records.offsets[i] for i in positions],
+        timestamps=[records.timestamps[i] for i in positions],
+        keys=[records.keys[i] for i in positions],
+    )

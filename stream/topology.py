@@ -1,0 +1,198 @@
+"""Builds what a partition task is made of from the configuration.
+
+This and the task are the only places that know both records and operators.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from operators.catalog import create_detector, create_learner
+
+from operators.base import Learner
+from operators.drift.base import Detector
+from operators.prequential import PrequentialClassification, PrequentialRegression
+from operators.snapshot import State
+from stream.codec.events import EventReader
+from stream.codec.features import FeatureCoder
+from stream.codec.labels import LabelReader
+from stream.codec.predictions import PredictionWriter
+from stream.codec.space import make_space
+from stream.codec.target import TargetCoder
+from stream.config import Config
+from stream.labels import InlineLabels, LabelJoin, LabelSource
+from stream.log.base import TopicPartition
+
+WATCH_WIDTH = 2
+Evaluator = PrequentialClassification | PrequentialRegression
+
+
+class Stateful(Protocol):
+    """Anything whose state is part of a checkpoint."""
+
+    def snapshot(self) -> State:
+        """Return the whole state."""
+
+    def restore(self, state: State) -> None:
+        """Take over a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one task; each belongs to that task alone.
+
+    Parameters
+    ----------
+    app, partition
+        Whose task.
+    topics
+        Names of all topics by role.
+    input_topics
+        Topic of events, then that of labels if they have one.
+    readers
+        By input topic; stateless.
+    widths
+        Columns of x, output, trace and of the evaluator's watch.
+    """
+
+    app: str
+    partition: int
+    topics: Mapping[str, str]
+    input_topics: tuple[str, ...]
+    readers: Mapping[str, EventReader | LabelReader]
+    feature_coder: FeatureCoder
+    target_coder: TargetCoder
+    labels: LabelSource
+    learner: Learner
+    evaluator: Evaluator
+    detectors: Mapping[str, Detector]
+    prediction_writer: PredictionWriter
+    widths: tuple[int, int, int, int]
+
+    def stateful(self) -> dict[str, Stateful]:
+        """Everything that a snapshot holds, by name."""
+        detectors = {f"detector/{name}": detector for name, detector in self.detectors.items()}
+        return {
+            "features": self.feature_coder,
+            "target": self.target_coder,
+            "labels": self.labels,
+            "model": self.learner,
+            "evaluator": self.evaluator,
+            **detectors,
+        }
+
+
+def build_parts(config: Config, partition: int, signing_key: bytes | None = None) -> Parts:
+    """Make the parts of one task, in their first state.
+
+    Parameters
+    ----------
+    signing_key
+        Signs the pickles of a river model whose configuration allows them.
+    """
+    feature_coder, target_coder = FeatureCoder(config), TargetCoder(config)
+    space = make_space(feature_coder, target_coder)
+    model = config.model
+    learner = create_learner(
+        model.name,
+        space,
+        seed=config.seed,
+        params=model.params,
+        signing_key=signing_key if model.allow_pickle else None,
+    )
+    widths = (len(space.features), space.n_outputs, learner.trace_width, WATCH_WIDTH)
+    return Parts(
+        app=config.app,
+        partition=partition,
+        topics=config.topics.model_dump(),
+        input_topics=input_topics(config),
+        readers=_readers(config),
+        feature_coder=feature_coder,
+        target_coder=target_coder,
+        labels=_label_source(config, partition, target_coder, widths),
+        learner=learner,
+        evaluator=_evaluator(config, space.n_classes),
+        detectors=_detectors(config),
+        prediction_writer=PredictionWriter(config, target_coder),
+        widths=widths,
+    )
+
+
+def input_topics(config: Config) -> tuple[str, ...]:
+    """Topics that a task reads: events, then labels if they have a topic of their own."""
+    topics = config.topics
+    assert topics.features is not None
+    assert topics.labels is not None
+    if config.labels.source == "topic":
+        return (topics.features, topics.labels)
+    return (topics.features,)
+
+
+def output_topics(config: Config) -> tuple[str, ...]:
+    """Topics that a task writes."""
+    topics = config.topics.model_dump()
+    return tuple(topics[role] for role in ("predictions", "drift", "dead_letters", "journal"))
+
+
+def fingerprint(config: Config) -> str:
+    """Digest of all settings that a state depends on.
+
+    A checkpoint can only be continued under the fingerprint that it was made with.
+    """
+    settings = config.model_dump(
+        mode="json", include={"app", "record", "target", "labels", "model", "detectors", "seed"}
+    )
+    settings["topics"] = input_topics(config)
+    settings["fading_factor"] = config.metrics.fading_factor
+    for free in ("wait_for_other",):  # changes when a step runs, never what a record does
+        settings["labels"].pop(free)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _readers(config: Config) -> dict[str, EventReader | LabelReader]:
+    topics = input_topics(config)
+    readers: dict[str, EventReader | LabelReader] = {topics[0]: EventReader(config)}
+    if len(topics) > 1:
+        readers[topics[1]] = LabelReader(config)
+    return readers
+
+
+def _label_source(
+    config: Config, partition: int, target: TargetCoder, widths: tuple[int, int, int, int]
+) -> LabelSource:
+    topics, window = input_topics(config), config.record.duplicates_window
+    assert config.topics.dead_letters is not None
+    events = TopicPartition(topics[0], partition)
+    if len(topics) == 1:
+        return InlineLabels(events, target, window, config.topics.dead_letters)
+    return LabelJoin(
+        events,
+        TopicPartition(topics[1], partition),
+        target,
+        widths=widths,
+        max_delay_ms=round(config.labels.max_delay.total_seconds() * 1000),
+        pending_max=config.labels.pending_max,
+        duplicates_window=window,
+        dead_topic=config.topics.dead_letters,
+    )
+
+
+def _evaluator(config: Config, n_classes: int) -> Evaluator:
+    factor = config.metrics.fading_factor
+    if n_classes:
+        return PrequentialClassification(n_classes, fading_factor=factor)
+    return PrequentialRegression(fading_factor=factor)
+
+
+def _detectors(config: Config) -> dict[str, Detector]:
+    """Detectors by name; a second one of a name is told apart by its number."""
+    detectors: dict[str, Detector] = {}
+    for operator in config.detectors:
+        number = sum(name.split("#")[0] == operator.name for name in detectors) + 1
+        name = operator.name if number == 1 else f"{operator.name}#{number}"
+        detectors[name] = create_detector(operator.name, operator.params)
+    return detectors

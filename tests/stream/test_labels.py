@@ -1,0 +1,208 @@
+"""Labels meet events: every line of the table in stream/labels.py, and bounds.
+
+What a task makes of the plans is in test_task.py; bad bytes are in test_bad_input.py.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.snapshot import digest
+from operators.tape import LEARN, PREDICT, Rows
+from stream.codec.target import TargetCoder
+from stream.inbox import EVENT, LABEL, Records
+from stream.labels import InlineLabels, LabelJoin, Plan
+from tests.builders import EVENTS, LABELS, toy_config
+
+OPEN = {"type": "classification", "path": "$.y", "classes_max": 2}
+
+
+def join(**changes: int) -> LabelJoin:
+    settings = {"max_delay_ms": 100, "pending_max": 50, "duplicates_window": 1000, **changes}
+    return LabelJoin(
+        EVENTS,
+        LABELS,
+        TargetCoder(toy_config(target=OPEN)),
+        widths=(1, 2, 1, 2),
+        dead_topic="toy.dead-letters",
+        **settings,
+    )
+
+
+def records(*entries: tuple[str, int] | tuple[str, int, str]) -> Records:
+    """(id, time) of events, (id, time, label) of labels."""
+    made = Records()
+    for offset, (name, time, *label) in enumerate(entries):
+        made.extend(
+            Records(
+                [name], [time], label or [None], label or [None], [offset], [time],
+                [name.encode()], [b"raw " + name.encode()],
+            )
+        )  # fmt: skip
+    return made
+
+
+class Ran(NamedTuple):
+    """A plan, and the ids of the rows it learnt (as the carried rows tell)."""
+
+    plan: Plan
+    learnt: list[str]
+
+
+def run(labels: LabelJoin, turns: list[int], events: Records, answers: Records) -> Ran:
+    """Plan and settle one step, with rows that can be told apart."""
+    plan = labels.plan(turns, events, answers)
+    fresh = len(plan.accepted)
+    count = fresh + len(plan.carried[0])
+    x, output, trace, watch = (np.zeros((count, width)) for width in (1, 2, 1, 2))
+    x[:fresh, 0] = [int(events.ids[position][1:]) for position in plan.accepted]
+    for matrix, carried in zip((x, output, trace, watch), plan.carried, strict=True):
+        matrix[fresh:] = carried
+    labels.settle(plan, Rows(x, np.zeros(count), output, trace), watch)
+    learnt = [row for action, row in zip(plan.action, plan.row, strict=True) if action == LEARN]
+    return Ran(plan, [f"e{int(x[row, 0])}" for row in learnt])
+
+
+def test_a_label_of_a_waiting_event_is_learnt_on_the_row_that_was_predicted() -> None:
+    labels = join()
+    run(labels, [EVENT, EVENT], records(("e1", 0), ("e2", 1)), Records())
+    assert labels.pending == 2
+    plan, learnt = run(labels, [EVENT, LABEL], records(("e3", 5)), records(("e2", 6, "yes")))
+    assert plan.action == [PREDICT, LEARN]
+    assert learnt == ["e2"]
+    assert labels.pending == 2
+
+
+def test_a_label_before_its_event_is_held_and_learnt_right_after_the_prediction() -> None:
+    labels = join()
+    run(labels, [LABEL], Records(), records(("e1", 0, "yes")))
+    assert labels.held == 1
+    plan, _ = run(labels, [EVENT, EVENT], records(("e1", 1), ("e2", 2)), Records())
+    assert plan.action == [PREDICT, LEARN, PREDICT]
+    assert (labels.held, labels.pending) == (0, 1)
+
+
+def test_an_event_that_comes_twice_is_predicted_once() -> None:
+    labels = join()
+    plan, _ = run(labels, [EVENT, EVENT], records(("e1", 0), ("e1", 1)), Records())
+    assert plan.accepted == [0]
+    (letter,) = plan.dead
+    assert (letter.reason, letter.offset, letter.value) == ("duplicate_id", 1, b"raw e1")
+    assert letter.message == (
+        "toy.features[0]@1: id must be new; got 'e1' again. "
+        "The record went to topic `toy.dead-letters`."
+    )
+
+
+def test_a_second_label_is_dead() -> None:
+    labels = join()
+    plan, learnt = run(
+        labels, [EVENT, LABEL, LABEL], records(("e1", 0)), records(("e1", 1, "a"), ("e1", 2, "b"))
+    )
+    assert learnt == ["e1"]
+    assert [letter.reason for letter in plan.dead] == ["duplicate_label"]
+
+
+def test_an_event_whose_label_does_not_come_expires_and_a_late_label_is_dead() -> None:
+    labels = join()
+    run(labels, [EVENT], records(("e1", 0)), Records())
+    plan, _ = run(labels, [EVENT], records(("e2", 100)), Records())
+    assert plan.expired_by_delay == 0
+    plan, _ = run(labels, [EVENT, LABEL], records(("e3", 101)), records(("e1", 101, "a")))
+    assert plan.expired_by_delay == 1
+    assert [letter.reason for letter in plan.dead] == ["label_too_late"]
+    assert labels.pending == 2
+
+
+def test_a_label_without_an_event_becomes_an_orphan_with_its_bytes() -> None:
+    labels = join()
+    run(labels, [LABEL], Records(), records(("e9", 0, "a")))
+    plan, _ = run(labels, [EVENT], records(("e1", 101)), Records())
+    (letter,) = plan.dead
+    assert (plan.orphaned, letter.reason, letter.value) == (1, "orphaned_label", b"raw e9")
+    assert letter.source == LABELS
+
+
+def test_beyond_the_bound_the_oldest_event_expires_early() -> None:
+    labels = join(pending_max=2)
+    plan, _ = run(labels, [EVENT] * 3, records(("e1", 0), ("e2", 0), ("e3", 0)), Records())
+    assert (plan.expired_by_capacity, labels.pending) == (1, 2)
+    plan, learnt = run(labels, [LABEL, LABEL], Records(), records(("e1", 1, "a"), ("e2", 1, "a")))
+    assert learnt == ["e2"]
+    assert [letter.reason for letter in plan.dead] == ["label_too_late"]
+
+
+def test_beyond_the_bound_the_oldest_held_label_is_orphaned() -> None:
+    labels = join(pending_max=1)
+    plan, _ = run(labels, [LABEL, LABEL], Records(), records(("e1", 0, "a"), ("e2", 0, "a")))
+    assert (plan.orphaned, labels.held) == (1, 1)
+
+
+def test_a_class_beyond_the_bound_is_dead_and_its_event_still_waits() -> None:
+    labels = join()
+    events = records(("e1", 0), ("e2", 0), ("e3", 0))
+    answers = records(("e1", 1, "a"), ("e2", 1, "b"), ("e3", 1, "c"))
+    plan, learnt = run(labels, [EVENT] * 3 + [LABEL] * 3, events, answers)
+    assert learnt == ["e1", "e2"]
+    assert [letter.reason for letter in plan.dead] == ["too_many_classes"]
+    assert labels.pending == 1
+
+
+def test_inline_labels_are_learnt_at_once_and_an_event_may_have_none() -> None:
+    labels = InlineLabels(EVENTS, TargetCoder(toy_config(target=OPEN)), 1000, "toy.dead-letters")
+    plan = labels.plan([EVENT] * 2, records(("e1", 0, "a"), ("e2", 7)), Records())
+    assert plan.action == [PREDICT, LEARN, PREDICT]
+    assert labels.stream_time == 7
+
+
+def test_inline_a_class_beyond_the_bound_kills_the_record_but_not_its_id() -> None:
+    labels = InlineLabels(EVENTS, TargetCoder(toy_config(target=OPEN)), 1000, "toy.dead-letters")
+    entries = records(("e1", 0, "a"), ("e2", 0, "b"), ("e3", 0, "c"), ("e3", 0, "b"))
+    plan = labels.plan([EVENT] * 4, entries, Records())
+    assert plan.accepted == [0, 1, 3]
+    assert [letter.reason for letter in plan.dead] == ["too_many_classes"]
+
+
+step = st.lists(
+    st.tuples(st.sampled_from([EVENT, LABEL]), st.integers(0, 12), st.integers(0, 60)),
+    max_size=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(step, max_size=6), st.integers(0, 5))
+def test_nothing_is_lost_and_snapshots_resume(
+    steps: list[list[tuple[int, int, int]]], at: int
+) -> None:
+    whole, halves = join(max_delay_ms=20, pending_max=4), join(max_delay_ms=20, pending_max=4)
+    fates = dict.fromkeys(("learnt", "expired", "dead_labels", "events", "labels", "refused"), 0)
+    for number, entries in enumerate(steps):
+        turns = [kind for kind, _, _ in entries]
+        events = records(*((f"e{n}", time) for kind, n, time in entries if kind == EVENT))
+        answers = records(*((f"e{n}", time, "a") for kind, n, time in entries if kind == LABEL))
+        if number == at:
+            fresh = join(max_delay_ms=20, pending_max=4)
+            fresh.restore(halves.snapshot())
+            halves = fresh
+        plan, learnt = run(whole, turns, events, answers)
+        other, other_learnt = run(halves, turns, events, answers)
+        assert (plan.action, plan.row, learnt, plan.dead) == (
+            other.action,
+            other.row,
+            other_learnt,
+            other.dead,
+        )
+        fates["events"] += len(events)
+        fates["labels"] += len(answers)
+        fates["learnt"] += len(learnt)
+        fates["expired"] += plan.expired_by_delay + plan.expired_by_capacity
+        fates["dead_labels"] += sum(letter.source == LABELS for letter in plan.dead)
+        fates["refused"] += sum(letter.source == EVENTS for letter in plan.dead)
+    assert digest(whole.snapshot()) == digest(halves.snapshot())
+    accepted = fates["events"] - fates["refused"]
+    assert accepted == fates["learnt"] + fates["expired"] + whole.pending
+    assert fates["labels"] == fates["learnt"] + fates["dead_labels"] + whole.held
