@@ -1,0 +1,1 @@
+"""Reads records and writes predictions: bytes to columns, and columns to bytes."""

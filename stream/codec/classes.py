@@ -1,0 +1,46 @@
+"""Class labels: when two are the same class, and what the first one seen looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stream.config import ClassLabel
+
+INTEGER_MAX = 2**53  # beyond it not every whole number is a float, nor safe in JSON
+TEXT_MAX = 1000  # bounds what ids, categories and class names can occupy
+
+
+def class_key(label: ClassLabel) -> str:
+    """Write a label so that equal classes are equal strings.
+
+    Examples
+    --------
+    >>> class_key(1), class_key("1"), class_key(True)
+    ('1', '1', 'true')
+    """
+    if isinstance(label, str):
+        return label
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)
+
+
+def class_label(value: Any) -> ClassLabel:
+    """Take a JSON value as a label; a float must be a whole number and becomes an integer.
+
+    Raises
+    ------
+    TypeError
+        The value is neither a string, a boolean nor a whole number.
+    ValueError
+        The number has more than 53 bits, or the string more than 1000 characters.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, bool | int | str):
+        raise TypeError("no class label")
+    if not isinstance(value, str) and not -INTEGER_MAX <= value <= INTEGER_MAX:
+        raise ValueError("more than 53 bits")
+    if isinstance(value, str) and len(value) > TEXT_MAX:
+        raise ValueError("too long")
+    return value

@@ -1,0 +1,160 @@
+"""Writes predictions as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.codec.classes import class_key
+from stream.codec.target import TargetCoder
+from stream.codec.times import format_times
+from stream.config import ClassLabel, Config
+from stream.errors import InvariantError
+from stream.log.base import TopicPartition
+
+
+class Source(msgspec.Struct, gc=False):
+    """Where the event of a prediction stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class ClassPrediction(msgspec.Struct, gc=False):
+    """A predicted class: the most probable known one, and how probable each known one is."""
+
+    id: str
+    event_time: str
+    prediction: ClassLabel | None
+    probabilities: dict[str, float]
+    model: str
+    source: Source
+
+
+class ValuePrediction(msgspec.Struct, gc=False):
+    """A predicted number."""
+
+    id: str
+    event_time: str
+    prediction: float
+    model: str
+    source: Source
+
+
+class PredictionWriter:
+    """Writes predictions; equal predictions give equal bytes.
+
+    Examples
+    --------
+    >>> config = Config.model_validate({
+    ...     "app": "x",
+    ...     "log": {"type": "embedded"},
+    ...     "schema": {"features": [{"name": "temp", "type": "float"}]},
+    ...     "target": {"type": "classification", "path": "$.late", "classes": [False, True]},
+    ... })
+    >>> writer = PredictionWriter(config, TargetCoder(config))
+    >>> source = TopicPartition("x.features", 0)
+    >>> writer.write(["a"], [0], source, [7], np.array([[0.25, 0.75]]), [2])[0].decode()
+    '{"id":"a","event_time":"1970-01-01T00:00:00.000Z","prediction":true,"probabilities":{"false":\
+0.25,"true":0.75},"model":"drift_moe","source":{"topic":"x.features","partition":0,"offset":7}}'
+    """
+
+    def __init__(self, config: Config, target_coder: TargetCoder) -> None:
+        self._model = config.model.name
+        self._target = target_coder
+        self._encode = msgspec.json.Encoder().encode
+
+    def write(
+        self,
+        ids: Sequence[str],
+        times: Sequence[int],
+        source: TopicPartition,
+        offsets: Sequence[int],
+        outputs: NDArray[np.float64],
+        known: Sequence[int] | NDArray[np.int64],
+    ) -> list[bytes]:
+        """Write one prediction a row.
+
+        Parameters
+        ----------
+        times
+            Event times in milliseconds.
+        outputs
+            (n, n_outputs) float64, as a learner wrote them.
+        known
+            How many classes were known when each row was predicted; ignored for regression. It
+            must not be read off the coder after a whole batch was coded, or bytes would depend
+            on how the log cut its batches.
+
+        Raises
+        ------
+        InvariantError
+            A learner wrote a probability or value that is not finite.
+        """
+        moments = format_times(times)
+        sources = [Source(source.topic, source.partition, offset) for offset in offsets]
+        if not self._target.n_classes:
+            return self._write_values(ids, moments, sources, outputs)
+        return self._write_classes(ids, moments, sources, outputs, np.asarray(known))
+
+    def _write_values(
+        self,
+        ids: Sequence[str],
+        moments: list[str],
+        sources: list[Source],
+        outputs: NDArray[np.float64],
+    ) -> list[bytes]:
+        _check_finite(outputs[:, 0])
+        encode, model = self._encode, self._model
+        return [
+            encode(ValuePrediction(name, moment, value, model, source))
+            for name, moment, value, source in zip(
+                ids, moments, outputs[:, 0].tolist(), sources, strict=True
+            )
+        ]
+
+    def _write_classes(
+        self,
+        ids: Sequence[str],
+        moments: list[str],
+        sources: list[Source],
+        outputs: NDArray[np.float64],
+        known: NDArray[np.int64],
+    ) -> list[bytes]:
+        if not len(ids):
+            return []
+        is_known = np.arange(outputs.shape[1]) < known[:, None]
+        probable = np.where(is_known, outputs, -np.inf)
+        _check_finite(outputs[is_known])
+        # The first of equals is the lowest code; before any class is known there is None.
+        labels: list[ClassLabel | None] = [*self._target.classes, None]
+        best = np.where(known > 0, probable.argmax(axis=1), len(labels) - 1).tolist()
+        names = [class_key(label) for label in self._target.classes]
+        known_names = {count: names[:count] for count in np.unique(known).tolist()}
+        encode, model = self._encode, self._model
+        return [
+            encode(
+                ClassPrediction(
+                    name,
+                    moment,
+                    labels[code],
+                    # The row is cut to its known classes by their shorter list of names.
+                    dict(zip(known_names[count], row, strict=False)),
+                    model,
+                    source,
+                )
+            )
+            for name, moment, code, count, row, source in zip(
+                ids, moments, best, known.tolist(), outputs.tolist(), sources, strict=True
+            )
+        ]
+
+
+def _check_finite(values: NDArray[np.float64]) -> None:
+    if not np.isfinite(values).all():
+        bad = values[~np.isfinite(values)][0]
+        raise InvariantError(f"model: every output must be finite; got {bad}. The task stops.")

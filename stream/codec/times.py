@@ -1,0 +1,65 @@
+"""Times on the wire: ISO 8601 strings or numbers, read as whole milliseconds since 1970 UTC."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+# Years 1 to 9999: what an ISO 8601 string of four-digit years can say.
+_MS_MIN = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_MS_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_NUMBER_MAX = 1e15  # beyond the year 9999 in either unit
+
+
+def parse_time(value: str | int | float, unit: Literal["s", "ms"] = "ms") -> int:
+    """Read a time; parts of a millisecond are dropped, a string without an offset is UTC.
+
+    Parameters
+    ----------
+    value
+        An ISO 8601 string, or a number of `unit` since 1970-01-01 UTC.
+    unit
+        Of a number; strings do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        `value` is no time, or lies outside of the years 1 to 9999.
+
+    Examples
+    --------
+    >>> parse_time("1970-01-02T00:00:00.250+01:00")
+    82800250
+    >>> parse_time(1.5, "s")
+    1500
+    """
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        time_ms = (moment - _EPOCH) // _MILLISECOND
+    elif not -_NUMBER_MAX < value < _NUMBER_MAX:  # also refuses NaN, before `floor` would
+        raise ValueError("outside of the years 1 to 9999")
+    else:
+        time_ms = math.floor(value * 1000 if unit == "s" else value)
+    if not _MS_MIN <= time_ms <= _MS_MAX:
+        raise ValueError("outside of the years 1 to 9999")
+    return time_ms
+
+
+def format_times(times: Sequence[int]) -> list[str]:
+    """Write milliseconds as ISO 8601 in UTC.
+
+    Examples
+    --------
+    >>> format_times([82800250])
+    ['1970-01-01T23:00:00.250Z']
+    """
+    moments = np.array(times, dtype="datetime64[ms]")
+    return [f"{text}Z" for text in np.datetime_as_string(moments, unit="ms").tolist()]
