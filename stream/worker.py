@@ -160,12 +160,13 @@ class Worker:
             _BLOCKED_POLL_S if blocked else _POLL_S, self._config.steps.records_max
         )
         self._observer.joined()
+        # Batches of a partition that is recovered now were read from a position that no longer
+        # counts; the recovered task seeks its own.
+        batches = [batch for batch in batches if batch.source.partition in self._live]
         while self._assigned:
             self._recover(self._assigned.pop(0))
         for batch in batches:
-            live = self._live.get(batch.source.partition)
-            if live is not None:
-                live.task.accept(batch)
+            self._live[batch.source.partition].task.accept(batch)
         steps = [(live, step) for live in self._live.values() if (step := self._step(live))]
         if steps:
             self._commit(steps)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from pydantic import SecretStr
 
 from stream.config import KafkaLog, KafkaSecurity
+from stream.log.kafka.assignor import CopartitionedStickyAssignor
 
 _LINGER_MS = 5
 _BATCH_BYTES = 256 * 1024
@@ -114,7 +114,7 @@ class KafkaSettings:
             "max_poll_interval_ms": _milliseconds(self.log.poll_interval_max),
             # Cooperative from the first release: a group cannot change over from the eager
             # protocol without stopping all of its workers.
-            "partition_assignment_strategy": [CooperativeStickyAssignor],
+            "partition_assignment_strategy": [CopartitionedStickyAssignor],
         }
 
     def producer(self) -> dict[str, Any]:
