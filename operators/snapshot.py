@@ -1,7 +1,8 @@
 """Snapshots: an operator's whole state as named arrays and plain values.
 
-No code is ever part of a snapshot, so restoring one cannot run any. Names of nested operators
-are joined with "/".
+No code is ever part of a snapshot, so restoring one cannot run any. (The one exception is a
+river model whose owner gave a key: its pickle is read only when its signature verifies.) Names of
+nested operators are joined with "/".
 """
 
 from __future__ import annotations
@@ -14,6 +15,14 @@ from numpy.typing import NDArray
 
 Scalar = bool | int | float | str
 State = dict[str, NDArray[np.generic] | Scalar]
+
+
+class SnapshotUnavailableError(Exception):
+    """The operator's state cannot be given as data; it can only be rebuilt by replaying."""
+
+
+class SnapshotRefusedError(Exception):
+    """A snapshot does not carry the signature that its operator asks for."""
 
 
 def nest(prefix: str, state: Mapping[str, NDArray[np.generic] | Scalar]) -> State:
