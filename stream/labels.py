@@ -45,10 +45,12 @@ class Plan:
     """What one step does: rows, tape, labels, and what could not be used.
 
     Rows 0 .. len(accepted) - 1 are the new events, those after them the waiting rows that this
-    step learns (`carried`: x, output, trace and watch of each).
+    step learns (`carried`: x, output, trace and watch of each). `known` says for each new event
+    how many classes had been seen before it: later ones of the same batch must not show.
     """
 
     accepted: list[int] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
     action: list[int] = field(default_factory=list)
     row: list[int] = field(default_factory=list)
     learn_codes: list[float] = field(default_factory=list)
@@ -59,10 +61,11 @@ class Plan:
     expired_by_capacity: int = 0
     orphaned: int = 0
 
-    def predict(self, position: int) -> int:
+    def predict(self, position: int, known: int) -> int:
         """Add the event at this position of the step's records; returns its row."""
         row = len(self.accepted)
         self.accepted.append(position)
+        self.known.append(known)
         self.action.append(PREDICT)
         self.row.append(row)
         return row
@@ -149,19 +152,19 @@ class InlineLabels:
         assert len(turns) == len(events)
         assert not len(labels)
         plan = Plan()
-        seen, code_one = self._seen, self._target.code_one
+        seen, code_one, classes = self._seen, self._target.code_one, self._target.classes
         for position, (event_id, label) in enumerate(zip(events.ids, events.labels, strict=True)):
             if event_id in seen:
                 plan.dead.append(self._refuse(events, position, "duplicate_id"))
                 continue
-            code = math.nan
+            known, code = len(classes), math.nan
             if label is not None:
                 code = code_one(label)
                 if math.isnan(code):
                     plan.dead.append(self._refuse(events, position, "too_many_classes"))
                     continue
             seen.add(event_id, UNLABELLED if label is None else LEARNT)
-            row = plan.predict(position)
+            row = plan.predict(position, known)
             if label is not None:
                 plan.learn(row, code, events.times[position])
         if len(events):
@@ -300,7 +303,7 @@ class LabelJoin:
                 _dead(self._events, events, position, "duplicate_id", why, self._dead_topic)
             )
             return
-        row = plan.predict(position)
+        row = plan.predict(position, len(self._target.classes))
         early = self._held.pop(event_id, None)
         if early is not None:
             code = self._target.code_one(early.label)

@@ -173,7 +173,11 @@ class PartitionTask:
         self.parts.labels.settle(plan, rows, baseline)
         self._learnt += len(plan.learn_codes)
         watch.lap("watch")
-        dead = [letter for piece in taken for letter in piece.dead] + plan.dead
+        # By offset, so that the order is that of the input and not that of the stages.
+        dead = sorted(
+            [letter for piece in taken for letter in piece.dead] + plan.dead,
+            key=lambda letter: (letter.source, letter.offset),
+        )
         timestamps = [stamp for piece in taken for stamp in piece.records.timestamps]
         clock = max(timestamps, default=max((d.timestamp for d in dead), default=0))
         entry = self._entry(taken)
@@ -240,7 +244,12 @@ class PartitionTask:
                 events = _select(events, accepted)
             source = TopicPartition(self.parts.input_topics[EVENT], self.partition)
             values = self.parts.prediction_writer.write(
-                events.ids, events.times, source, events.offsets, rows.output[: len(accepted)]
+                events.ids,
+                events.times,
+                source,
+                events.offsets,
+                rows.output[: len(accepted)],
+                plan.known,
             )
             target = TopicPartition(topics["predictions"], self.partition)
             batches.append(OutputBatch(target, events.timestamps, events.keys, values))

@@ -147,7 +147,7 @@ def test_a_restored_task_goes_on_as_if_nothing_had_happened(model: dict[str, Any
 
 def test_a_prediction_is_made_before_its_label_is_learnt() -> None:
     task = new_task(toy_config())
-    answers = flat(feed(task, inline([{"id": "e1", "a": 1.0, "b": 1.0, "c": "x", "y": "yes"}])))
+    answers = flat(feed(task, inline([{"id": "e0", "a": 1.0, "b": 1.0, "c": "x", "y": "yes"}])))
     prediction = msgspec.json.decode(answers["toy.predictions"][0][1])
     assert prediction["probabilities"] == {"no": 0.5, "yes": 0.5}
     task.accept(batch(EVENTS, [event(y="yes")], first=1))
@@ -159,6 +159,7 @@ def test_a_prediction_is_made_before_its_label_is_learnt() -> None:
 
 def test_a_regression_pipeline_runs_a_river_regressor() -> None:
     config = toy_config(
+        schema={"features": [{"name": "a", "type": "float"}]},
         target={"type": "regression", "path": "$.y"},
         model={"name": "river:river.linear_model.LinearRegression"},
     )
