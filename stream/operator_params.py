@@ -1,0 +1,107 @@
+"""Parameters of operators, checked as the rest of the configuration is.
+
+A constructor's signature is the only home of an operator's parameters and their defaults. A
+frozen model derived from it finds unknown names, wrong types and, where the signature states
+them (`Annotated[float, Gt(0)]`), wrong values, all at once; a trial construction then finds what
+only the constructor knows.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from operators.base import Feature, Space
+from operators.catalog import (
+    RIVER,
+    create_detector,
+    create_learner,
+    find_detector,
+    find_learner,
+    must_be_one_of,
+    parameters,
+)
+from stream.config import Model, OperatorConfig
+from stream.errors import ConfigError
+
+_TRIAL_SPACE = Space((Feature("x"),), n_classes=2, classes=("a", "b"))
+
+
+def check_params(config: OperatorConfig, where: str) -> None:
+    """Check an operator's name and parameters: a learner's if it is a `Model`, else a detector's.
+
+    Parameters
+    ----------
+    where
+        Path of the operator in the configuration.
+
+    Raises
+    ------
+    ConfigError
+        With one line for every rule that is broken; each begins with the path of the field.
+    """
+    is_learner = isinstance(config, Model)
+    try:
+        if is_learner and config.name.startswith(RIVER):
+            _check_river(config)
+            return
+        factory = find_learner(config.name) if is_learner else find_detector(config.name)
+        _check_signature(factory, config.params)
+        if is_learner:
+            create_learner(config.name, _TRIAL_SPACE, 1, config.params)
+        else:
+            create_detector(config.name, config.params)
+    except ValueError as error:
+        lines = str(error).splitlines()
+        raise ConfigError("\n".join(f"{where}.{line}" for line in lines)) from error
+
+
+def params_model(factory: type[Any]) -> type[BaseModel]:
+    """Derive a frozen model of a constructor's parameters; other names are refused.
+
+    Examples
+    --------
+    >>> params_model(find_detector("adwin"))().model_dump()["delta"]
+    0.002
+    """
+    hints = typing.get_type_hints(factory.__init__, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in parameters(factory).items()
+    }
+    config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    return create_model(f"{factory.__name__}Params", __config__=config, **fields)
+
+
+def _check_river(config: OperatorConfig) -> None:
+    """Build the estimator; whether it fits the target is known only with the target."""
+    # Late, because river takes a second to load and most pipelines do without.
+    from operators import river_spec
+
+    river_spec.build(config.name.removeprefix(RIVER), config.params, seed=1)
+
+
+def _check_signature(factory: type[Any], params: dict[str, Any]) -> None:
+    model = params_model(factory)
+    try:
+        # By way of JSON, for then strictness still lets a list be a tuple.
+        model.model_validate_json(json.dumps(params, default=str))
+    except ValidationError as error:
+        known = list(model.model_fields)
+        said = [_sentence(details, known) for details in error.errors(include_url=False)]
+        raise ValueError("\n".join(said)) from None
+
+
+def _sentence(details: ErrorDetails, known: list[str]) -> str:
+    first, *rest = details["loc"]
+    path = f"params.{first}" + "".join(f"[{step}]" for step in rest)
+    if details["type"] == "extra_forbidden":
+        return f"{path}: {must_be_one_of(known, str(first))}"
+    if details["type"] == "missing":
+        return f"{path}: must be given; it has no default."
+    rule = details["msg"].replace("Input should be", "must be")
+    return f"{path}: {rule}; got {details['input']!r}."

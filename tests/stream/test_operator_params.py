@@ -1,0 +1,102 @@
+"""Parameters of operators in the configuration: what is refused, and in which words.
+
+That each operator can be made by name is in tests/operators/test_catalog.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from operators.catalog import DETECTORS, LEARNERS, find_detector, find_learner
+from stream.config import Model, OperatorConfig
+from stream.errors import ConfigError
+from stream.operator_params import check_params, params_model
+
+
+@pytest.mark.parametrize("name", [*LEARNERS, "river:tree.HoeffdingTreeClassifier"])
+def test_learners_with_their_defaults_pass(name: str) -> None:
+    check_params(Model(name=name), "model")
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detectors_with_their_defaults_pass(name: str) -> None:
+    check_params(OperatorConfig(name=name), "detectors[0]")
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("hoeffding_tree", {"grace_period": 50, "tie_threshold": 0, "leaf_prediction": "majority"}),
+        ("drift_moe", {"experts": 4, "top_k": 2, "hidden": [8, 4], "standardise": True}),
+        ("river:forest.ARFClassifier", {"n_models": 3, "drift_detector": {"name": "drift.ADWIN"}}),
+    ],
+)
+def test_parameters_as_yaml_gives_them_pass(name: str, params: dict[str, Any]) -> None:
+    check_params(Model(name=name, params=params), "model")
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "said"),
+    [
+        ("adwin", {"delta": 1.5}, "detectors[0].params.delta: must be less than 1; got 1.5."),
+        ("adwin", {"clock": 0.5}, "detectors[0].params.clock: must be a valid integer; got 0.5."),
+        ("adwin", {"clock": True}, "detectors[0].params.clock: must be a valid integer; got True."),
+        (
+            "adwin",
+            {"dleta": 0.1},
+            "detectors[0].params.dleta: must be one of clock, delta, grace_period, max_buckets, "
+            "min_window_length; got 'dleta'. Did you mean delta?",
+        ),
+        (
+            "adwim",
+            {},
+            "detectors[0].name: must be one of adwin; got 'adwim'. Did you mean adwin?",
+        ),
+    ],
+)
+def test_what_a_detector_cannot_use_is_refused(
+    name: str, params: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_params(OperatorConfig(name=name, params=params), "detectors[0]")
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "said"),
+    [
+        ("drift_moe", {"experts": 0}, "model.params.experts: must be >= 1; got 0."),
+        ("drift_moe", {"top_k": 13}, "model.params.top_k: must be in [1, experts=12]; got 13."),
+        ("drift_moe", {"hidden": [8, "x"]}, "model.params.hidden[1]: must be a valid integer; got"),
+        ("hoeffding_tree", {"space": 1}, "model.params.space: must be one of delta, "),
+        ("tree", {}, "model.name: must be one of drift_moe, hoeffding_tree, or river: and the "),
+        ("river:tree.Oak", {}, "model.name: must be one of "),
+        (
+            "river:ensemble.BaggingClassifier",
+            {"model": {"name": "tree.HoeffdingTreeClassifier", "params": {"depth": 3}}},
+            "model.params.model.params.depth: must be one of ",
+        ),
+    ],
+)
+def test_what_a_learner_cannot_use_is_refused(name: str, params: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_params(Model(name=name, params=params), "model")
+    assert str(caught.value).startswith(said)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_params(OperatorConfig(name="adwin", params={"delta": 0, "clock": "x"}), "d")
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "d.params.delta",
+        "d.params.clock",
+    ]
+
+
+def test_models_are_derived_from_signatures() -> None:
+    model = params_model(find_learner("hoeffding_tree"))
+    assert model().model_dump()["leaves_max"] == 1000
+    assert not {"self", "space", "seed"} & set(model.model_fields)
+    assert params_model(find_detector("adwin")).model_config["frozen"]
