@@ -78,6 +78,21 @@ FieldPath = Annotated[str, Field(pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$")]
 ClassLabel = bool | int | str
 
 
+def class_key(label: ClassLabel) -> str:
+    """Write a label so that equal classes are equal strings.
+
+    Examples
+    --------
+    >>> class_key(1), class_key("1"), class_key(True)
+    ('1', '1', 'true')
+    """
+    if isinstance(label, str):
+        return label
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)
+
+
 class Section(BaseModel):
     """Base of all sections: frozen, strict about unknown keys."""
 
@@ -184,7 +199,9 @@ class Topics(Section):
 class _FeatureBase(Section):
     name: str = Field(min_length=1, max_length=200)
     path: FieldPath | None = Field(
-        default=None, description="Where the value stands in the record; default `$.NAME`."
+        default=None,
+        description="Where the value stands in the record; default `$.NAME`, where a dot in the "
+        "name leads into an object.",
     )
     missing: bool = Field(
         default=False, description="Whether the value may be null or absent (it then is NaN)."
@@ -216,7 +233,7 @@ class CategoryFeature(_FeatureBase):
     vocabulary: tuple[str, ...] | None = Field(
         default=None,
         min_length=1,
-        description="All allowed values (closed). Left out: open; values are taken up as they come.",
+        description="All allowed values (closed). Left out: open, taken up as they come.",
     )
     categories_max: int = Field(
         default=64,
@@ -237,12 +254,13 @@ class TimestampFeature(_FeatureBase):
 
     type: Literal["timestamp"]
     unit: Literal["s", "ms"] = Field(default="ms", description="Of a time given as a number.")
-    parts: tuple[
-        Literal["epoch_s", "hour_of_day", "day_of_week", "day_of_year", "month"], ...
-    ] = Field(
-        default=("epoch_s",),
-        min_length=1,
-        description="What the model sees of it; each part is one numeric feature NAME.PART.",
+    parts: tuple[Literal["epoch_s", "hour_of_day", "day_of_week", "day_of_year", "month"], ...] = (
+        Field(
+            default=("epoch_s",),
+            min_length=1,
+            description="What the model sees of it, in UTC; each part is one numeric feature "
+            "NAME.PART. The hour's fraction is its minutes; day 0 of the week is Monday.",
+        )
     )
 
 
@@ -250,6 +268,12 @@ FeatureConfig = Annotated[
     FloatFeature | IntegerFeature | BooleanFeature | CategoryFeature | TimestampFeature,
     Field(discriminator="type"),
 ]
+
+
+def _column_names(feature: FeatureConfig) -> list[str]:
+    if isinstance(feature, TimestampFeature):
+        return [f"{feature.name}.{part}" for part in feature.parts]
+    return [feature.name]
 
 
 class Schema(Section):
@@ -278,7 +302,7 @@ class Schema(Section):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [feature.name for feature in self.features]
+        names = [name for feature in self.features for name in _column_names(feature)]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"feature names must be unique; repeated: {', '.join(repeated)}")
@@ -296,6 +320,16 @@ class Classification(Section):
     classes_max: int = Field(
         default=16, ge=2, le=1024, description="Bound of open classes; a label beyond it is dead."
     )
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> Self:
+        keys = [class_key(label) for label in self.classes or ()]
+        repeated = sorted({key for key in keys if keys.count(key) > 1})
+        if repeated:
+            raise ValueError(
+                f"classes must differ when written as text; repeated: {', '.join(repeated)}"
+            )
+        return self
 
 
 class Regression(Section):
@@ -356,6 +390,17 @@ class Model(OperatorConfig):
     )
 
 
+class Steps(Section):
+    """How much a task does at a time; no output depends on it."""
+
+    records_max: int = Field(
+        default=4000,
+        ge=1,
+        description="Records taken in one step, which commits as one transaction. More: higher "
+        "throughput; fewer: shorter transactions.",
+    )
+
+
 class Checkpoint(Section):
     """Where and how often state is made durable."""
 
@@ -390,6 +435,7 @@ class Config(Section):
     model: Model = Model(name="drift_moe")
     detectors: tuple[OperatorConfig, ...] = (OperatorConfig(name="adwin"),)
     seed: int = Field(default=1, ge=0, lt=2**31, description="Of everything random.")
+    steps: Steps = Steps()
     checkpoint: Checkpoint = Checkpoint()
     metrics: Metrics = Metrics()
 

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from stream.config import ClassLabel
+from stream.config import ClassLabel, class_key
+
+__all__ = ["INTEGER_MAX", "TEXT_MAX", "class_key", "class_label"]
 
 INTEGER_MAX = 2**53  # beyond it not every whole number is a float, nor safe in JSON
 TEXT_MAX = 1000  # bounds what ids, categories and class names can occupy
-
-
-def class_key(label: ClassLabel) -> str:
-    """Write a label so that equal classes are equal strings.
-
-    Examples
-    --------
-    >>> class_key(1), class_key("1"), class_key(True)
-    ('1', '1', 'true')
-    """
-    if isinstance(label, str):
-        return label
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label)
 
 
 def class_label(value: Any) -> ClassLabel:

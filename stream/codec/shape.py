@@ -112,8 +112,15 @@ def getter(path: str) -> Callable[[Content], Any]:
 
 
 def _attribute(name: str) -> str:
-    """Write a JSON name as a Python one; no two names become the same."""
-    return "f_" + name.replace("_", "__").replace("-", "_d")
+    """Write a JSON name as a Python one; no two names become the same.
+
+    Examples
+    --------
+    >>> _attribute("wind-gust")
+    'f_wind_2d_gust'
+    """
+    letters = (c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in name)
+    return "f_" + "".join(letters)
 
 
 def _make_struct(tree: Mapping[str, Any]) -> type:
