@@ -26,7 +26,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -52,6 +52,8 @@ class Broker:
     data: str
     keep_data: bool
     state: str
+    behind: dict[str, list[int]] = field(default_factory=dict)
+    """Ports that the nodes listen on behind those of `addresses` where the two differ."""
 
     @property
     def bootstrap(self) -> str:
@@ -103,6 +105,7 @@ def start(
     sasl: bool = False,
     tls: bool = False,
     acl: bool = False,
+    proxied: bool = False,
 ) -> Broker:
     """Start a broker and wait until it answers.
 
@@ -116,6 +119,9 @@ def start(
         Folder of settings, logs and pids; one broker each.
     sasl, tls, acl
         Additional listeners and rights, see the module's text.
+    proxied
+        Add a listener PROXIED whose address is a free port, for a proxy of the caller's that passes
+        on to the port in `behind`.
     """
     found = load(state)
     if found is not None and any(found.alive()):
@@ -126,10 +132,11 @@ def start(
     fetch_jars()
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
-    listeners = ["PLAINTEXT", *(["SASL"] if sasl else []), *(["TLS"] if tls else [])]
+    wanted = {"PLAINTEXT": True, "SASL": sasl, "TLS": tls, "PROXIED": proxied}
+    listeners = [name for name, asked in wanted.items() if asked]
     ports = [
-        dict(zip(["CONTROLLER", *listeners], taken, strict=True))
-        for taken in _free_ports(nodes, len(listeners) + 1)
+        dict(zip(["CONTROLLER", "BEHIND", *listeners], taken, strict=True))
+        for taken in _free_ports(nodes, len(listeners) + 2)
     ]
     if tls:
         _make_certificate(state)
@@ -151,6 +158,7 @@ def start(
         data=str(folder),
         keep_data=data is not None,
         state=str(state),
+        behind={"PROXIED": [node["BEHIND"] for node in ports]} if proxied else {},
     )
     save(broker)
     _wait_until_started(broker, state)
@@ -203,7 +211,8 @@ def _free_ports(nodes: int, each: int) -> list[list[int]]:
 def _settings(
     index: int, ports: list[dict[str, int]], data: Path, state: Path, *, acl: bool
 ) -> dict[str, str]:
-    own = ports[index]
+    own = {name: port for name, port in ports[index].items() if name != "BEHIND"}
+    listened = {**own, **({"PROXIED": ports[index]["BEHIND"]} if "PROXIED" in own else {})}
     replicas = str(len(ports))
     in_sync = str(min(2, len(ports)))
     protocols = {
@@ -211,6 +220,7 @@ def _settings(
         "PLAINTEXT": "PLAINTEXT",
         "SASL": "SASL_PLAINTEXT",
         "TLS": "SSL",
+        "PROXIED": "PLAINTEXT",
     }
     settings = {
         "process.roles": "broker,controller",
@@ -218,7 +228,7 @@ def _settings(
         "controller.quorum.voters": ",".join(
             f"{node}@localhost:{taken['CONTROLLER']}" for node, taken in enumerate(ports)
         ),
-        "listeners": ",".join(f"{name}://localhost:{port}" for name, port in own.items()),
+        "listeners": ",".join(f"{name}://localhost:{port}" for name, port in listened.items()),
         "advertised.listeners": ",".join(
             f"{name}://localhost:{port}" for name, port in own.items() if name != "CONTROLLER"
         ),
@@ -240,6 +250,9 @@ def _settings(
         "share.coordinator.state.topic.min.isr": in_sync,
         "share.coordinator.state.topic.num.partitions": "1",
         "group.initial.rebalance.delay.ms": "0",
+        # Retention goes by the records' own timestamps: data of past years, which is what one
+        # tries things out with, would be deleted within minutes.
+        "log.retention.ms": "-1",
         # Tests want sessions that end soon.
         "group.min.session.timeout.ms": "1000",
         # A transaction given up by its producer holds back its readers until this check.

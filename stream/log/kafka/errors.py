@@ -12,6 +12,7 @@ from kafka import errors as client
 
 from stream.config import KafkaSecurity
 from stream.errors import (
+    ConfigError,
     DriftgateError,
     LogAccessError,
     LogUnavailableError,
@@ -58,6 +59,8 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
         )
     if isinstance(error, client.AuthorizationError):
         return _access(error, settings)
+    if isinstance(error, client.KafkaConfigurationError):
+        return ConfigError(f"log: the Kafka client refuses its settings: {_words(error)}.")
     if isinstance(error, client.OffsetOutOfRangeError):
         return _out_of_range(error)
     if isinstance(error, client.LogTruncationError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import kafka
 from kafka import errors as client
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 

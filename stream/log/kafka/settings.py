@@ -19,6 +19,7 @@ _RETRY_BACKOFF_MS = 15
 doubles the time of a small commit."""
 
 _FETCH_BYTES_MAX = 32 * 1024 * 1024
+_FETCH_WAIT_MS_MAX = 500
 _FETCH_PARTITION_BYTES_MAX = 2 * 1024 * 1024
 _FRAME_BYTES = 1024 * 1024  # of a fetch response, beside its records
 _RECORD_BYTES = 1024  # of a record, beside its key and value
@@ -98,6 +99,9 @@ class KafkaSettings:
             "auto_offset_reset": "none",  # a position out of range is an error, never a jump
             "isolation_level": "read_committed",
             "allow_auto_create_topics": False,
+            "fetch_max_wait_ms": min(
+                _FETCH_WAIT_MS_MAX, _milliseconds(self.log.request_timeout) // 2
+            ),
             "fetch_max_bytes": _FETCH_BYTES_MAX,
             "max_partition_fetch_bytes": _FETCH_PARTITION_BYTES_MAX,
             "metrics_enabled": False,
