@@ -481,6 +481,6 @@ class LabelJoin:
             (entry[0], entry[2] + self._max_delay_ms) for entry in entries
         )
         self._held = {
-            entry[0]: _Held(*entry[1:], arrival)
+            entry[0]: _Held._make((*entry[1:], arrival))
             for entry, arrival in zip(entries, arrivals, strict=True)
         }

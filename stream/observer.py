@@ -5,7 +5,7 @@ The flow tells, and never asks back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import time
 from typing import Protocol
 
@@ -22,7 +22,7 @@ class Observer(Protocol):
         """The main loop turns."""
 
     def joined(self) -> None:
-        """The group has accepted the worker (told again each turn)."""
+        """The group has accepted the worker, with or without partitions."""
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Partitions are to be recovered."""
@@ -67,9 +67,14 @@ class MetricsObserver:
         Written here, read by the server's threads.
     model
         Name of the model, a label of its figures.
+    detectors
+        Names of the detectors, whose counters start at zero.
     """
 
-    def __init__(self, metrics: Metrics, health: Health, model: str) -> None:
+    def __init__(
+        self, metrics: Metrics, health: Health, model: str, detectors: Sequence[str]
+    ) -> None:
+        self._detectors = detectors
         self._metrics = metrics
         self._health = health
         self._model = model
@@ -85,7 +90,7 @@ class MetricsObserver:
         numbers = list(partitions)
         self._health.assigned(numbers)
         for number in numbers:
-            self._metrics.partition_assigned(number)
+            self._metrics.partition_assigned(number, self._detectors)
 
     def revoked(self, partitions: Iterable[int]) -> None:
         numbers = list(partitions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream.errors import SetupError
 
@@ -39,7 +39,7 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     axes = figure.add_subplot()
     points = [point for point in result.curve if point.learnt]
-    xs = [_moment(point.stream_time) if by_time else point.learnt for point in points]
+    xs: list[Any] = [_moment(point.stream_time) if by_time else point.learnt for point in points]
     name = "accuracy" if "accuracy" in result.figures else "mae"
     axes.plot(xs, [p.figures[f"faded_{name}"] for p in points], color=_BLUE, lw=1.2, label="recent")
     axes.plot(xs, [p.figures[name] for p in points], color="black", lw=1.6, label="since the start")

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -314,7 +315,12 @@ class PartitionTask:
 
 def _records(batch: RecordBatch, read: ReadBatch) -> Records:
     """Join what a reader made of a batch with the batch's own columns."""
-    columns = (batch.offsets, batch.timestamps, batch.keys, batch.values)
+    columns: tuple[Sequence[Any], ...] = (
+        batch.offsets,
+        batch.timestamps,
+        batch.keys,
+        batch.values,
+    )
     if len(read.index) == len(batch):
         own = [list(column) for column in columns]
     else:

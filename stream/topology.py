@@ -188,11 +188,17 @@ def _evaluator(config: Config, n_classes: int) -> Evaluator:
     return PrequentialRegression(fading_factor=factor)
 
 
-def _detectors(config: Config) -> dict[str, Detector]:
-    """Detectors by name; a second one of a name is told apart by its number."""
-    detectors: dict[str, Detector] = {}
+def detector_names(config: Config) -> list[str]:
+    """Name of each detector; a second one of a name is told apart by its number."""
+    names: list[str] = []
     for operator in config.detectors:
-        number = sum(name.split("#")[0] == operator.name for name in detectors) + 1
-        name = operator.name if number == 1 else f"{operator.name}#{number}"
-        detectors[name] = create_detector(operator.name, operator.params)
-    return detectors
+        number = sum(name.split("#")[0] == operator.name for name in names) + 1
+        names.append(operator.name if number == 1 else f"{operator.name}#{number}")
+    return names
+
+
+def _detectors(config: Config) -> dict[str, Detector]:
+    return {
+        name: create_detector(operator.name, operator.params)
+        for name, operator in zip(detector_names(config), config.detectors, strict=True)
+    }

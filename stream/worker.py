@@ -116,6 +116,7 @@ class Worker:
 
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Remember what to recover once poll has returned."""
+        self._observer.joined()
         numbers = sorted({source.partition for source in partitions} - self._live.keys())
         self._assigned += [number for number in numbers if number not in self._assigned]
         self._observer.assigned(numbers)
@@ -159,7 +160,6 @@ class Worker:
         batches = self._log.poll(
             _BLOCKED_POLL_S if blocked else _POLL_S, self._config.steps.records_max
         )
-        self._observer.joined()
         # Batches of a partition that is recovered now were read from a position that no longer
         # counts; the recovered task seeks its own.
         batches = [batch for batch in batches if batch.source.partition in self._live]

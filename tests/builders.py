@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,3 +67,23 @@ def cut(whole: RecordBatch, size: int) -> list[RecordBatch]:
         RecordBatch(whole.source, *(column[start : start + size] for column in columns))
         for start in range(0, len(whole), size)
     ]
+
+
+def stream(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Records whose concept turns round in the middle; some faulty, some repeated, some missing."""
+    rng = random.Random(seed)
+    made = []
+    for number in range(count):
+        a, b = rng.random(), rng.gauss(0, 1)
+        wanted = (a > 0.5) != (number > count // 2)
+        label = wanted if rng.random() < 0.9 else not wanted
+        made.append(
+            {
+                "id": f"e{number if rng.random() > 0.01 else number // 2}",
+                "a": a if rng.random() > 0.01 else "warm",
+                "b": None if rng.random() < 0.05 else b,
+                "c": rng.choice("pqrstuvw"),
+                "y": ("yes" if label else "no") if rng.random() > 0.02 else None,
+            }
+        )
+    return made

@@ -16,18 +16,18 @@ from stream.config import Config, KafkaLog
 from stream.config_file import load_config
 from stream.errors import SetupError
 from stream.log.open import open_log, probe_log
-from stream.logs import configure_logging
+from stream.logs import Level, configure_logging
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
 from stream.server import STALL_FRACTION, Health, Server
-from stream.topology import build_parts
+from stream.topology import build_parts, detector_names
 from stream.worker import Worker
 
 _log = structlog.get_logger(__name__)
 _EMBEDDED_STALL_S = 150.0
 
 
-def run_worker(path: Path, log_format: Literal["human", "json"], log_level: str) -> None:
+def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Level) -> None:
     """Run a worker until a signal; then commit, checkpoint and leave."""
     configure_logging(log_format, log_level)
     config = load_config(path, os.environ)
@@ -36,10 +36,11 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: str)
     _stop_on_signals(stop)
     metrics, health = Metrics(config.app), Health(_stall_after_s(config))
     metrics.checkpoint_interval.set(config.checkpoint.interval.total_seconds())
-    server = Server(config.metrics.host, config.metrics.port, health, metrics.registry)
+    server = Server(config.metrics.host, config.metrics.port, metrics.registry, health)
     try:
         _log.info("serving", port=server.port)
-        work(config, MetricsObserver(metrics, health, config.model.name), stop)
+        observer = MetricsObserver(metrics, health, config.model.name, detector_names(config))
+        work(config, observer, stop)
     finally:
         server.close()
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from stream.config import Config, KafkaLog
+from stream.config import Config
 from stream.config_file import load_config
 from stream.datasets import read_rows, to_events
 from stream.errors import TopicMissingError
 from stream.evaluate import Series
-from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
+from stream.log.base import LogAdmin, OutputBatch, TopicPartition
 from stream.log.open import open_admin
+from stream.topics import topic_specs
 from stream.topology import input_topics, output_topics
 
 _APPEND_MAX = 5000
@@ -31,34 +32,6 @@ def _admin(config: Config) -> Iterator[LogAdmin]:
         yield admin
     finally:
         admin.close()
-
-
-def topic_specs(config: Config) -> list[TopicSpec]:
-    """The pipeline's topics as they ought to be.
-
-    All have the same number of partitions: what is read from partition n is written to partition
-    n. The journal is kept for ever, because a task may have to be rebuilt from its first entry;
-    dead letters may be as large as anything that can be read.
-    """
-    kafka = isinstance(config.log, KafkaLog)
-    replication = config.log.replication if isinstance(config.log, KafkaLog) else 1
-    in_sync = {"min.insync.replicas": "2"} if replication > 2 else {}
-    special: dict[str, dict[str, str]] = {}
-    if isinstance(config.log, KafkaLog):
-        special = {
-            str(config.topics.journal): {"retention.ms": "-1"},
-            str(config.topics.dead_letters): {
-                "max.message.bytes": str(config.log.record_bytes_max)
-            },
-        }
-    names = (*input_topics(config), *output_topics(config))
-    partitions = config.log.partitions
-    return [
-        TopicSpec(
-            name, partitions, replication, {**in_sync, **special.get(name, {})} if kafka else {}
-        )
-        for name in names
-    ]
 
 
 def create(path: Path) -> None:
@@ -152,7 +125,7 @@ def _last_records(admin: LogAdmin, source: TopicPartition, limit: int) -> list[s
     # Twice as far back as asked, because transaction markers take offsets of their own.
     start = max(bounds.first, bounds.end - 2 * limit - 1)
     headers = admin.read_headers(source, start, bounds.end)
-    lines = []
+    lines: list[str] = []
     for batch in admin.read(source, start, bounds.end):
         for value in batch.values:
             reasons = [v.decode() for name, v in headers[len(lines)] if name == "driftgate.error"]

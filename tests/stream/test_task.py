@@ -14,7 +14,7 @@ from stream.config import Config
 from stream.log.base import OutputBatch, RecordBatch
 from stream.task import PartitionTask
 from stream.topology import build_parts, input_topics
-from tests.builders import EVENTS, LABELS, batch, cut, event, toy_config
+from tests.builders import EVENTS, LABELS, batch, cut, event, stream, toy_config
 
 MODELS = [
     {"name": "hoeffding_tree", "params": {"grace_period": 25}},
@@ -26,26 +26,6 @@ MODELS = [
 
 def new_task(config: Config) -> PartitionTask:
     return PartitionTask(build_parts(config, 0), dict.fromkeys(input_topics(config), 0))
-
-
-def stream(count: int, seed: int = 1) -> list[dict[str, Any]]:
-    """Records whose concept turns round in the middle; some faulty, some repeated, some missing."""
-    rng = random.Random(seed)
-    made = []
-    for number in range(count):
-        a, b = rng.random(), rng.gauss(0, 1)
-        wanted = (a > 0.5) != (number > count // 2)
-        label = wanted if rng.random() < 0.9 else not wanted
-        made.append(
-            {
-                "id": f"e{number if rng.random() > 0.01 else number // 2}",
-                "a": a if rng.random() > 0.01 else "warm",
-                "b": None if rng.random() < 0.05 else b,
-                "c": rng.choice("pqrstuvw"),
-                "y": ("yes" if label else "no") if rng.random() > 0.02 else None,
-            }
-        )
-    return made
 
 
 def inline(records: list[dict[str, Any]]) -> RecordBatch:
