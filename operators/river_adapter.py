@@ -44,10 +44,11 @@ class RiverLearner:
 
     Notes
     -----
-    Restored models go on with equal predictions. Their snapshots have equal bytes, too, except
-    where an estimator keeps sets (such as `neighbors.KNNClassifier` with its default engine).
-    An estimator that iterates over sets of strings is reproducible only under a fixed
-    PYTHONHASHSEED. How much memory is taken is the estimator's own affair.
+    A restored model has a snapshot of equal bytes, and goes on to the bit as if it had never
+    stopped, unless the order of a set has a say in what it does (as in the graph of
+    `neighbors.KNNClassifier`): no pickle keeps that order. Where the sets are of strings, runs
+    agree only under a fixed PYTHONHASHSEED. How much memory is taken is the estimator's own
+    affair.
 
     Examples
     --------

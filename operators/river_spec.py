@@ -70,7 +70,7 @@ def build(name: str, params: Mapping[str, Any], seed: int, where: str = "") -> A
             positional = _as_list(values.pop(parameter.name), f"{where}params.{parameter.name}")
     try:
         return factory(*positional, **values)
-    except (TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # of whatever kind: it is the values that are refused
         raise ValueError(
             f"{where}params: must be what {name} accepts; it says: {error}. "
             "See its documentation for each parameter."
@@ -127,7 +127,9 @@ def _find_class(name: str, where: str) -> type[Any]:
             for key, value in vars(module).items()
             if inspect.isclass(value) and issubclass(value, base.Base)
         ]
-        raise ValueError(f"{where}: {must_be_one_of(valid, attribute)}")
+        if valid:
+            raise ValueError(f"{where}: {must_be_one_of(valid, attribute)}")
+        raise ValueError(f"{where}: must be a class derived from river.base.Base; got {name!r}.")
     return found
 
 

@@ -4,11 +4,12 @@ River's models are object graphs, and a pickle is the only form in which they ca
 pickle can run any code when it is read, so each one carries an HMAC-SHA256 under a key that only
 the owner of the pipeline has, and nothing looks into it before that has been checked.
 
-Equal models shall have equal bytes. Two things would tell a model that was restored from one that
-never stopped: which of its equal strings are one object (so strings are written by value), and
-the states of random generators that nobody seeded and no estimator draws from, such as those
-inside river's Gaussians (so one fresh generator stands for all of them, which also spares 2.5 kB
-for each).
+Equal models shall have equal bytes. Three things would tell a model that was restored from one
+that never stopped: which of its equal strings are one object (so strings are written by value);
+the order in which a set happens to hold its elements (so plain ones are written sorted); and the
+states of random generators that nobody seeded and no estimator draws from, such as those inside
+river's Gaussians (so one fresh generator stands for all of them, which also spares 2.5 kB for
+each).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from operators.snapshot import SnapshotRefusedError, State
 
 _PURPOSE = b"driftgate river model 1\0"  # keeps the key's other uses apart
 _PROTOCOL = 5
+_SORTABLE = (str, int, float)
 
 
 def signed(model: Any, key: bytes) -> State:
@@ -67,10 +69,16 @@ class _Pickler(pickle.Pickler):
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file, protocol=_PROTOCOL)
         self._strings: dict[str, str] = {}
+        self._sets: dict[int, tuple[int, list[Any]]] = {}
         self._unseeded = random.Random(0)
 
-    def persistent_id(self, obj: Any) -> str | None:
-        return self._strings.setdefault(obj, obj) if type(obj) is str else None
+    def persistent_id(self, obj: Any) -> str | tuple[int, list[Any]] | None:
+        if type(obj) is str:
+            return self._strings.setdefault(obj, obj)
+        if type(obj) is set and any(all(type(e) is kind for e in obj) for kind in _SORTABLE):
+            # The number keeps one set one set, however many refer to it.
+            return self._sets.setdefault(id(obj), (len(self._sets), sorted(obj)))
+        return None
 
     def reducer_override(self, obj: Any) -> Any:
         own = getattr(obj, "__dict__", None)
@@ -85,8 +93,15 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self._sets: dict[int, set[Any]] = {}
+
     def persistent_load(self, pid: Any) -> Any:
-        return pid
+        if isinstance(pid, str):
+            return pid
+        number, elements = pid
+        return self._sets.setdefault(number, set(elements))
 
 
 def _dumps(model: Any) -> bytes:
