@@ -100,7 +100,7 @@ class Forest(NamedTuple):
     leaf_prediction: int
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def leaf_node(forest: Forest, tree: int, x: FloatArray) -> int:
     """Return the node of the leaf that a record falls into."""
     nodes = forest.nodes
@@ -121,7 +121,7 @@ def leaf_node(forest: Forest, tree: int, x: FloatArray) -> int:
     return node  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def is_complete(x: FloatArray) -> bool:
     """Return whether a record has no missing value."""
     for value in x:  # noqa: SIM110 - numba compiles loops, not generators
@@ -130,7 +130,7 @@ def is_complete(x: FloatArray) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def lacks_room(forest: Forest, splits: int) -> bool:
     """Return whether some number of splits might not fit in the pools."""
     need = splits * len(forest.branches)

@@ -28,14 +28,14 @@ from operators.kernels.naive_bayes import (
 from operators.kernels.split import attempt_split
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def predict_tree(forest: Forest, tree: int, x: FloatArray, complete: bool, out: FloatArray) -> None:
     """Write a tree's class probabilities for a record."""
     node = leaf_node(forest, tree, x)
     leaf_probabilities(forest, forest.leaves[forest.nodes[node]["child"]], x, complete, out)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def learn_tree(forest: Forest, tree: int, x: FloatArray, complete: bool, y: int) -> None:
     """Learn a record and, every `grace_period` records of its leaf, try to split the leaf."""
     node = leaf_node(forest, tree, x)
@@ -54,7 +54,7 @@ def learn_tree(forest: Forest, tree: int, x: FloatArray, complete: bool, y: int)
         attempt_split(forest, tree, node)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def run_tree(
     action: NDArray[np.uint8],
     row: IntArray,

@@ -4,6 +4,9 @@ A class's score is log weight + sum over features of log p(value | class): a Gau
 number, (count + 1) / (class count + codes) for a code. A missing value leaves its factor out.
 A class whose values of a feature have all been equal is a spike there: density 1 at the value,
 0 elsewhere; a class of which a numeric feature has seen nothing has density 0.
+
+Kernels take arrays out of the forest before their loops: numba counts references whenever a
+field of a tuple is read, and that would cost more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -26,9 +29,9 @@ from operators.kernels.forest import (
     LOG_SCALE,
     LOW,
     M2,
-    MAJORITY,
     MAJORITY_RIGHT,
     MEAN,
+    NAIVE_BAYES,
     NOMINAL_COUNT,
     TOTAL,
     WEIGHT,
@@ -40,10 +43,11 @@ from operators.kernels.forest import (
 # without a branch in the inner loop.
 SPIKE = 1e300
 VARIANCE_MIN = 1e-300
+LOG_TINY = -700.0
 LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def clear_leaf(forest: Forest, leaf: FloatArray) -> None:
     """Make a leaf that has seen nothing."""
     n_numeric = len(forest.numeric)
@@ -59,9 +63,10 @@ def clear_leaf(forest: Forest, leaf: FloatArray) -> None:
             leaf[block + LOG_DENOMINATOR] = math.log(forest.nominal[j, 1])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def add_weight(forest: Forest, leaf: FloatArray, c: int, weight: float) -> None:
     """Give a class more weight and renew its constant."""
+    nominal = forest.nominal
     n_numeric = len(forest.numeric)
     base = HEADER + c * forest.stride
     scales = base + 2 + LOG_SCALE * n_numeric
@@ -70,19 +75,20 @@ def add_weight(forest: Forest, leaf: FloatArray, c: int, weight: float) -> None:
     constant = math.log(leaf[base + WEIGHT])
     for j in range(n_numeric):
         constant += leaf[scales + j]
-    for j in range(len(forest.nominal)):
-        constant -= leaf[base + forest.nominal[j, 2] + LOG_DENOMINATOR]
+    for j in range(len(nominal)):
+        constant -= leaf[base + nominal[j, 2] + LOG_DENOMINATOR]
     leaf[base + CONSTANT] = constant
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int) -> None:
     """Learn a record: Welford's recurrences for numbers, counts for codes."""
-    n = len(forest.numeric)
+    numeric, nominal = forest.numeric, forest.nominal
+    n = len(numeric)
     base = HEADER + y * forest.stride
     fields = base + 2
     for j in range(n):
-        value = x[forest.numeric[j]]
+        value = x[numeric[j]]
         if value != value:
             continue
         at = fields + j
@@ -102,12 +108,12 @@ def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int) -> None:
         else:
             leaf[at + INVERSE * n] = SPIKE
             leaf[at + LOG_SCALE * n] = 0.0
-    for j in range(len(forest.nominal)):
-        value = x[forest.nominal[j, 0]]
+    for j in range(len(nominal)):
+        value = x[nominal[j, 0]]
         if value != value:
             continue
-        codes = forest.nominal[j, 1]
-        block = base + forest.nominal[j, 2]
+        codes = nominal[j, 1]
+        block = base + nominal[j, 2]
         code = block + CODES + np.int64(value)
         leaf[block + NOMINAL_COUNT] += 1.0
         leaf[block + LOG_DENOMINATOR] = math.log(leaf[block + NOMINAL_COUNT] + codes)
@@ -116,55 +122,57 @@ def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int) -> None:
     add_weight(forest, leaf, y, 1.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def class_score(
     forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool, c: int
 ) -> float:
     """Return a class's naive Bayes score, -inf where the class is ruled out."""
-    n = len(forest.numeric)
+    numeric, nominal = forest.numeric, forest.nominal
+    n = len(numeric)
     base = HEADER + c * forest.stride
     fields = base + 2
     if is_complete:
         score = leaf[base + CONSTANT]
         for j in range(n):
-            step = x[forest.numeric[j]] - leaf[fields + j]
+            step = x[numeric[j]] - leaf[fields + j]
             score -= step * step * leaf[fields + INVERSE * n + j]
-        for j in range(len(forest.nominal)):
-            block = base + forest.nominal[j, 2] + CODES + forest.nominal[j, 1]
-            score += leaf[block + np.int64(x[forest.nominal[j, 0]])]
+        for j in range(len(nominal)):
+            block = base + nominal[j, 2] + CODES + nominal[j, 1]
+            score += leaf[block + np.int64(x[nominal[j, 0]])]
     else:
         score = math.log(leaf[base + WEIGHT])
         for j in range(n):
-            value = x[forest.numeric[j]]
+            value = x[numeric[j]]
             if value == value:
                 step = value - leaf[fields + j]
                 score += leaf[fields + LOG_SCALE * n + j]
                 score -= step * step * leaf[fields + INVERSE * n + j]
-        for j in range(len(forest.nominal)):
-            value = x[forest.nominal[j, 0]]
+        for j in range(len(nominal)):
+            value = x[nominal[j, 0]]
             if value == value:
-                block = base + forest.nominal[j, 2]
-                score += leaf[block + CODES + forest.nominal[j, 1] + np.int64(value)]
+                block = base + nominal[j, 2]
+                score += leaf[block + CODES + nominal[j, 1] + np.int64(value)]
                 score -= leaf[block + LOG_DENOMINATOR]
     # Values near the end of float64 can make inf - inf; such a class is ruled out.
     return score if score == score else -np.inf
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def bayes_scores(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> int:
     """Write the naive Bayes scores to `forest.scores`; return the best class, -1 if none."""
+    scores = forest.scores
     best, top = -1, -np.inf
     for c in range(forest.n_classes):
         score = -np.inf
         if leaf[HEADER + c * forest.stride + WEIGHT] > 0.0:
             score = class_score(forest, leaf, x, is_complete, c)
-        forest.scores[c] = score
+        scores[c] = score
         if score > top:
             best, top = c, score
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def majority_class(forest: Forest, leaf: FloatArray) -> int:
     """Return the class with most weight, -1 in an empty leaf."""
     best, top = -1, 0.0
@@ -175,30 +183,43 @@ def majority_class(forest: Forest, leaf: FloatArray) -> int:
     return best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def softmax(scores: FloatArray, best: int, out: FloatArray) -> None:
+    """Write probabilities in proportion to exp(scores), of which `best` is the largest."""
+    top = scores[best]
+    total = 0.0
+    for c in range(len(out)):
+        # Below about -708 exp gives subnormal numbers, which cost hundreds of cycles.
+        step = scores[c] - top
+        term = math.exp(step) if step > LOG_TINY else 0.0
+        out[c] = term
+        total += term
+    for c in range(len(out)):
+        out[c] /= total
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def weight_shares(leaf: FloatArray, stride: int, out: FloatArray) -> None:
+    """Write each class's share of a leaf's weight: uniform as long as it has seen nothing."""
+    total = leaf[TOTAL]
+    for c in range(len(out)):
+        out[c] = leaf[HEADER + c * stride + WEIGHT] / total if total > 0.0 else 1.0 / len(out)
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def leaf_probabilities(
     forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool, out: FloatArray
 ) -> None:
-    """Write a leaf's class probabilities: uniform as long as it has seen nothing."""
-    n_classes = forest.n_classes
-    if leaf[TOTAL] == 0.0:
-        out[:] = 1.0 / n_classes
-        return
-    by_majority = forest.leaf_prediction == MAJORITY or (
-        forest.leaf_prediction == ADAPTIVE and leaf[MAJORITY_RIGHT] > leaf[BAYES_RIGHT]
-    )
+    """Write a leaf's class probabilities.
+
+    Class weights answer where they are asked to, and where naive Bayes rules out every class, as
+    in a leaf that a split has just made.
+    """
+    mode = forest.leaf_prediction
     best = -1
-    if not by_majority:
+    if mode == NAIVE_BAYES or (mode == ADAPTIVE and leaf[MAJORITY_RIGHT] <= leaf[BAYES_RIGHT]):
         best = bayes_scores(forest, leaf, x, is_complete)
-    total = 0.0
-    # Where naive Bayes rules out every class, as in a leaf just made by a split, the class
-    # weights answer.
-    top = forest.scores[best] if best >= 0 else 0.0
-    for c in range(n_classes):
-        if best >= 0:
-            out[c] = math.exp(forest.scores[c] - top)
-        else:
-            out[c] = leaf[HEADER + c * forest.stride + WEIGHT]
-        total += out[c]
-    for c in range(n_classes):
-        out[c] /= total
+    if best >= 0:
+        softmax(forest.scores, best, out)
+    else:
+        weight_shares(leaf, forest.stride, out)

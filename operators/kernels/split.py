@@ -36,7 +36,7 @@ BRANCH_FRACTION_MIN = 0.01
 ROOT_TWO = math.sqrt(2.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def entropy(weights: FloatArray) -> float:
     """Return the entropy of a class distribution in bits, 0 if it is empty."""
     total, inner = 0.0, 0.0
@@ -47,7 +47,7 @@ def entropy(weights: FloatArray) -> float:
     return math.log2(total) - inner / total if total > 0.0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def branch_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -> None:
     """Write to `forest.branches` how a threshold on numeric feature `j` divides each class."""
     n = len(forest.numeric)
@@ -67,7 +67,7 @@ def branch_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -
         forest.branches[1, c] = count - below
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def branch_nominal(forest: Forest, leaf: FloatArray, j: int) -> None:
     """Write to `forest.branches` how the codes of nominal feature `j` divide each class."""
     for c in range(forest.n_classes):
@@ -76,7 +76,7 @@ def branch_nominal(forest: Forest, leaf: FloatArray, j: int) -> None:
             forest.branches[code, c] = leaf[first + code]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def merit(forest: Forest, before: float, arity: int) -> float:
     """Return the information gain of the branches, -inf if fewer than two carry weight."""
     total = 0.0
@@ -92,7 +92,7 @@ def merit(forest: Forest, before: float, arity: int) -> float:
     return before - after if filled >= 2 else -np.inf
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[float, float]:
     """Return the best merit of numeric feature `j` and its threshold."""
     n = len(forest.numeric)
@@ -115,7 +115,7 @@ def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> t
     return best, best_at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
     """Turn a leaf into a split whose children start with the rows of `forest.branches`.
 
@@ -155,7 +155,7 @@ def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
     forest.nodes[node]["heavy"] = heavy
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def attempt_split(forest: Forest, tree: int, node: int) -> None:
     """Split a leaf if its best feature beats the second best beyond doubt, or none matters.
 
