@@ -74,7 +74,8 @@ def _topic_name(value: str) -> str:
 
 
 TopicName = Annotated[str, AfterValidator(_topic_name)]
-FieldPath = Annotated[str, Field(pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$")]
+PATH_PATTERN = r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$"
+FieldPath = Annotated[str, Field(pattern=PATH_PATTERN)]
 ClassLabel = bool | int | str
 
 
@@ -114,15 +115,21 @@ class EmbeddedLog(Section):
 class KafkaSecurity(Section):
     """TLS and SASL, passed through to the client; secrets may come from the environment."""
 
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="As the broker's listener speaks it."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How the password is proven; needed with SASL_*, and only then."
+    )
     username: str | None = Field(default=None, description="Or DRIFTGATE_SASL_USERNAME.")
     password: SecretStr | None = Field(default=None, description="Or DRIFTGATE_SASL_PASSWORD.")
     ca_file: str | None = Field(default=None, description="PEM file of trusted authorities.")
     certificate_file: str | None = Field(default=None, description="PEM client certificate.")
     key_file: str | None = Field(default=None, description="PEM key of the client certificate.")
     key_password: SecretStr | None = Field(default=None, description="Or DRIFTGATE_KEY_PASSWORD.")
-    check_hostname: bool = True
+    check_hostname: bool = Field(
+        default=True, description="Whether the broker's certificate must name its host."
+    )
 
     @model_validator(mode="after")
     def _sasl_needs_a_mechanism(self) -> Self:
@@ -170,7 +177,9 @@ class KafkaLog(Section):
     record_bytes_max: int = Field(
         default=16 * 1024 * 1024, description="Largest record that is read or written, in bytes."
     )
-    compression: Literal["none", "gzip", "lz4", "zstd"] = "lz4"
+    compression: Literal["none", "gzip", "lz4", "zstd"] = Field(
+        default="lz4", description="Of what is written; reading knows them all."
+    )
 
     @model_validator(mode="after")
     def _budgets_fit(self) -> Self:
@@ -197,7 +206,9 @@ class Topics(Section):
 
 
 class _FeatureBase(Section):
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(
+        min_length=1, max_length=200, description="What it is called, in data files too."
+    )
     path: FieldPath | None = Field(
         default=None,
         description="Where the value stands in the record; default `$.NAME`, where a dot in the "
@@ -290,7 +301,9 @@ class Schema(Section):
         description="When it happened: `$timestamp` (the record's) or a path to an ISO 8601 "
         "string or a number of milliseconds since 1970-01-01 UTC.",
     )
-    features: tuple[FeatureConfig, ...] = Field(min_length=1)
+    features: tuple[FeatureConfig, ...] = Field(
+        min_length=1, description="What the model sees; all else in a record is skipped."
+    )
     record_bytes_max: int = Field(
         default=1_048_576, ge=1, description="A larger record goes to the dead letters unread."
     )
@@ -354,7 +367,9 @@ class Labels(Section):
         description="Where a label record names its event.",
     )
     event_time: str = Field(
-        default="$timestamp", pattern=r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$"
+        default="$timestamp",
+        pattern=r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$",
+        description="When the label became known, as `schema.event_time`.",
     )
     max_delay: Duration = Field(
         default=timedelta(days=7),
@@ -377,7 +392,9 @@ class OperatorConfig(Section):
     """An operator by name, with its parameters."""
 
     name: str = Field(description="Name in the catalog, or `river:package.Class` for a river one.")
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="Its constructor's parameters; the others keep defaults."
+    )
 
 
 class Model(OperatorConfig):
@@ -408,14 +425,21 @@ class Checkpoint(Section):
         default="file://.driftgate/checkpoints",
         description="A URL that fsspec opens: file://, s3://, gs://, memory://.",
     )
-    interval: Duration = timedelta(seconds=30)
+    interval: Duration = Field(
+        default=timedelta(seconds=30),
+        description="Shortest time between two. Longer: less is written, more is replayed after "
+        "a crash.",
+    )
     keep: int = Field(default=3, ge=1, description="Checkpoints kept for each partition.")
 
 
 class Metrics(Section):
     """Prometheus metrics, probes, and the prequential figures."""
 
-    host: str = "0.0.0.0"  # noqa: S104 - a pod's port must be reachable by its kubelet
+    host: str = Field(
+        default="0.0.0.0",  # noqa: S104 - a pod's port must be reachable by its kubelet
+        description="Address to listen on.",
+    )
     port: int = Field(default=9464, ge=0, le=65535, description="0 takes a free one.")
     fading_factor: float = Field(
         default=0.999, gt=0, lt=1, description="Weight of the past in the faded figures."
@@ -425,15 +449,24 @@ class Metrics(Section):
 class Config(Section):
     """A whole pipeline."""
 
-    app: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")
-    log: Annotated[EmbeddedLog | KafkaLog, Field(discriminator="type")]
+    app: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$",
+        description="Its name: a-z 0-9 . - and not too long. Topics, checkpoints and metrics "
+        "carry it.",
+    )
+    log: Annotated[EmbeddedLog | KafkaLog, Field(discriminator="type")] = Field(
+        description="Where topics live."
+    )
     topics: Topics = Topics()
     # `schema` is a (deprecated) method name of pydantic's BaseModel, hence the alias.
     record: Schema = Field(alias="schema")
-    target: Target
+    target: Target = Field(description="What is predicted.")
     labels: Labels = Labels()
     model: Model = Model(name="drift_moe")
-    detectors: tuple[OperatorConfig, ...] = (OperatorConfig(name="adwin"),)
+    detectors: tuple[OperatorConfig, ...] = Field(
+        default=(OperatorConfig(name="adwin"),),
+        description="Watch the model's errors; each alarm is a record of the drift topic.",
+    )
     seed: int = Field(default=1, ge=0, lt=2**31, description="Of everything random.")
     steps: Steps = Steps()
     checkpoint: Checkpoint = Checkpoint()

@@ -15,8 +15,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
+from operators.catalog import create_learner
 from stream.codec.events import EventReader
+from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
+from stream.codec.space import make_space
+from stream.codec.target import TargetCoder
 from stream.config import Config, OperatorConfig, format_duration
 from stream.config_errors import explain
 from stream.config_yaml import Document, Path, read_document, show_path
@@ -88,6 +92,8 @@ def check_operators(config: Config, model: str = "model") -> None:
             check_params(operator, where)
         except (ConfigError, ValueError) as error:
             said.append(str(error))
+    if not said and config.target.type == "regression":
+        said += _regression_fault(config, model)
     if said:
         raise ConfigError("\n".join(said))
 
@@ -100,6 +106,16 @@ def schema_json() -> str:
         "title": "driftgate pipeline",
     }
     return json.dumps({**schema, **head}, indent=2)
+
+
+def _regression_fault(config: Config, model: str) -> list[str]:
+    """Say that a model cannot predict numbers; `check_params` tries it with classes only."""
+    space = make_space(FeatureCoder(config), TargetCoder(config))
+    try:
+        create_learner(config.model.name, space, config.seed, config.model.params)
+    except ValueError as error:
+        return [f"{model}: {error}"]
+    return []
 
 
 class _FileSchema(GenerateJsonSchema):
