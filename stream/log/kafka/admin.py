@@ -12,7 +12,8 @@ from kafka.admin import KafkaAdminClient
 from stream.errors import SetupError
 from stream.log.base import Bounds, Headers, OutputBatch, RecordBatch, TopicPartition, TopicSpec
 from stream.log.kafka.errors import translated
-from stream.log.kafka.reader import RangeReader, open_client
+from stream.log.kafka.opening import open_client
+from stream.log.kafka.reader import RangeReader
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import flush_all, send_all
 
@@ -32,7 +33,7 @@ class KafkaAdmin:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._reader = RangeReader(settings)
-        self._admin = open_client(lambda: KafkaAdminClient(**settings.client()), settings)
+        self._admin = open_client(KafkaAdminClient, settings.client(), settings)
         self._producer: Any = None
 
     def topics(self) -> dict[str, int]:
@@ -54,7 +55,7 @@ class KafkaAdmin:
             self._reader.partition_count(output.target.topic)
         if self._producer is None:
             self._producer = open_client(
-                lambda: kafka.KafkaProducer(**self._settings.producer()), self._settings
+                kafka.KafkaProducer, self._settings.producer(), self._settings
             )
         with translated(self._settings):
             futures = [send_all(self._producer, output) for output in outputs]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kafka import errors as client
 
-from stream.config import KafkaSecurity
 from stream.errors import (
     ConfigError,
     DriftgateError,
@@ -23,15 +20,9 @@ from stream.errors import (
 from stream.log.base import TopicPartition
 from stream.log.kafka.settings import KafkaSettings
 
-_CONNECT_TIMEOUT_S = 3.0
-
-FENCED = (
-    client.ProducerFencedError,
-    client.InvalidProducerEpochError,
-    client.CommitFailedError,
-    client.FencedInstanceIdError,
-)
-"""A newer producer, or a newer generation of the group, has taken over."""
+FENCED = (client.ProducerFencedError, client.InvalidProducerEpochError)
+"""A newer producer has taken over. A stale generation of the group (`CommitFailedError`) is not
+among them: such a worker was taken for dead, loses its partitions in its next poll, and goes on."""
 
 
 @contextmanager
@@ -83,26 +74,6 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
     )
 
 
-def cannot_connect(error: BaseException, settings: KafkaSettings) -> DriftgateError:
-    """Say why no client could be opened; asks the socket where the client only says "timeout"."""
-    if not isinstance(error, client.KafkaTimeoutError | client.KafkaConnectionError):
-        return translate(error, settings)
-    findings = [
-        _reach(address.strip(), settings.log.security)
-        for address in settings.log.bootstrap.split(",")
-    ]
-    tls = any("TLS" in finding for finding in findings)
-    remedy = (
-        "Check log.security (protocol, ca_file, check_hostname) against the listener."
-        if tls or not any(findings)
-        else "Check that the broker is running and can be reached from here."
-    )
-    reason = next((finding for finding in findings if finding), "it does not answer as Kafka does")
-    return (LogAccessError if tls else LogUnavailableError)(
-        f"log.bootstrap `{settings.log.bootstrap}`: {reason}. {remedy}"
-    )
-
-
 def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError:
     """Make the error for a topic that the broker does not list."""
     return TopicMissingError(
@@ -143,28 +114,3 @@ def _out_of_range(error: client.OffsetOutOfRangeError) -> RecoveryError:
 def _words(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return text.removeprefix("KafkaTimeoutError: ").rstrip(".") or type(error).__name__
-
-
-def _reach(address: str, security: KafkaSecurity) -> str:
-    """Try one address with a socket of our own; empty if it can be reached."""
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), _CONNECT_TIMEOUT_S) as opened:
-            if security.protocol.endswith("SSL"):
-                _tls_context(security).wrap_socket(opened, server_hostname=host).close()
-    except ssl.SSLCertVerificationError as error:
-        return f"the TLS certificate of {address} is not trusted: {error.verify_message}"
-    except ssl.SSLError as error:
-        return f"the TLS handshake with {address} failed: {error.reason or error}"
-    except (OSError, ValueError) as error:
-        return f"cannot connect to {address}: {getattr(error, 'strerror', None) or error}"
-    return ""
-
-
-def _tls_context(security: KafkaSecurity) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=security.ca_file)
-    context.check_hostname = security.check_hostname
-    if security.certificate_file:
-        password = security.key_password.get_secret_value() if security.key_password else None
-        context.load_cert_chain(security.certificate_file, security.key_file, password)
-    return context

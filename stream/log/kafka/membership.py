@@ -27,7 +27,9 @@ from stream.log.base import (
     TopicPartition,
 )
 from stream.log.kafka.errors import translate, translated
-from stream.log.kafka.reader import open_client, to_batch
+from stream.log.kafka.opening import open_client
+from stream.log.kafka.pending_join import keep_pending_join
+from stream.log.kafka.reader import to_batch
 from stream.log.kafka.settings import KafkaSettings
 
 
@@ -36,7 +38,7 @@ class Membership:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._consumer = open_client(lambda: kafka.KafkaConsumer(**settings.consumer()), settings)
+        self._consumer = open_client(kafka.KafkaConsumer, settings.consumer(), settings)
         self._unsought: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._failure: BaseException | None = None
@@ -52,6 +54,7 @@ class Membership:
 
     def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
         """Return the next records of partitions that were sought and are not paused."""
+        keep_pending_join(self._consumer)
         try:
             found = self._consumer.poll(int(1000 * timeout_s), records_max)
         except client.KafkaError as error:

@@ -13,12 +13,11 @@ from stream.errors import DriftgateError
 from stream.log.base import Probe, TopicPartition
 from stream.log.kafka.errors import translate
 from stream.log.kafka.membership import Membership
-from stream.log.kafka.reader import open_client
+from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
 _DOCTOR = "doctor"
-_MESSAGE_BYTES_DEFAULT = 1_048_588
 
 
 def probe_kafka(config: Config) -> list[Probe]:
@@ -26,7 +25,7 @@ def probe_kafka(config: Config) -> list[Probe]:
     assert isinstance(config.log, KafkaLog)
     settings = KafkaSettings(config.log, config.app)
     try:
-        admin = open_client(lambda: KafkaAdminClient(**settings.client()), settings)
+        admin = open_client(KafkaAdminClient, settings.client(), settings)
     except DriftgateError as error:
         return [_failed("broker", error)]
     try:
@@ -159,7 +158,14 @@ def _message_sizes(
         yield _failed("record size", translate(error, settings))
         return
     needed = config.record.record_bytes_max
-    if limit < needed:
+    if limit is None:
+        yield Probe(
+            "record size",
+            False,
+            f"the settings of `{name}` may not be read",
+            "Grant DESCRIBE_CONFIGS on it, or see to it that max.message.bytes is large enough.",
+        )
+    elif limit < needed:
         yield Probe(
             "record size",
             False,
@@ -171,12 +177,11 @@ def _message_sizes(
         yield Probe("record size", True, f"`{name}` takes {limit} bytes")
 
 
-def _message_bytes_max(admin: Any, topic: str) -> int:
+def _message_bytes_max(admin: Any, topic: str) -> int | None:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic)
     described = admin.describe_configs([resource], config_filter="all")
-    settings = described["topic"][topic]
-    entry = settings["max.message.bytes"]
-    return int(entry["value"] if isinstance(entry, dict) else entry)
+    entry = described.get("topic", {}).get(topic, {}).get("max.message.bytes")
+    return None if entry is None else int(entry["value"] if isinstance(entry, dict) else entry)
 
 
 def _failed(name: str, error: DriftgateError) -> Probe:

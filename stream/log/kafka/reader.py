@@ -11,16 +11,16 @@ whatever had been committed before the call is seen by it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import kafka
-from kafka import errors as client
 
 from stream.errors import LogUnavailableError, RecoveryError
 from stream.log.base import Bounds, Headers, RecordBatch, TopicPartition
-from stream.log.kafka.errors import cannot_connect, topic_missing, translated
+from stream.log.kafka.errors import topic_missing, translated
+from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
 
 _POLL_MS = 200
@@ -154,16 +154,8 @@ class RangeReader:
 
     def _open(self, **changes: str) -> Any:
         return open_client(
-            lambda: kafka.KafkaConsumer(**{**self._settings.reader(), **changes}), self._settings
+            kafka.KafkaConsumer, {**self._settings.reader(), **changes}, self._settings
         )
-
-
-def open_client(create: Callable[[], Any], settings: KafkaSettings) -> Any:
-    """Open a client, or say why it cannot be."""
-    try:
-        return create()
-    except client.KafkaError as error:
-        raise cannot_connect(error, settings) from error
 
 
 def to_batch(source: TopicPartition, records: list[Any]) -> RecordBatch:

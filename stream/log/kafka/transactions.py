@@ -10,6 +10,9 @@ from it, or raises although the broker committed (tests/kafka/test_faults.py sho
 3. After any error that leaves doubt, discard the producer without another word to it. A new one
    with the same transactional id makes the broker finish or abort what was left
    (`init_transactions`), and the group's committed offsets tell which.
+
+A worker that the group has given up meanwhile (it was silent for too long, or the broker was away)
+has its offsets refused. It is in doubt like any other: the next poll tells it what it lost.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ from stream.errors import (
     LogUnavailableError,
 )
 from stream.log.base import Committed, OutputBatch, TopicPartition, Transaction
-from stream.log.kafka.errors import FENCED, cannot_connect, translate
+from stream.log.kafka.errors import FENCED, translate
+from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
 
 _DISCARD_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 5.0
+_NOTE_BYTES_MAX = 4096  # offset.metadata.max.bytes of a broker, unless it was changed
 
 _log = logging.getLogger(__name__)
 
@@ -49,14 +54,14 @@ class Transactor:
     def open(self) -> None:
         """Open the producer; this fences every older one of the same transactional id."""
         self._discard()
+        self._producer = open_client(
+            kafka.KafkaProducer, self._settings.transactional_producer(), self._settings
+        )
         try:
-            self._producer = kafka.KafkaProducer(**self._settings.transactional_producer())
             self._producer.init_transactions()
         except client.KafkaError as error:
-            unopened = self._producer is None
             self._discard()
-            reason = cannot_connect if unopened else translate
-            raise reason(error, self._settings) from error
+            raise translate(error, self._settings) from error
         self._in_doubt = False
 
     def commit(self, transaction: Transaction, membership: Any) -> dict[TopicPartition, int]:
@@ -116,6 +121,8 @@ class Transactor:
             kafka.TopicPartition(*source): kafka.OffsetAndMetadata(at.offset, at.note, -1)
             for source, at in offsets.items()
         }
+        for at in offsets.values():
+            assert len(at.note.encode()) <= _NOTE_BYTES_MAX, "the broker refuses longer notes"
         # The client's own methods do the same and then wait for ever.
         manager = self._producer._transaction_manager
         self._wait(manager.send_offsets_to_transaction(positions, membership), started)

@@ -267,6 +267,20 @@ def test_read_leaves_the_position_of_poll_alone(world: World) -> None:
     assert values(drain(log, 6)[source]) == numbered(6)
 
 
+def test_a_range_can_be_read_within_another(world: World) -> None:
+    topic = world.topic(partitions=2)
+    outer, inner = TopicPartition(topic, 0), TopicPartition(topic, 1)
+    for source in (outer, inner):
+        world.append(topic, numbered(3), source.partition)
+    log = world.log()
+    found = [
+        (value, values(read(log, inner, 0, 3)))
+        for batch in log.read(outer, 0, 3)
+        for value in batch.values
+    ]
+    assert found == [(value, numbered(3)) for value in numbered(3)]
+
+
 def test_read_below_what_is_kept_is_an_error(world: World) -> None:
     topic = world.topic()
     world.append(topic, numbered(10))

@@ -1,0 +1,32 @@
+"""Opens the client's objects, and leaves nothing behind where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import errors as client
+from kafka.net.compat import KafkaNetClient
+
+from stream.log.kafka.diagnosis import why_unusable
+from stream.log.kafka.errors import translate
+from stream.log.kafka.settings import KafkaSettings
+
+
+def open_client(kind: Any, arguments: Mapping[str, Any], settings: KafkaSettings) -> Any:
+    """Make a `kind` (consumer, producer, admin), or say why it cannot be had."""
+    opened: list[Any] = []
+
+    def network(**configs: Any) -> Any:
+        opened.append(KafkaNetClient(**configs))
+        return opened[-1]
+
+    try:
+        return kind(**arguments, kafka_client=network)
+    except client.KafkaError as error:
+        # Constructors that fail leave their network thread and its sockets open.
+        for net in opened:
+            net.close()
+        if isinstance(error, client.KafkaTimeoutError | client.KafkaConnectionError):
+            raise why_unusable(settings) from error
+        raise translate(error, settings) from error

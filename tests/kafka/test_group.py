@@ -1,0 +1,201 @@
+"""The consumer group on a real broker: rebalances between workers, eviction, slow handing over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from stream.errors import CommitUncertainError
+from stream.log.base import Committed, Log, OutputBatch, TopicPartition
+from stream.log.kafka import KafkaLog
+from tests.stream.log.worlds import (
+    KafkaWorld,
+    RecordingListener,
+    drain,
+    join,
+    output,
+    read,
+    seek_to_committed,
+    transaction,
+    values,
+)
+
+pytestmark = pytest.mark.kafka
+
+PARTITIONS = 4
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="kafka")
+
+
+class EchoWorker:
+    """Copies one topic to another, and goes on from what was committed after each assignment."""
+
+    def __init__(self, world: KafkaWorld, name: str, topics: tuple[str, str]) -> None:
+        self.source, self.target = topics
+        self.listener = RecordingListener()
+        self.log: KafkaLog = world.open_log(name)
+        world.stack.callback(self.log.close)
+        self.log.subscribe([self.source], self.listener)
+        self._known: set[TopicPartition] = set()
+
+    def step(self) -> None:
+        batches = self.log.poll(0.05, 20)
+        seek_to_committed(self.log, self.listener.held - self._known)
+        self._known = set(self.listener.held)
+        for batch in batches:
+            target = TopicPartition(self.target, batch.source.partition)
+            copied = OutputBatch(target, batch.timestamps, batch.keys, batch.values)
+            self.log.commit(transaction([copied], {batch.source: batch.offsets[-1] + 1}))
+
+
+def until(condition: Callable[[], bool], workers: Iterable[EchoWorker]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, [worker.listener.calls for worker in workers]
+        for worker in workers:
+            worker.step()
+
+
+def test_partitions_move_one_by_one_and_every_record_is_copied_once(world: KafkaWorld) -> None:
+    """Short polls in turn: joins end between two polls (`stream/log/kafka/pending_join.py`)."""
+    topics = world.topic("in", PARTITIONS), world.topic("out", PARTITIONS)
+    sources = {TopicPartition(topics[0], index) for index in range(PARTITIONS)}
+
+    def feed(start: int) -> None:
+        for index in range(PARTITIONS):
+            world.append(topics[0], [b"%d" % i for i in range(start, start + 50)], index)
+
+    def copied(count: int) -> bool:
+        return all(
+            world.admin.bounds(TopicPartition(topics[1], index)).end >= count
+            for index in range(PARTITIONS)
+        )
+
+    feed(0)
+    first = EchoWorker(world, "first", topics)
+    until(lambda: first.listener.held == sources, [first])
+    second = EchoWorker(world, "second", topics)
+    until(lambda: len(second.listener.held) == 2, [first, second])
+    assert first.listener.held | second.listener.held == sources
+    assert not first.listener.held & second.listener.held
+    moved = sorted(second.listener.held)
+    # Cooperative: only what moved was revoked; the rest was never interrupted.
+    assert first.listener.calls == [("assigned", sorted(sources)), ("revoked", moved)]
+    feed(50)
+    until(lambda: copied(100), [first, second])
+    second.log.close()
+    assert second.listener.calls == [("assigned", moved), ("revoked", moved)]
+    feed(100)
+    until(lambda: first.listener.held == sources and copied(150), [first])
+    for index in range(PARTITIONS):
+        target = TopicPartition(topics[1], index)
+        found = values(read(world.admin, target, 0, world.admin.bounds(target).end))
+        assert found == [b"%d" % i for i in range(150)]
+
+
+def test_topics_of_one_number_move_together(world: KafkaWorld) -> None:
+    topics = [world.topic("features", PARTITIONS), world.topic("labels", PARTITIONS)]
+    logs: list[tuple[Log, RecordingListener]] = []
+    for name in ("first", "second"):
+        log, listener = world.log(name), RecordingListener()
+        log.subscribe(topics, listener)
+        logs.append((log, listener))
+    deadline = time.monotonic() + 20
+    while [len(listener.held) for _, listener in logs] != [4, 4]:
+        assert time.monotonic() < deadline, [listener.calls for _, listener in logs]
+        for log, _ in logs:
+            log.poll(0.05, 10)
+    for _, listener in logs:
+        numbers = [{tp.partition for tp in listener.held if tp.topic == topic} for topic in topics]
+        assert numbers[0] == numbers[1]
+
+
+def test_an_evicted_worker_commits_nothing_and_comes_back(world: KafkaWorld) -> None:
+    world.config |= {"poll_interval_max": "2s", "revoke_budget": "1s"}
+    inputs, outputs = world.topic("in"), world.topic("out")
+    source, target = TopicPartition(inputs, 0), TopicPartition(outputs, 0)
+    world.append(inputs, [b"a", b"b"])
+    sleeper = world.log("sleeper")
+    listener = join(sleeper, [inputs])
+    drain(sleeper, 2)
+    time.sleep(2.5)  # longer than a worker may go without polling
+    other = world.log("other")
+    join(other, [inputs])
+    other.commit(transaction([output(outputs, [b"other"])], {source: 1}))
+    with pytest.raises(CommitUncertainError, match="sleeper"):
+        sleeper.commit(transaction([output(outputs, [b"zombie"])], {source: 2}))
+    sleeper.reopen()
+    assert sleeper.committed([source]) == {source: Committed(1, "")}
+    sleeper.poll(0.05, 10)
+    assert listener.calls == [("assigned", [source]), ("lost", [source])]
+    other.close()
+    deadline = time.monotonic() + 15
+    while not listener.held and time.monotonic() < deadline:
+        sleeper.poll(0.05, 10)
+    seek_to_committed(sleeper, listener.held)
+    assert values(drain(sleeper, 1)[source]) == [b"b"]
+    sleeper.commit(transaction([output(outputs, [b"sleeper"])], {source: 2}))
+    end = world.admin.bounds(target).end
+    assert values(read(world.admin, target, 0, end)) == [b"other", b"sleeper"]
+
+
+class SlowListener(RecordingListener):
+    """Takes longer over handing over than a session lasts."""
+
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
+        time.sleep(3.0)
+        super().revoked(partitions)
+
+
+def test_handing_over_may_take_longer_than_the_session(world: KafkaWorld) -> None:
+    topic = world.topic(partitions=2)
+    second = world.log("second")
+    world.config |= {"session_timeout": "1500ms"}
+    first = world.log("first")
+    slow, quick = SlowListener(), RecordingListener()
+    first.subscribe([topic], slow)
+    deadline = time.monotonic() + 30
+    while len(slow.held) < 2 and time.monotonic() < deadline:
+        first.poll(0.05, 10)
+    second.subscribe([topic], quick)
+    while not quick.held and time.monotonic() < deadline:
+        first.poll(0.05, 10)
+        second.poll(0.05, 10)
+    assert [call for call, _ in slow.calls] == ["assigned", "revoked"]
+    assert slow.held | quick.held == {TopicPartition(topic, 0), TopicPartition(topic, 1)}
+
+
+class BrokenListener(RecordingListener):
+    def assigned(self, partitions: Iterable[TopicPartition]) -> None:
+        raise ZeroDivisionError("a mistake in the listener")
+
+
+def test_what_the_listener_raises_comes_out_of_poll(world: KafkaWorld) -> None:
+    topic = world.topic()
+    log = world.log()
+    log.subscribe([topic], BrokenListener())
+    with pytest.raises(ZeroDivisionError, match="a mistake"):
+        drain(log, 1)
+
+
+def test_a_pause_ends_with_the_assignment(world: KafkaWorld) -> None:
+    """A partition that goes away paused and comes back is read again once it is sought."""
+    topic = world.topic(partitions=2)
+    worker = EchoWorker(world, "first", (topic, world.topic("out", 2)))
+    until(lambda: len(worker.listener.held) == 2, [worker])
+    worker.log.pause(worker.listener.held)
+    second = EchoWorker(world, "second", (topic, worker.target))
+    until(lambda: len(second.listener.held) == 1, [worker, second])
+    (moved,) = second.listener.held
+    second.log.close()
+    until(lambda: len(worker.listener.held) == 2, [worker])
+    world.append(topic, [b"x"], moved.partition)
+    target = TopicPartition(worker.target, moved.partition)
+    until(lambda: world.admin.bounds(target).end > 0, [worker])
+    assert values(read(world.admin, target, 0, 1)) == [b"x"]

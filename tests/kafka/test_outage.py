@@ -1,0 +1,90 @@
+"""The broker itself dies and comes back: commits end in time, and nothing is lost or repeated."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.kafka import dev_broker
+from stream.errors import CommitUncertainError, LogUnavailableError
+from stream.log.base import Committed, TopicPartition, Transaction
+from stream.log.kafka import KafkaLog
+from tests.stream.log.worlds import (
+    KafkaWorld,
+    RecordingListener,
+    join,
+    output,
+    read,
+    seek_to_committed,
+    transaction,
+    values,
+)
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def own_broker(dev_kafka: dev_broker.Broker, tmp_path: Path) -> Iterator[dev_broker.Broker]:
+    """Start a broker that may be killed; the session's shows that one can be had here."""
+    del dev_kafka
+    broker = dev_broker.start(data=tmp_path / "data", state=tmp_path / "state")
+    yield broker
+    dev_broker.stop(broker)
+
+
+def test_a_killed_broker_leaves_doubt_until_it_is_back(
+    own_broker: dev_broker.Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="kafka")
+    world = KafkaWorld(own_broker.bootstrap, request_timeout="1s", commit_timeout="3s")
+    inputs, outputs = world.topic("in"), world.topic("out")
+    source, target = TopicPartition(inputs, 0), TopicPartition(outputs, 0)
+    log: KafkaLog = world.open_log("w")
+    listener = join(log, [inputs])
+    log.commit(transaction([output(outputs, [b"before"])], {source: 1}))
+    world.append(inputs, [b"x"])
+
+    os.kill(own_broker.pids[0], signal.SIGKILL)
+    started = time.monotonic()
+    with pytest.raises(CommitUncertainError):
+        log.commit(transaction([output(outputs, [b"during"])], {source: 2}))
+    assert time.monotonic() - started < 8
+    with pytest.raises(LogUnavailableError, match="refused"):
+        log.reopen()
+    assert log.poll(0.2, 10) == []
+
+    dev_broker.restart_node(own_broker, 0)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            log.reopen()
+            break
+        except LogUnavailableError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert log.committed([source]) == {source: Committed(1, "")}
+    assert values(read(log, target, 0, log.bounds(target).end)) == [b"before"]
+    _commit_in_the_end(log, listener, transaction([output(outputs, [b"after"])], {source: 2}))
+    assert values(read(log, target, 0, log.bounds(target).end)) == [b"before", b"after"]
+    log.close()
+    world.close()
+
+
+def _commit_in_the_end(log: KafkaLog, listener: RecordingListener, change: Transaction) -> None:
+    """Commit, though the group may have given this worker up while the broker was away."""
+    deadline = time.monotonic() + 30
+    while True:
+        log.poll(0.2, 10)
+        seek_to_committed(log, listener.held)
+        try:
+            log.commit(change)
+            return
+        except CommitUncertainError:
+            assert time.monotonic() < deadline
+            log.reopen()
