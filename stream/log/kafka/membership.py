@@ -55,6 +55,7 @@ class Membership:
     def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
         """Return the next records of partitions that were sought and are not paused."""
         keep_pending_join(self._consumer)
+        self._free_the_slot()
         try:
             found = self._consumer.poll(int(1000 * timeout_s), records_max)
         except client.KafkaError as error:
@@ -123,6 +124,17 @@ class Membership:
     def _assigned(self, sources: Iterable[TopicPartition]) -> list[TopicPartition]:
         assignment = self._consumer.assignment()
         return [source for source in sources if kafka.TopicPartition(*source) in assignment]
+
+    def _free_the_slot(self) -> None:
+        """Let records that were parked by `pause` come back after `resume`.
+
+        The client puts them back only into a slot that is None, but leaves a drained, empty
+        object in it when no further fetch is waiting (kafka-python 3.0.12, `fetched_records`).
+        The partition then neither returns what was parked nor fetches anew, for ever.
+        """
+        fetcher = self._consumer._fetcher
+        if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
 
     def _raise_failure(self) -> None:
         """Raise what the listener raised, rather than what the client made of it."""

@@ -1,0 +1,203 @@
+"""A Hoeffding tree in plain Python, from the formulas; slow, and keeps every value it has seen."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+from operators.base import Space
+
+Record = list[float]
+
+
+@dataclass
+class Leaf:
+    weights: list[float]
+    values: dict[tuple[int, int], list[float]] = field(default_factory=dict)  # (class, feature)
+    evaluated: float = 0.0
+    majority_right: int = 0
+    bayes_right: int = 0
+
+    def seen(self, c: int, f: int) -> list[float]:
+        return self.values.get((c, f), [])
+
+
+@dataclass
+class Split:
+    feature: int
+    threshold: float | None  # None: one branch a code
+    heavy: int
+    children: list[Leaf | Split]
+
+
+@dataclass
+class HoeffdingTree:
+    space: Space
+    grace_period: int = 200
+    delta: float = 1e-3
+    tie_threshold: float = 0.05
+    leaf_prediction: str = "naive_bayes_adaptive"
+    leaves_max: int = 1000
+
+    def __post_init__(self) -> None:
+        self.root: Leaf | Split = Leaf([0.0] * self.space.n_classes)
+        self.leaf_count = 1
+        self.classes: set[int] = set()
+
+    def predict(self, x: Record) -> list[float]:
+        leaf, _ = self.descend(x)
+        total = sum(leaf.weights)
+        if total == 0:
+            return [1 / self.space.n_classes] * self.space.n_classes
+        shares = [weight / total for weight in leaf.weights]
+        adaptive = self.leaf_prediction == "naive_bayes_adaptive"
+        if self.leaf_prediction == "majority" or (
+            adaptive and leaf.majority_right > leaf.bayes_right
+        ):
+            return shares
+        scores = self.scores(leaf, x)
+        if max(scores) == -math.inf:
+            return shares
+        terms = [math.exp(score - max(scores)) for score in scores]
+        return [term / sum(terms) for term in terms]
+
+    def learn(self, x: Record, y: int) -> None:
+        leaf, path = self.descend(x)
+        self.classes.add(y)
+        if self.leaf_prediction == "naive_bayes_adaptive":
+            leaf.majority_right += first_largest(leaf.weights, 0.0) == y
+            leaf.bayes_right += first_largest(self.scores(leaf, x), -math.inf) == y
+        leaf.weights[y] += 1
+        for f, value in enumerate(x):
+            if not math.isnan(value):
+                leaf.values.setdefault((y, f), []).append(value)
+        if sum(leaf.weights) - leaf.evaluated >= self.grace_period:
+            leaf.evaluated = sum(leaf.weights)
+            split = self.split_of(leaf)
+            if split is not None:
+                self.leaf_count += len(split.children) - 1
+                if path is None:
+                    self.root = split
+                else:
+                    path[0].children[path[1]] = split
+
+    def descend(self, x: Record) -> tuple[Leaf, tuple[Split, int] | None]:
+        node, path = self.root, None
+        while isinstance(node, Split):
+            value = x[node.feature]
+            if math.isnan(value):
+                branch = node.heavy
+            elif node.threshold is None:
+                branch = int(value)
+            else:
+                branch = 0 if value <= node.threshold else 1
+            path = (node, branch)
+            node = node.children[branch]
+        return node, path
+
+    def scores(self, leaf: Leaf, x: Record) -> list[float]:
+        return [
+            self.score(leaf, x, c) if leaf.weights[c] > 0 else -math.inf
+            for c in range(self.space.n_classes)
+        ]
+
+    def score(self, leaf: Leaf, x: Record, c: int) -> float:
+        score = math.log(leaf.weights[c])
+        for f, feature in in_order(self.space):
+            value, seen = x[f], leaf.seen(c, f)
+            if math.isnan(value):
+                continue
+            if feature.capacity:
+                score += math.log(seen.count(value) + 1)
+                score -= math.log(len(seen) + feature.capacity)
+            elif not seen:
+                return -math.inf
+            elif min(seen) < max(seen):
+                variance = statistics.variance(seen)
+                score -= 0.5 * math.log(2 * math.pi * variance)
+                score -= (value - statistics.fmean(seen)) ** 2 / (2 * variance)
+            else:
+                score -= (value - seen[0]) ** 2 * 1e300  # a spike
+        return score
+
+    def split_of(self, leaf: Leaf) -> Split | None:
+        if sum(weight > 0 for weight in leaf.weights) < 2:
+            return None
+        candidates = [(0.0, -1, None, [])]  # merit, feature, threshold, branches
+        for f, feature in in_order(self.space):
+            options = by_code(leaf, f, feature.capacity, self.space.n_classes)
+            if not feature.capacity:
+                options = by_threshold(leaf, f, self.space.n_classes)
+            offers = [(gain(leaf.weights, b), f, at, b) for at, b in options]
+            if offers:
+                candidates.append(max(offers, key=lambda offer: offer[0]))
+        best, second = sorted(candidates, key=lambda candidate: -candidate[0])[:2]
+        spread = math.log2(max(len(self.classes), 2))
+        total = sum(leaf.weights)
+        bound = math.sqrt(spread**2 * math.log(1 / self.delta) / (2 * total))
+        if best[1] < 0 or not (best[0] - second[0] > bound or bound < self.tie_threshold):
+            return None
+        _, f, threshold, branches = best
+        if self.leaf_count + len(branches) - 1 > self.leaves_max:
+            return None
+        totals = [sum(branch) for branch in branches]
+        shares = [weight / total for weight in leaf.weights]
+        children: list[Any] = [Leaf(list(b if sum(b) > 0 else shares)) for b in branches]
+        for child in children:
+            child.evaluated = sum(child.weights)
+        return Split(f, threshold, totals.index(max(totals)), children)
+
+
+def in_order(space: Space) -> list[tuple[int, Any]]:
+    """Numbers before categories: the order in which equal merits are preferred."""
+    return sorted(enumerate(space.features), key=lambda item: item[1].capacity > 0)
+
+
+def first_largest(values: list[float], above: float) -> int:
+    return values.index(max(values)) if max(values) > above else -1
+
+
+def entropy(weights: list[float]) -> float:
+    total = sum(weights)
+    return -sum(w / total * math.log2(w / total) for w in weights if w > 0)
+
+
+def gain(before: list[float], branches: list[list[float]]) -> float:
+    total = sum(map(sum, branches))
+    if sum(sum(branch) > 0.01 * total for branch in branches) < 2:
+        return -math.inf
+    return entropy(before) - sum(sum(b) / total * entropy(b) for b in branches if sum(b) > 0)
+
+
+def by_code(leaf: Leaf, f: int, capacity: int, n_classes: int) -> list[Any]:
+    branches = [
+        [float(leaf.seen(c, f).count(code)) for c in range(n_classes)] for code in range(capacity)
+    ]
+    return [(None, branches)]
+
+
+def by_threshold(leaf: Leaf, f: int, n_classes: int) -> list[Any]:
+    everything = [value for c in range(n_classes) for value in leaf.seen(c, f)]
+    if not everything:
+        return []
+    low, high = min(everything), max(everything)
+    thresholds = [low + (high - low) / 11 * i for i in range(1, 11)]
+    options = []
+    for threshold in thresholds:
+        if low < threshold < high:
+            left = [below(leaf.seen(c, f), threshold) for c in range(n_classes)]
+            right = [len(leaf.seen(c, f)) - left[c] for c in range(n_classes)]
+            options.append((threshold, [left, right]))
+    return options
+
+
+def below(values: list[float], threshold: float) -> float:
+    """How many of a class's values a Gaussian between their extremes puts up to a threshold."""
+    if not values or threshold < min(values):
+        return 0.0
+    if threshold >= max(values):
+        return float(len(values))
+    fitted = statistics.NormalDist(statistics.fmean(values), statistics.stdev(values))
+    return len(values) * fitted.cdf(threshold)
