@@ -11,6 +11,7 @@ from stream.cli.report import LiveProgress, as_json, print_summary
 from stream.config_file import load_config
 from stream.datasets.flights import PIPELINE, read_flights
 from stream.evaluate import evaluate, warm_up
+from stream.logs import configure_logging
 from stream.plot import plot_evaluation
 
 _TITLE = "Late arrivals of flights from New York, 2013"
@@ -19,6 +20,7 @@ _TITLE = "Late arrivals of flights from New York, 2013"
 def run_demo(limit: int | None, plot: Path | None, as_machine: bool) -> None:
     """Evaluate the flights pipeline with labels that come when each flight lands."""
     console = Console(stderr=as_machine, highlight=False)
+    configure_logging("human", "warning")
     config = load_config(PIPELINE, {})
     console.print(
         "[bold]driftgate demo[/]: will this flight land more than 15 minutes late? Asked when it "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from stream.config import Config, Model
 from stream.config_file import check_operators, load_config
 from stream.datasets import read_rows, to_events
 from stream.evaluate import Series, delay_labels, evaluate, warm_up
+from stream.logs import configure_logging
 from stream.plot import plot_evaluation
 
 
@@ -27,10 +30,11 @@ def run_evaluate(
     as_machine: bool,
 ) -> None:
     """Evaluate and print; the exit code is 0 whatever the accuracy."""
+    configure_logging("human", "warning")
     config = override(load_config(path, os.environ), model, seed)
     console = Console(stderr=as_machine, highlight=False)
     with console.status("reading the data"):
-        events, labels = read_series(config, data, limit, label_delay)
+        config, events, labels = read_series(config, data, limit, label_delay)
     with console.status("compiling (the first time takes up to a minute)"):
         warm_up(config, events, labels)
     with LiveProgress(len(events), console) as progress:
@@ -61,13 +65,67 @@ def override(config: Config, model: str | None, seed: int | None) -> Config:
 
 def read_series(
     config: Config, data: Path, limit: int | None, label_delay: int
-) -> tuple[Series, Series | None]:
-    """Read a data file into what the input topics hold."""
-    events, labels = to_events(config, read_rows(data, limit), inline=label_delay == 0)
+) -> tuple[Config, Series, Series | None]:
+    """Read a data file into what the input topics hold, and fit the pipeline to a label delay."""
+    table = read_rows(data, limit)
     if label_delay == 0:
-        return Series(events.keys, events.values, events.timestamps), None
-    times = delay_labels(events.timestamps, label_delay)
+        events, _ = to_events(config, table, inline=True)
+        return config, events, None
+    config = with_delay(config, label_delay)
+    events, labels = to_events(config, table, inline=False)
+    times = strictly_rising(events.timestamps)
+    delayed = delay_labels(times, label_delay)
+    at = positions(events.keys, labels.keys)
     return (
-        Series(events.keys, events.values, events.timestamps),
-        Series(labels.keys, labels.values, times),
+        config,
+        replace(events, timestamps=times),
+        replace(labels, timestamps=[delayed[position] for position in at]),
     )
+
+
+def with_delay(config: Config, label_delay: int) -> Config:
+    """Let the order of the rows be the order of time, and let every label come in time."""
+    settings = config.model_dump(mode="json", by_alias=True)
+    settings["schema"]["event_time"] = "$timestamp"
+    if config.record.id == "$offset":
+        settings["schema"]["id"] = "$key"
+    settings["labels"] |= {
+        "source": "topic",
+        "id": "$key",
+        "event_time": "$timestamp",
+        "max_delay": "36500d",
+        "pending_max": max(config.labels.pending_max, label_delay + 2),
+    }
+    return Config.model_validate(settings)
+
+
+def positions(keys: Sequence[bytes | None], some: Sequence[bytes | None]) -> list[int]:
+    """Where each of `some` stands in `keys`, of which they are a part in the same order.
+
+    Examples
+    --------
+    >>> positions([b"a", b"b", b"c"], [b"a", b"c"])
+    [0, 2]
+    """
+    found: list[int] = []
+    position = 0
+    for key in some:
+        while keys[position] != key:
+            position += 1
+        found.append(position)
+        position += 1
+    return found
+
+
+def strictly_rising(times: Sequence[int]) -> list[int]:
+    """Raise each time that does not follow the one before it.
+
+    Examples
+    --------
+    >>> strictly_rising([5, 5, 3, 9])
+    [5, 6, 7, 9]
+    """
+    risen: list[int] = []
+    for time in times:
+        risen.append(max(time, risen[-1] + 1) if risen else time)
+    return risen
