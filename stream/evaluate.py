@@ -21,7 +21,7 @@ from stream.drift_events import DriftEvent
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
 from stream.log.open import open_admin, open_log
 from stream.recovery import Recovered
-from stream.task import PartitionTask, StepReport
+from stream.task import StepReport
 from stream.topology import build_parts, input_topics, output_topics
 from stream.worker import Worker
 
@@ -103,7 +103,6 @@ class Recorder:
     def step(
         self,
         report: StepReport,
-        task: PartitionTask,
         lags: dict[str, int | None],
         commit_s: float,
     ) -> None:
@@ -115,7 +114,7 @@ class Recorder:
         result.expired += report.expired_by_delay + report.expired_by_capacity
         result.pending = report.pending
         result.drift += report.drift
-        result.figures = task.parts.evaluator.figures()
+        result.figures = report.figures
         result.curve.append(Point(result.learnt, report.stream_time, result.figures))
         for stage, seconds in [*report.seconds.items(), ("commit", commit_s)]:
             result.stage_seconds[stage] = result.stage_seconds.get(stage, 0.0) + seconds

@@ -12,7 +12,7 @@ from typing import Protocol
 from stream.metrics import Metrics
 from stream.recovery import Recovered
 from stream.server import Health
-from stream.task import PartitionTask, StepReport
+from stream.task import StepReport
 
 
 class Observer(Protocol):
@@ -36,7 +36,6 @@ class Observer(Protocol):
     def step(
         self,
         report: StepReport,
-        task: PartitionTask,
         lags: dict[str, int | None],
         commit_s: float,
     ) -> None:
@@ -109,7 +108,6 @@ class MetricsObserver:
     def step(
         self,
         report: StepReport,
-        task: PartitionTask,
         lags: dict[str, int | None],
         commit_s: float,
     ) -> None:
@@ -129,7 +127,7 @@ class MetricsObserver:
         for stage, seconds in report.seconds.items():
             metrics.step_duration.labels(stage=stage).observe(seconds)
         metrics.step_duration.labels(stage="commit").observe(commit_s)
-        figures = task.parts.evaluator.figures()
+        figures = report.figures
         faded = {
             name.removeprefix("faded_"): value
             for name, value in figures.items()

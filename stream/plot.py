@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from stream.evaluate import Evaluation
 
-_MARKS_MAX = 60
-_BLUE, _GREY, _RED = "#1f6feb", "#8c959f", "#cf222e"
+_BLUE, _GREY, _RED, _GREEN = "#1f6feb", "#8c959f", "#cf222e", "#1a7f37"
 
 
 def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -> None:
@@ -62,12 +61,22 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
 
 
 def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
-    shown = result.drift[:_MARKS_MAX]
-    for index, event in enumerate(shown):
-        moment = datetime.fromisoformat(event.event_time)
-        label = f"drift noticed ({len(result.drift)})" if index == 0 else None
-        place = moment if by_time else event.learnt
-        axes.axvline(place, color=_RED, alpha=0.45, lw=1, label=label)  # type: ignore[arg-type]
+    """Put a mark for each drift event at the foot: red where the error rose, green where it fell."""
+    for label, colour, rose in (("error rose", _RED, True), ("error fell", _GREEN, False)):
+        marks: list[Any] = [
+            datetime.fromisoformat(event.event_time) if by_time else event.learnt
+            for event in result.drift
+            if (event.after > event.before) == rose
+        ]
+        axes.vlines(
+            marks,
+            0,
+            0.06,
+            transform=axes.get_xaxis_transform(),
+            color=colour,
+            lw=1.3,
+            label=f"drift noticed, {label} ({len(marks)})",
+        )
 
 
 def _majority(figures: dict[str, float]) -> float:

@@ -47,6 +47,7 @@ class StepReport:
     stream_time: int
     pending: int
     held: int
+    figures: dict[str, float]
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -289,6 +290,7 @@ class PartitionTask:
             stream_time=self.parts.labels.stream_time,
             pending=self.parts.labels.pending,
             held=self.parts.labels.held,
+            figures=self.parts.evaluator.figures(),
             seconds=seconds,
         )
 

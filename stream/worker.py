@@ -1,6 +1,6 @@
 """The worker: one thread that polls, steps its partition tasks and commits.
 
-    poll -> recover what was assigned -> accept -> step -> commit -> report -> checkpoint
+    poll -> recover what was assigned -> accept -> (step -> commit -> report) ... -> checkpoint
 
 All tasks of a worker commit in one transaction a turn. A checkpoint is written only after the
 commit that it belongs to, so it is never ahead of the log.
@@ -31,8 +31,10 @@ _log = structlog.get_logger(__name__)
 _POLL_S = 0.2
 # Waiting for the other topic, a turn comes again after this.
 _BLOCKED_POLL_S = 0.02
+# A poll asks for this many steps, so that all commits but the last of a turn run beside a step.
+_READ_AHEAD_STEPS = 4
 # Read ahead at most this many steps of one topic while the other is behind.
-_INBOX_STEPS_MAX = 4
+_INBOX_STEPS_MAX = 8
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -158,7 +160,8 @@ class Worker:
         self._observer.tick()
         blocked = any(live.blocked_since is not None for live in self._live.values())
         batches = self._log.poll(
-            _BLOCKED_POLL_S if blocked else _POLL_S, self._config.steps.records_max
+            _BLOCKED_POLL_S if blocked else _POLL_S,
+            _READ_AHEAD_STEPS * self._config.steps.records_max,
         )
         # Batches of a partition that is recovered now were read from a position that no longer
         # counts; the recovered task seeks its own.
@@ -167,14 +170,29 @@ class Worker:
             self._recover(self._assigned.pop(0))
         for batch in batches:
             self._live[batch.source.partition].task.accept(batch)
-        steps = [(live, step) for live in self._live.values() if (step := self._step(live))]
-        if steps:
-            self._commit(steps)
+        stepped = self._step_and_commit()
         for live in self._live.values():
             self._hold_back(live)
             if monotonic() - live.checkpointed_at >= self._interval_s:
                 self._checkpoint(live)
-        return bool(batches or steps)
+        return bool(batches) or stepped
+
+    def _step_and_commit(self) -> bool:
+        """Step until nothing is left that may be taken; a commit runs beside the next step.
+
+        Every commit has ended when this returns, so none is ever under way during a poll, in
+        which partitions may change hands. Returns whether anything was taken.
+        """
+        finish: Callable[[], None] | None = None
+        stepped = False
+        while True:
+            steps = [(live, step) for live in self._live.values() if (step := self._step(live))]
+            if finish is not None:
+                finish()
+            if not steps:
+                return stepped
+            finish = self._begin_commit(steps)
+            stepped = True
 
     def _step(self, live: _Live) -> Step | None:
         waited = live.blocked_since is not None and (
@@ -195,7 +213,8 @@ class Worker:
         elif live.blocked_since is None:
             live.blocked_since = monotonic()
 
-    def _commit(self, steps: list[tuple[_Live, Step]]) -> None:
+    def _begin_commit(self, steps: list[tuple[_Live, Step]]) -> Callable[[], None]:
+        """Begin one transaction for all steps; the returned function waits for it and reports."""
         offsets = {
             source: Committed(offset, str(StepNote(step.entry.step + 1)))
             for _, step in steps
@@ -203,13 +222,18 @@ class Worker:
         }
         outputs = [batch for _, step in steps for batch in step.outputs]
         start = perf_counter()
-        written = self._log.commit(Transaction(outputs, offsets))
-        seconds = perf_counter() - start
-        for live, step in steps:
-            journal = step.outputs[-1].target
-            live.journal_offset = written[journal] + 1
-            self._observer.step(step.report, live.task, self._lags(live.task), seconds)
-        self._observer.committed(seconds)
+        wait = self._log.begin_commit(Transaction(outputs, offsets))
+
+        def finish() -> None:
+            written = wait()
+            seconds = perf_counter() - start
+            for live, step in steps:
+                journal = step.outputs[-1].target
+                live.journal_offset = written[journal] + 1
+                self._observer.step(step.report, self._lags(live.task), seconds)
+            self._observer.committed(seconds)
+
+        return finish
 
     def _lags(self, task: PartitionTask) -> dict[str, int | None]:
         lags = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from stream.log.base import (
@@ -26,6 +27,7 @@ class KafkaLog:
         self._reader = RangeReader(settings)
         self._transactor = Transactor(settings)
         self._membership = Membership(settings)
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="driftgate-commit")
         self._closed = False
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
@@ -63,9 +65,14 @@ class KafkaLog:
 
     def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
         """Commit in one Kafka transaction; see `stream.log.kafka.transactions`."""
+        return self.begin_commit(transaction)()
+
+    def begin_commit(self, transaction: Transaction) -> Callable[[], dict[TopicPartition, int]]:
+        """Commit in a thread of its own, which mostly waits for the broker."""
         for output in transaction.outputs:
             self._reader.partition_count(output.target.topic)
-        return self._transactor.commit(transaction, self._membership.identity)
+        identity = self._membership.identity
+        return self._committer.submit(self._transactor.commit, transaction, identity).result
 
     def reopen(self) -> None:
         """Take a new producer, which settles what the old one left."""
@@ -88,3 +95,4 @@ class KafkaLog:
             stack.callback(self._reader.close)
             stack.callback(self._transactor.close)
             stack.callback(self._membership.close)
+            stack.callback(self._committer.shutdown)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import kafka
@@ -36,6 +37,7 @@ from stream.log.kafka.errors import FENCED, translate
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
 
+_SMALL_BYTES = 64 * 1024  # no limit on records is set below this
 _DISCARD_TIMEOUT_S = 2.0
 _CLOSE_TIMEOUT_S = 5.0
 _NOTE_BYTES_MAX = 4096  # offset.metadata.max.bytes of a broker, unless it was changed
@@ -177,22 +179,32 @@ _Doubtful = LogUnavailableError
 
 
 def send_all(producer: Any, output: OutputBatch) -> list[Any]:
-    """Hand all records of a batch to a producer; return their futures."""
-    send = producer.send
-    topic, partition = output.target
-    if output.headers is None:
-        return [
-            send(topic, value, key, None, partition, timestamp)
-            for value, key, timestamp in zip(
-                output.values, output.keys, output.timestamps, strict=True
-            )
-        ]
-    return [
-        send(topic, value, key, headers, partition, timestamp)
-        for value, key, headers, timestamp in zip(
-            output.values, output.keys, output.headers, output.timestamps, strict=True
-        )
-    ]
+    """Hand all records of a batch to a producer; return their futures.
+
+    `KafkaProducer.send` checks for each record what is the same for all of a batch: serializers,
+    metadata, the partition, the transaction. That is half of its time, so here it is done once,
+    and the records go straight to the accumulator. (`send` also refuses a record with neither key
+    nor value, which Kafka takes, and which a dead letter may be.)
+    """
+    partition = kafka.TopicPartition(*output.target)
+    producer._wait_on_metadata(partition.topic, producer.config["max_block_ms"])
+    manager = producer._transaction_manager
+    if manager is not None and manager.is_transactional():
+        manager.maybe_add_partition_to_transaction(partition)
+    headers = output.headers if output.headers is not None else repeat([])
+    # With headers None the shortest list ends the loop; all others are equally long.
+    records = zip(output.timestamps, output.keys, output.values, headers, strict=False)
+    append, wake = producer._accumulator.append, producer._sender.wakeup
+    check_size = producer._ensure_valid_record_size
+    futures = []
+    for timestamp, key, value, header in records:
+        if value is not None and len(value) > _SMALL_BYTES:
+            check_size(producer._estimate_size_in_bytes(key, value, header))
+        future, is_full, is_new, _ = append(partition, timestamp, key, value, header)
+        if is_full or is_new:
+            wake()
+        futures.append(future)
+    return futures
 
 
 def flush_all(producer: Any, futures: Sequence[Sequence[Any]], timeout_s: float) -> None:
