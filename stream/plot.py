@@ -61,7 +61,7 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
 
 
 def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
-    """Put a mark for each drift event at the foot: red where the error rose, green where it fell."""
+    """Mark each drift event at the foot: red where the error rose, green where it fell."""
     for label, colour, rose in (("error rose", _RED, True), ("error fell", _GREEN, False)):
         marks: list[Any] = [
             datetime.fromisoformat(event.event_time) if by_time else event.learnt

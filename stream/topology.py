@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from operators.catalog import create_detector, create_learner
-
 from operators.base import Learner
+from operators.catalog import create_detector, create_learner
 from operators.drift.base import Detector
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from operators.snapshot import State

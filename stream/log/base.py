@@ -147,6 +147,12 @@ class Log(Protocol):
             Another worker owns the partitions; nothing was committed.
         """
 
+    def begin_commit(self, transaction: Transaction) -> Callable[[], dict[TopicPartition, int]]:
+        """Begin what `commit` does; the returned function waits for its end, and ends as it does.
+
+        Until that function has returned, nothing of this log but it and `lag` may be called.
+        """
+
     def reopen(self) -> None:
         """Settle the fate of a transaction that raised `CommitUncertainError`; begin afresh.
 
