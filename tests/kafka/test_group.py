@@ -63,7 +63,6 @@ def until(condition: Callable[[], bool], workers: Iterable[EchoWorker]) -> None:
 
 
 def test_partitions_move_one_by_one_and_every_record_is_copied_once(world: KafkaWorld) -> None:
-    """Short polls in turn: joins end between two polls (`stream/log/kafka/pending_join.py`)."""
     topics = world.topic("in", PARTITIONS), world.topic("out", PARTITIONS)
     sources = {TopicPartition(topics[0], index) for index in range(PARTITIONS)}
 
@@ -97,6 +96,20 @@ def test_partitions_move_one_by_one_and_every_record_is_copied_once(world: Kafka
         target = TopicPartition(topics[1], index)
         found = values(read(world.admin, target, 0, world.admin.bounds(target).end))
         assert found == [b"%d" % i for i in range(150)]
+
+
+def test_workers_that_never_wait_in_poll_still_join(world: KafkaWorld) -> None:
+    """Every join ends between two polls then (`stream/log/kafka/pending_join.py`)."""
+    for turn in range(5):
+        topic = world.topic(f"t{turn}", partitions=2)
+        log, listener = world.log("first"), RecordingListener()
+        log.subscribe([topic], listener)
+        deadline = time.monotonic() + 15
+        while len(listener.held) < 2:
+            assert time.monotonic() < deadline, listener.calls
+            assert log.poll(0.0, 10) == []
+            time.sleep(0.01)
+        log.close()
 
 
 def test_topics_of_one_number_move_together(world: KafkaWorld) -> None:

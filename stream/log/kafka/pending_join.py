@@ -1,12 +1,17 @@
 """Keeps the outcome of a join that ended between two polls.
 
 kafka-python 3.0.12 drives a join of the group from `poll`. When a poll's time is up first, the join
-goes on in the background, and the next poll is to pick it up. But where the join *ended* in
-between, that poll throws its outcome away and joins again (`BaseCoordinator.join_group_async` asks
-`is_done`). The new join makes every other member rejoin, which ends this member's join between two
-polls again: a group of workers that poll briefly may rebalance for ever.
+goes on in the background, and the next poll is to pick it up (`BaseCoordinator.join_group_async`).
+Where the join *ends* in between, two things go wrong:
 
-So the coordinator is told that a join is not done until it has looked at the outcome.
+- The next poll finds it done, throws its outcome away and joins again. That makes every other
+  member rejoin, which ends this member's join between two polls again: workers that poll briefly
+  may rebalance for ever.
+- The next poll finds no reason to rejoin any more (the leader's reason, new metadata, is gone as
+  soon as it has made the assignment), and never looks at the outcome: no partition is ever
+  assigned, no heartbeat sent.
+
+So a join is not done, and there is a reason to join, until its outcome has been looked at.
 """
 
 from __future__ import annotations
@@ -45,5 +50,8 @@ def keep_pending_join(consumer: Any) -> None:
     """Before a poll: see to it that the outcome of a join under way is not thrown away."""
     coordinator = consumer._coordinator
     task = coordinator._join_task
-    if task is not None and not isinstance(task, PendingJoin):
+    if task is None:
+        return
+    coordinator.rejoin_needed = True
+    if not isinstance(task, PendingJoin):
         coordinator._join_task = PendingJoin(task)
