@@ -11,6 +11,7 @@
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
     |-- FencedError              another worker has taken over; leave
     |-- CheckpointError          a checkpoint is damaged or of another version; try an older one
+    |-- ModelError               the model failed on the data it was given; stop
     |-- RecoveryError            the state cannot be rebuilt from what is kept; stop
     `-- InvariantError           the program is wrong; stop, never go on
 
@@ -73,6 +74,10 @@ class FencedError(DriftgateError):
 
 class CheckpointError(DriftgateError):
     """A checkpoint is damaged, or was written by a version that cannot be read."""
+
+
+class ModelError(DriftgateError):
+    """The model raised an error on data that the schema allows. The task stops; nothing is lost."""
 
 
 class RecoveryError(DriftgateError):

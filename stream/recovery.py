@@ -17,7 +17,7 @@ from time import perf_counter
 
 import structlog
 
-from operators.snapshot import State
+from operators.snapshot import SnapshotRefusedError, State
 from stream.checkpoint import Checkpoint, CheckpointStore, decode
 from stream.errors import CheckpointError, InvariantError, RecoveryError
 from stream.journal import JournalEntry, Range, StepNote, decode_entry
@@ -277,4 +277,8 @@ def _restore(task: PartitionTask, state: State, path: str | None) -> None:
     except KeyError as error:
         raise CheckpointError(
             f"{path}: state must hold {error}; it does not. Run the version that wrote it."
+        ) from error
+    except SnapshotRefusedError as error:
+        raise RecoveryError(
+            f"{path}: the model's state must be signed with DRIFTGATE_SNAPSHOT_KEY; {error}"
         ) from error

@@ -22,6 +22,7 @@ from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
 from stream.codec.read import ReadBatch
 from stream.drift_events import DriftEvent, drift_event
+from stream.errors import ModelError
 from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
 from stream.journal import JournalEntry, Range, encode_entry
 from stream.labels import Plan
@@ -168,7 +169,7 @@ class PartitionTask:
         watch.lap("join")
         tape, rows, baseline = self._rows(plan, events)
         watch.lap("code")
-        self.parts.learner.run(tape, rows)
+        self._run_model(tape, rows)
         watch.lap("model")
         errors = self.parts.evaluator.run(tape, rows, baseline).errors
         drift = self._detect(errors, plan)
@@ -190,6 +191,18 @@ class PartitionTask:
         self.steps += 1
         report = self._report(plan, taken, drift, dead, timestamps, watch.seconds)
         return Step(entry, outputs, self.offsets, report)
+
+    def _run_model(self, tape: Tape, rows: Rows) -> None:
+        try:
+            self.parts.learner.run(tape, rows)
+        except AssertionError:
+            raise  # an invariant of ours, not a complaint of the model
+        except Exception as error:
+            raise ModelError(
+                f"model `{self.parts.model}`: must take what the schema allows; got "
+                f"{type(error).__name__}: {error}. The task stops before this batch; change the "
+                "model, or the features it is given."
+            ) from error
 
     def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
         """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""

@@ -46,8 +46,8 @@ class Parts:
 
     Parameters
     ----------
-    app, partition
-        Whose task.
+    app, model, partition
+        Whose task, and the name of its model.
     topics
         Names of all topics by role.
     input_topics
@@ -59,6 +59,7 @@ class Parts:
     """
 
     app: str
+    model: str
     partition: int
     topics: Mapping[str, str]
     input_topics: tuple[str, ...]
@@ -106,6 +107,7 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
     widths = (len(space.features), space.n_outputs, learner.trace_width, WATCH_WIDTH)
     return Parts(
         app=config.app,
+        model=config.model.name,
         partition=partition,
         topics=config.topics.model_dump(),
         input_topics=input_topics(config),

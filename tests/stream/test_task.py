@@ -11,6 +11,7 @@ import pytest
 
 from operators.snapshot import digest
 from stream.config import Config
+from stream.errors import ModelError
 from stream.log.base import OutputBatch, RecordBatch
 from stream.task import PartitionTask
 from stream.topology import build_parts, input_topics
@@ -150,3 +151,12 @@ def test_a_regression_pipeline_runs_a_river_regressor() -> None:
     figures = task.parts.evaluator.figures()
     assert figures["faded_mae"] < 0.1 < figures["mae"] * 3
     assert math.isfinite(figures["rmse"])
+
+
+def test_a_model_that_cannot_take_the_data_says_so_and_stops() -> None:
+    config = toy_config(
+        target={"type": "regression", "path": "$.y"},
+        model={"name": "river:river.linear_model.LinearRegression"},
+    )
+    with pytest.raises(ModelError, match=r"must take what the schema allows; got TypeError"):
+        feed(new_task(config), batch(EVENTS, [event(y=1.0)]))
