@@ -42,9 +42,10 @@ NODE = np.dtype(
 )
 TREE = np.dtype([("root", np.int64), ("leaf_count", np.int64), ("class_count", np.int64)])
 
-# Leaf header: weight seen, weight at the last split attempt, and how often the majority class
-# and naive Bayes were right before each record was learnt.
-TOTAL, EVALUATED, MAJORITY_RIGHT, BAYES_RIGHT = range(4)
+# Leaf header: weight, records since the last attempt to split, and how often the majority class
+# and naive Bayes were right before each record was learnt. Records are counted apart because the
+# weight a leaf starts with is a fraction: a difference of weights could round to just below.
+TOTAL, PENDING, MAJORITY_RIGHT, BAYES_RIGHT = range(4)
 HEADER = 4
 # Class stretch: two scalars, then the fields of the numeric features.
 WEIGHT, CONSTANT = range(2)

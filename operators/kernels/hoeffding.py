@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from operators.kernels.forest import (
     ADAPTIVE,
     BAYES_RIGHT,
-    EVALUATED,
     MAJORITY_RIGHT,
-    TOTAL,
+    PENDING,
     FloatArray,
     Forest,
     IntArray,
@@ -49,8 +48,9 @@ def learn_tree(forest: Forest, tree: int, x: FloatArray, complete: bool, y: int)
         if bayes_scores(forest, leaf, x, complete) == y:
             leaf[BAYES_RIGHT] += 1.0
     observe(forest, leaf, x, y)
-    if leaf[TOTAL] - leaf[EVALUATED] >= forest.grace_period:
-        leaf[EVALUATED] = leaf[TOTAL]
+    leaf[PENDING] += 1.0
+    if leaf[PENDING] >= forest.grace_period:
+        leaf[PENDING] = 0.0
         attempt_split(forest, tree, node)
 
 

@@ -16,7 +16,6 @@ from numba import njit
 from operators.kernels.forest import (
     CODES,
     COUNT,
-    EVALUATED,
     HEADER,
     HIGH,
     LEAVES_USED,
@@ -38,13 +37,18 @@ ROOT_TWO = math.sqrt(2.0)
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def entropy(weights: FloatArray) -> float:
-    """Return the entropy of a class distribution in bits, 0 if it is empty."""
-    total, inner = 0.0, 0.0
+    """Return the entropy of a class distribution in bits: exactly 0 if one class has it all.
+
+    Exactly, so that thresholds which part the classes equally well have equal merit and the
+    first of them is taken, not the one that rounding prefers.
+    """
+    total = weights.sum()
+    bits = 0.0
     for weight in weights:
         if weight > 0.0:
-            total += weight
-            inner += weight * math.log2(weight)
-    return math.log2(total) - inner / total if total > 0.0 else 0.0
+            share = weight / total
+            bits -= share * math.log2(share)
+    return bits
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -151,7 +155,6 @@ def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
             weight = forest.branches[b, c] if total > 0.0 else forest.scores[c]
             if weight > 0.0:
                 add_weight(forest, leaf, c, weight)
-        leaf[EVALUATED] = leaf[TOTAL]
     forest.nodes[node]["heavy"] = heavy
 
 

@@ -16,7 +16,7 @@ Record = list[float]
 class Leaf:
     weights: list[float]
     values: dict[tuple[int, int], list[float]] = field(default_factory=dict)  # (class, feature)
-    evaluated: float = 0.0
+    pending: int = 0
     majority_right: int = 0
     bayes_right: int = 0
 
@@ -73,8 +73,9 @@ class HoeffdingTree:
         for f, value in enumerate(x):
             if not math.isnan(value):
                 leaf.values.setdefault((y, f), []).append(value)
-        if sum(leaf.weights) - leaf.evaluated >= self.grace_period:
-            leaf.evaluated = sum(leaf.weights)
+        leaf.pending += 1
+        if leaf.pending == self.grace_period:
+            leaf.pending = 0
             split = self.split_of(leaf)
             if split is not None:
                 self.leaf_count += len(split.children) - 1
@@ -145,8 +146,6 @@ class HoeffdingTree:
         totals = [sum(branch) for branch in branches]
         shares = [weight / total for weight in leaf.weights]
         children: list[Any] = [Leaf(list(b if sum(b) > 0 else shares)) for b in branches]
-        for child in children:
-            child.evaluated = sum(child.weights)
         return Split(f, threshold, totals.index(max(totals)), children)
 
 
