@@ -6,8 +6,9 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -27,6 +28,8 @@ from tests.stream.log.worlds import (
 )
 
 pytestmark = pytest.mark.kafka
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -60,20 +63,26 @@ def test_a_killed_broker_leaves_doubt_until_it_is_back(
     assert log.poll(0.2, 10) == []
 
     dev_broker.restart_node(own_broker, 0)
+    patiently(log.reopen)
+    assert patiently(lambda: log.committed([source])) == {source: Committed(1, "")}
+    end = patiently(lambda: log.bounds(target)).end
+    assert patiently(lambda: values(read(log, target, 0, end))) == [b"before"]
+    _commit_in_the_end(log, listener, transaction([output(outputs, [b"after"])], {source: 2}))
+    end = log.bounds(target).end
+    assert values(read(log, target, 0, end)) == [b"before", b"after"]
+    log.close()
+    world.close()
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call again while the log cannot be reached, as a worker does."""
     deadline = time.monotonic() + 60
     while True:
         try:
-            log.reopen()
-            break
+            return call()
         except LogUnavailableError:
             assert time.monotonic() < deadline
             time.sleep(0.2)
-    assert log.committed([source]) == {source: Committed(1, "")}
-    assert values(read(log, target, 0, log.bounds(target).end)) == [b"before"]
-    _commit_in_the_end(log, listener, transaction([output(outputs, [b"after"])], {source: 2}))
-    assert values(read(log, target, 0, log.bounds(target).end)) == [b"before", b"after"]
-    log.close()
-    world.close()
 
 
 def _commit_in_the_end(log: KafkaLog, listener: RecordingListener, change: Transaction) -> None:
