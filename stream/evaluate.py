@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from operators.snapshot import digest
+from operators.snapshot import SnapshotUnavailableError, digest
 from stream.checkpoint import CheckpointStore
 from stream.config import Config, EmbeddedLog
 from stream.drift_events import DriftEvent
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
 from stream.log.open import open_admin, open_log
 from stream.recovery import Recovered
-from stream.task import StepReport
+from stream.task import PartitionTask, StepReport
 from stream.topology import build_parts, input_topics, output_topics
 from stream.worker import Worker
 
@@ -214,7 +214,7 @@ def evaluate(
         worker.catch_up(stop or threading.Event())
         result = recorder.evaluation
         result.pipeline_seconds = perf_counter() - start
-        result.snapshot_digest = digest(worker.tasks[0].snapshot())
+        result.snapshot_digest = snapshot_digest(worker.tasks[0])
         result.predictions_digest = predictions_digest(config, admin)
         log.close()
         return result
@@ -241,6 +241,14 @@ def load(config: Config, admin: LogAdmin, events: Series, labels: Series | None)
                     )
                 ]
             )
+
+
+def snapshot_digest(task: PartitionTask) -> str:
+    """Digest of a task's whole state; empty where the model has no snapshot (`river:` unsigned)."""
+    try:
+        return digest(task.snapshot())
+    except SnapshotUnavailableError:
+        return ""
 
 
 def committed_values(admin: LogAdmin, source: TopicPartition) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from stream.log.open import probe_log
 def run_doctor(path: Path, as_json: bool) -> int:
     """Print every finding; returns the exit code: 0, or 2 if anything is wrong."""
     config = load_config(path, os.environ)
-    probes = [*probe_log(config), probe_store(config)]
+    probes = [*probe_quietly(config), probe_store(config)]
     if as_json:
         findings = [
             {"name": p.name, "ok": p.ok, "detail": p.detail, "remedy": p.remedy} for p in probes
@@ -33,6 +34,17 @@ def run_doctor(path: Path, as_json: bool) -> int:
             remedy = f" {escape(probe.remedy)}" if probe.remedy and not probe.ok else ""
             console.print(f"{mark} {escape(probe.name)}: {escape(probe.detail)}{remedy}")
     return 0 if all(probe.ok for probe in probes) else 2
+
+
+def probe_quietly(config: Config) -> list[Probe]:
+    """Probe the log; what a probe finds is said once, in its own words, not by the client too."""
+    client = logging.getLogger("kafka")
+    level = client.level
+    client.setLevel(logging.CRITICAL + 1)
+    try:
+        return probe_log(config)
+    finally:
+        client.setLevel(level)
 
 
 def probe_store(config: Config) -> Probe:

@@ -14,6 +14,7 @@ from stream.cli.report import LiveProgress, as_json, print_summary
 from stream.config import Config, Model
 from stream.config_file import check_operators, load_config
 from stream.datasets import read_rows, to_events
+from stream.errors import ConfigError
 from stream.evaluate import Series, delay_labels, evaluate, warm_up
 from stream.logs import configure_logging
 from stream.plot import plot_evaluation
@@ -59,7 +60,10 @@ def override(config: Config, model: str | None, seed: int | None) -> Config:
     if seed is not None:
         changes["seed"] = seed
     changed = config.model_copy(update=changes)
-    check_operators(changed, "--model")
+    try:
+        check_operators(changed, "--model")
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("--model.name: ", "--model: ")) from None
     return changed
 
 

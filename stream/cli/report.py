@@ -83,7 +83,7 @@ def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
         "model_records_per_s": result.model_records_per_s,
         "pipeline_records_per_s": result.pipeline_records_per_s,
         "stage_seconds": result.stage_seconds,
-        "snapshot_digest": result.snapshot_digest,
+        "snapshot_digest": result.snapshot_digest or None,
         "predictions_digest": result.predictions_digest,
     }
 
@@ -109,7 +109,8 @@ def print_summary(result: Evaluation, title: str, console: Console) -> None:
         f"{result.pipeline_records_per_s:,.0f} records/s ({result.pipeline_seconds:.1f} s)"
     )
     console.print(
-        f"snapshot {result.snapshot_digest[:16]}  predictions {result.predictions_digest[:16]}"
+        f"snapshot {result.snapshot_digest[:16] or 'none'}  "
+        f"predictions {result.predictions_digest[:16]}"
     )
     for event in result.drift[-5:]:
         console.print(f"[yellow]drift[/] {event.message}")

