@@ -75,9 +75,7 @@ class Mixture(NamedTuple):
     temperature: float
 
 
-# Fused multiply-add halves the time and differs from torch by no more than torch's own blocking
-# does (test_mixture); no other liberty is given, so the order of additions stays as written.
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@njit(cache=True, nogil=True)
 def affine(x: Float32Array, weight: Float32Array, bias: Float32Array, out: Float32Array) -> None:
     """Write x @ weight + bias, skipping inputs that are 0 (about half of them after ReLU)."""
     out[:] = bias

@@ -227,8 +227,8 @@ def test_interpreted_kernels_compute_the_same(tmp_path: Path) -> None:
     )
     with np.load(path) as interpreted:
         for compiled, name in zip(runs(), interpreted.files, strict=True):
-            # The router's compiled kernel fuses multiplications and additions.
-            np.testing.assert_allclose(interpreted[name], compiled, rtol=1e-4, atol=1e-6)
+            # Equal to the bit where this was written; the last digit is left to the C library.
+            np.testing.assert_allclose(interpreted[name], compiled, rtol=1e-9, atol=1e-12)
 
 
 def test_accuracy_on_electricity() -> None:
