@@ -11,7 +11,6 @@ import pytest
 
 from deploy.kafka import dev_broker
 
-
 KERNELS = Path(__file__).parents[1] / "operators" / "kernels"
 
 
