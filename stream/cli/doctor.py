@@ -31,8 +31,7 @@ def run_doctor(path: Path, as_json: bool) -> int:
         console = Console(highlight=False, soft_wrap=True)
         for probe in probes:
             mark = "[green]ok  [/]" if probe.ok else "[red]FAIL[/]"
-            remedy = f" {escape(probe.remedy)}" if probe.remedy and not probe.ok else ""
-            console.print(f"{mark} {escape(probe.name)}: {escape(probe.detail)}{remedy}")
+            console.print(f"{mark} {escape(str(probe))}")
     return 0 if all(probe.ok for probe in probes) else 2
 
 

@@ -74,7 +74,7 @@ def refuse_if_unfit(config: Config) -> None:
     """
     for probe in probe_quietly(config):
         if not probe.ok:
-            raise SetupError(f"{probe.name}: {probe.detail} {probe.remedy}".strip())
+            raise SetupError(str(probe))
 
 
 def _stall_after_s(config: Config) -> float:

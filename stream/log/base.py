@@ -208,3 +208,8 @@ class Probe:
     ok: bool
     detail: str
     remedy: str = ""
+
+    def __str__(self) -> str:
+        """One line: what was found and, if that is wrong, what to do."""
+        found = f"{self.name}: {self.detail}"
+        return found if self.ok or not self.remedy else f"{found.rstrip('.')}. {self.remedy}"

@@ -26,6 +26,24 @@ class _RefusedError(Exception):
     """The broker was reached, and does not let this user in."""
 
 
+def refuse_if_unreachable(settings: KafkaSettings) -> None:
+    """Give up at once where nothing listens; the client would try again for its whole timeout.
+
+    Raises
+    ------
+    LogUnavailableError
+        Not one of the addresses takes a connection.
+    """
+    for address in settings.log.bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), _TIMEOUT_S).close()
+        except (OSError, ValueError):
+            continue
+        return
+    raise why_unusable(settings)
+
+
 def why_unusable(settings: KafkaSettings) -> LogAccessError | LogUnavailableError:
     """Say what stands between this machine and the first address that shows it."""
     where = f"log.bootstrap `{settings.log.bootstrap}`"

@@ -8,13 +8,14 @@ from typing import Any
 from kafka import errors as client
 from kafka.net.compat import KafkaNetClient
 
-from stream.log.kafka.diagnosis import why_unusable
+from stream.log.kafka.diagnosis import refuse_if_unreachable, why_unusable
 from stream.log.kafka.errors import translate
 from stream.log.kafka.settings import KafkaSettings
 
 
 def open_client(kind: Any, arguments: Mapping[str, Any], settings: KafkaSettings) -> Any:
     """Make a `kind` (consumer, producer, admin), or say why it cannot be had."""
+    refuse_if_unreachable(settings)
     opened: list[Any] = []
 
     def network(**configs: Any) -> Any:
