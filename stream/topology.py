@@ -23,7 +23,8 @@ from stream.codec.predictions import PredictionWriter
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
 from stream.config import Config
-from stream.labels import InlineLabels, LabelJoin, LabelSource
+from stream.label_join import LabelJoin
+from stream.labels import InlineLabels, LabelSource
 from stream.log.base import TopicPartition
 
 WATCH_WIDTH = 2

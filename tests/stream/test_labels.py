@@ -15,7 +15,8 @@ from operators.snapshot import digest
 from operators.tape import LEARN, PREDICT, Rows
 from stream.codec.target import TargetCoder
 from stream.inbox import EVENT, LABEL, Records
-from stream.labels import InlineLabels, LabelJoin, Plan
+from stream.label_join import LabelJoin
+from stream.labels import InlineLabels, Plan
 from tests.builders import EVENTS, LABELS, toy_config
 
 OPEN = {"type": "classification", "path": "$.y", "classes_max": 2}
