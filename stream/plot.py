@@ -56,7 +56,7 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
     axes.set_ylabel(f"prequential {name}")
     axes.set_xlabel("event time" if by_time else "labels learnt")
     axes.grid(alpha=0.25)
-    axes.legend(loc="best", frameon=False)
+    figure.legend(loc="outside lower center", ncols=5, frameon=False)
     figure.savefig(path, dpi=130)
 
 
