@@ -150,10 +150,16 @@ class Worker:
             self._settle(stop)
         except FencedError as error:
             self._observer.fenced(str(error))
+            self._live.clear()
             raise
         except LogUnavailableError as error:
             _log.warning("log unavailable", reason=str(error))
             stop.wait(_BACKOFF_S[-1])
+        except Exception:
+            # A step may have run without its commit: such a state must never be made durable,
+            # which leaving the group would do.
+            self._live.clear()
+            raise
         return True
 
     def _turn(self) -> bool:
@@ -170,7 +176,11 @@ class Worker:
             self._recover(self._assigned.pop(0))
         for batch in batches:
             self._live[batch.source.partition].task.accept(batch)
-        stepped = self._step_and_commit()
+        try:
+            stepped = self._step_and_commit()
+        except LogUnavailableError as error:
+            # The step has run, its outputs are not committed: going on would lose them.
+            raise CommitUncertainError(str(error)) from error
         for live in self._live.values():
             self._hold_back(live)
             if monotonic() - live.checkpointed_at >= self._interval_s:

@@ -17,7 +17,13 @@ import pytest
 from operators.snapshot import digest
 from stream.checkpoint import CheckpointStore
 from stream.config import Config
-from stream.errors import CommitUncertainError, InvariantError, RecoveryError
+from stream.errors import (
+    CommitUncertainError,
+    FencedError,
+    InvariantError,
+    LogUnavailableError,
+    RecoveryError,
+)
 from stream.evaluate import Recorder, Series, committed_values, delay_labels, load
 from stream.log.base import Committed, TopicPartition, Transaction
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
@@ -111,6 +117,58 @@ def test_commits_in_doubt_neither_lose_nor_repeat_anything(
     assert log.doubts > 10
     assert doubtful.predictions() == calm.predictions()
     assert len(calm.predictions()) > 0.95 * COUNT
+
+
+class UnavailableLog(EmbeddedLog):
+    """Cannot be reached for every fifth commit, after the step has run."""
+
+    commits = 0
+
+    def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
+        self.commits += 1
+        if self.commits % 5 == 0:
+            raise LogUnavailableError("the broker is away")
+        return super().commit(transaction)
+
+
+def test_a_log_that_is_away_at_a_commit_loses_nothing(
+    make_world: Callable[[str], World],
+) -> None:
+    calm, away = make_world("calm"), make_world("away")
+    state = calm.catch_up(calm.worker())
+    log = UnavailableLog(away.config.log.path, "toy")  # type: ignore[union-attr]
+    assert away.catch_up(away.worker(log)) == state
+    assert log.commits > 10
+    assert away.predictions() == calm.predictions()
+
+
+class FencedLog(EmbeddedLog):
+    """Belongs to somebody else from the fifth commit on."""
+
+    commits = 0
+
+    def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
+        self.commits += 1
+        if self.commits == 5:
+            raise FencedError("another worker has taken over")
+        return super().commit(transaction)
+
+
+def test_a_state_that_was_not_committed_is_never_made_durable(
+    make_world: Callable[[str], World],
+) -> None:
+    calm, world = make_world("calm"), make_world("fenced")
+    state = calm.catch_up(calm.worker())
+    log = FencedLog(world.config.log.path, "toy")  # type: ignore[union-attr]
+    worker = world.worker(log)
+    worker.start()
+    with pytest.raises(FencedError):
+        worker.catch_up(threading.Event())
+    worker.close()
+    steps = [int(path.stem) for path in world.checkpoints()]
+    assert max(steps, default=0) <= 4
+    assert world.catch_up(world.worker()) == state
+    assert world.predictions() == calm.predictions()
 
 
 def interrupted(world: World) -> None:
