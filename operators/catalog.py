@@ -21,7 +21,14 @@ RIVER = "river:"
 """Prefix of learners that are river's: `river:tree.HoeffdingTreeClassifier`."""
 
 LEARNERS = {
+    "adaptive_random_forest": (
+        "operators.ensembles.adaptive_random_forest.AdaptiveRandomForestClassifier"
+    ),
     "drift_moe": "operators.moe.drift_moe.DriftMoE",
+    "leveraging_bagging": "operators.ensembles.leveraging_bagging.LeveragingBaggingClassifier",
+    "streaming_random_patches": (
+        "operators.ensembles.streaming_random_patches.StreamingRandomPatchesClassifier"
+    ),
     "hoeffding_tree": "operators.trees.hoeffding.HoeffdingTreeClassifier",
 }
 DETECTORS = {"adwin": "operators.drift.adwin.ADWIN"}

@@ -216,7 +216,7 @@ def learn_mixture(
     for _ in range(mixture.top_k):
         k = largest(mixture.logits)
         mixture.logits[k] = -np.inf
-        learn_tree(forest, k, x, complete, y)
+        learn_tree(forest, k, x, complete, y, 1.0)
 
 
 @njit(cache=True, nogil=True)

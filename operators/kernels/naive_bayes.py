@@ -20,6 +20,8 @@ from operators.kernels.forest import (
     ADAPTIVE,
     BAYES_RIGHT,
     CODES,
+    COLUMN,
+    COLUMNS,
     CONSTANT,
     COUNT,
     HEADER,
@@ -31,9 +33,16 @@ from operators.kernels.forest import (
     M2,
     MAJORITY_RIGHT,
     MEAN,
+    N_CODES,
+    N_NOMINAL,
+    N_NUMERIC,
     NAIVE_BAYES,
     NOMINAL_COUNT,
+    NOMINAL_FIELDS,
+    OFFSET,
+    STUMP_HEADER,
     TOTAL,
+    VIEW,
     WEIGHT,
     FloatArray,
     Forest,
@@ -45,57 +54,74 @@ SPIKE = 1e300
 VARIANCE_MIN = 1e-300
 LOG_TINY = -700.0
 LOG_TWO_PI = math.log(2.0 * math.pi)
+LOGARITHMS = np.array([-np.inf] + [math.log(value) for value in range(1, 4096)])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def clear_leaf(forest: Forest, leaf: FloatArray, view: int) -> None:
+    """Make a leaf that has seen nothing, with a view of its features."""
+    views, n = forest.views, forest.slots
+    n_numeric, nominal = views[view, N_NUMERIC], COLUMNS + n
+    leaf[:] = 0.0
+    leaf[VIEW] = view
+    for c in range(forest.n_classes):
+        base = HEADER + c * forest.stride
+        fields = base + 2
+        for j in range(n_numeric):
+            leaf[fields + LOG_SCALE * n + j] = -np.inf
+            leaf[fields + LOW * n + j] = np.inf
+            leaf[fields + HIGH * n + j] = -np.inf
+        for j in range(views[view, N_NOMINAL]):
+            at = nominal + NOMINAL_FIELDS * j
+            leaf[base + views[view, at + OFFSET] + LOG_DENOMINATOR] = log_of(
+                float(views[view, at + N_CODES])
+            )
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def clear_leaf(forest: Forest, leaf: FloatArray) -> None:
-    """Make a leaf that has seen nothing."""
-    n_numeric = len(forest.numeric)
-    leaf[:] = 0.0
-    for c in range(forest.n_classes):
-        fields = HEADER + c * forest.stride + 2
-        for j in range(n_numeric):
-            leaf[fields + LOG_SCALE * n_numeric + j] = -np.inf
-            leaf[fields + LOW * n_numeric + j] = np.inf
-            leaf[fields + HIGH * n_numeric + j] = -np.inf
-        for j in range(len(forest.nominal)):
-            block = HEADER + c * forest.stride + forest.nominal[j, 2]
-            leaf[block + LOG_DENOMINATOR] = math.log(forest.nominal[j, 1])
+def log_of(value: float) -> float:
+    """Return the logarithm, from a table where the value is a small whole number, as counts are."""
+    if value < len(LOGARITHMS):
+        whole = np.int64(value)
+        if whole == value:
+            return LOGARITHMS[whole]  # type: ignore[no-any-return]
+    return math.log(value)
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def add_weight(forest: Forest, leaf: FloatArray, c: int, weight: float) -> None:
     """Give a class more weight and renew its constant."""
-    nominal = forest.nominal
-    n_numeric = len(forest.numeric)
+    views, n = forest.views, forest.slots
+    view = np.int64(leaf[VIEW])
+    nominal = COLUMNS + n + OFFSET
     base = HEADER + c * forest.stride
-    scales = base + 2 + LOG_SCALE * n_numeric
+    scales = base + 2 + LOG_SCALE * n
     leaf[TOTAL] += weight
     leaf[base + WEIGHT] += weight
-    constant = math.log(leaf[base + WEIGHT])
-    for j in range(n_numeric):
+    constant = log_of(leaf[base + WEIGHT])
+    for j in range(views[view, N_NUMERIC]):
         constant += leaf[scales + j]
-    for j in range(len(nominal)):
-        constant -= leaf[base + nominal[j, 2] + LOG_DENOMINATOR]
+    for j in range(views[view, N_NOMINAL]):
+        constant -= leaf[base + views[view, nominal + NOMINAL_FIELDS * j] + LOG_DENOMINATOR]
     leaf[base + CONSTANT] = constant
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int) -> None:
-    """Learn a record: Welford's recurrences for numbers, counts for codes."""
-    numeric, nominal = forest.numeric, forest.nominal
-    n = len(numeric)
+def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: float) -> None:
+    """Learn a record of some weight: West's recurrences for numbers, counts for codes."""
+    views, n = forest.views, forest.slots
+    view = np.int64(leaf[VIEW])
     base = HEADER + y * forest.stride
     fields = base + 2
-    for j in range(n):
-        value = x[numeric[j]]
+    for j in range(views[view, N_NUMERIC]):
+        value = x[views[view, COLUMNS + j]]
         if value != value:
             continue
         at = fields + j
-        count = leaf[at + COUNT * n] + 1.0
+        count = leaf[at + COUNT * n] + weight
         step = value - leaf[at + MEAN * n]
-        mean = leaf[at + MEAN * n] + step / count
-        m2 = leaf[at + M2 * n] + step * (value - mean)
+        mean = leaf[at + MEAN * n] + step * weight / count
+        m2 = leaf[at + M2 * n] + weight * step * (value - mean)
         leaf[at + COUNT * n] = count
         leaf[at + MEAN * n] = mean
         leaf[at + M2 * n] = m2
@@ -108,18 +134,19 @@ def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int) -> None:
         else:
             leaf[at + INVERSE * n] = SPIKE
             leaf[at + LOG_SCALE * n] = 0.0
-    for j in range(len(nominal)):
-        value = x[nominal[j, 0]]
+    for j in range(views[view, N_NOMINAL]):
+        at = COLUMNS + n + NOMINAL_FIELDS * j
+        value = x[views[view, at + COLUMN]]
         if value != value:
             continue
-        codes = nominal[j, 1]
-        block = base + nominal[j, 2]
+        codes = views[view, at + N_CODES]
+        block = base + views[view, at + OFFSET]
         code = block + CODES + np.int64(value)
-        leaf[block + NOMINAL_COUNT] += 1.0
-        leaf[block + LOG_DENOMINATOR] = math.log(leaf[block + NOMINAL_COUNT] + codes)
-        leaf[code] += 1.0
-        leaf[code + codes] = math.log(leaf[code] + 1.0)
-    add_weight(forest, leaf, y, 1.0)
+        leaf[block + NOMINAL_COUNT] += weight
+        leaf[block + LOG_DENOMINATOR] = log_of(leaf[block + NOMINAL_COUNT] + codes)
+        leaf[code] += weight
+        leaf[code + codes] = log_of(leaf[code] + 1.0)
+    add_weight(forest, leaf, y, weight)
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -127,31 +154,34 @@ def class_score(
     forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool, c: int
 ) -> float:
     """Return a class's naive Bayes score, -inf where the class is ruled out."""
-    numeric, nominal = forest.numeric, forest.nominal
-    n = len(numeric)
+    views, n = forest.views, forest.slots
+    view = np.int64(leaf[VIEW])
     base = HEADER + c * forest.stride
     fields = base + 2
+    nominal = COLUMNS + n
     if is_complete:
         score = leaf[base + CONSTANT]
-        for j in range(n):
-            step = x[numeric[j]] - leaf[fields + j]
+        for j in range(views[view, N_NUMERIC]):
+            step = x[views[view, COLUMNS + j]] - leaf[fields + j]
             score -= step * step * leaf[fields + INVERSE * n + j]
-        for j in range(len(nominal)):
-            block = base + nominal[j, 2] + CODES + nominal[j, 1]
-            score += leaf[block + np.int64(x[nominal[j, 0]])]
+        for j in range(views[view, N_NOMINAL]):
+            at = nominal + NOMINAL_FIELDS * j
+            block = base + views[view, at + OFFSET] + CODES + views[view, at + N_CODES]
+            score += leaf[block + np.int64(x[views[view, at + COLUMN]])]
     else:
-        score = math.log(leaf[base + WEIGHT])
-        for j in range(n):
-            value = x[numeric[j]]
+        score = log_of(leaf[base + WEIGHT])
+        for j in range(views[view, N_NUMERIC]):
+            value = x[views[view, COLUMNS + j]]
             if value == value:
                 step = value - leaf[fields + j]
                 score += leaf[fields + LOG_SCALE * n + j]
                 score -= step * step * leaf[fields + INVERSE * n + j]
-        for j in range(len(nominal)):
-            value = x[nominal[j, 0]]
+        for j in range(views[view, N_NOMINAL]):
+            at = nominal + NOMINAL_FIELDS * j
+            value = x[views[view, at + COLUMN]]
             if value == value:
-                block = base + nominal[j, 2]
-                score += leaf[block + CODES + nominal[j, 1] + np.int64(value)]
+                block = base + views[view, at + OFFSET]
+                score += leaf[block + CODES + views[view, at + N_CODES] + np.int64(value)]
                 score -= leaf[block + LOG_DENOMINATOR]
     # Values near the end of float64 can make inf - inf; such a class is ruled out.
     return score if score == score else -np.inf
@@ -204,6 +234,13 @@ def weight_shares(leaf: FloatArray, stride: int, out: FloatArray) -> None:
     total = leaf[TOTAL]
     for c in range(len(out)):
         out[c] = leaf[HEADER + c * stride + WEIGHT] / total if total > 0.0 else 1.0 / len(out)
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def stump_shares(stump: FloatArray, out: FloatArray) -> None:
+    """Write each class's share of a stump's weight."""
+    for c in range(len(out)):
+        out[c] = stump[STUMP_HEADER + c] / stump[TOTAL]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

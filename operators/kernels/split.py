@@ -1,9 +1,10 @@
-"""When and how a leaf splits: information gain under the Hoeffding bound.
+"""When and how a leaf splits: information gain or Gini's under the Hoeffding bound.
 
 A numeric feature offers ten thresholds spread evenly between the least and the greatest value
 seen; the weight of a class on either side comes from its Gaussian, cut off at the class's own
-least and greatest value. A nominal feature offers one branch a code. A split of which fewer than
-two branches have more than 1 % of the weight has no merit, and "do not split" has merit 0.
+least and greatest value. A nominal feature offers one branch a code, or each code against the
+others. A split of which fewer than two branches have more than 1 % of the weight has no merit,
+and "do not split" has merit 0.
 """
 
 from __future__ import annotations
@@ -14,21 +15,37 @@ import numpy as np
 from numba import njit
 
 from operators.kernels.forest import (
+    BY_CODE,
+    BY_NUMBER,
     CODES,
+    COLUMN,
+    COLUMNS,
     COUNT,
+    FREE_LEAF,
+    GINI,
     HEADER,
     HIGH,
     LEAVES_USED,
     LOW,
     M2,
     MEAN,
-    NODES_USED,
+    N_CODES,
+    N_NOMINAL,
+    N_NUMERIC,
+    NOMINAL_FIELDS,
+    OFFSET,
+    ONE_CODE,
     TOTAL,
+    VIEW,
     WEIGHT,
     FloatArray,
     Forest,
+    take_nodes,
+    take_row,
 )
+from operators.kernels.memory import make_room_for_leaves
 from operators.kernels.naive_bayes import add_weight, clear_leaf
+from operators.kernels.views import view_of_new_leaf
 
 THRESHOLDS = 10
 BRANCH_FRACTION_MIN = 0.01
@@ -52,9 +69,26 @@ def entropy(weights: FloatArray) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def gini(weights: FloatArray) -> float:
+    """Return Gini's impurity of a class distribution, 0 if one class has it all."""
+    total = weights.sum()
+    purity = 0.0
+    for weight in weights:
+        share = weight / total
+        purity += share * share
+    return 1.0 - purity
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def impurity(forest: Forest, weights: FloatArray) -> float:
+    """Return the impurity that the forest's trees go by."""
+    return gini(weights) if forest.criterion == GINI else entropy(weights)  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def branch_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -> None:
     """Write to `forest.branches` how a threshold on numeric feature `j` divides each class."""
-    n = len(forest.numeric)
+    n = forest.slots
     for c in range(forest.n_classes):
         at = HEADER + c * forest.stride + 2 + j
         count = leaf[at + COUNT * n]
@@ -74,10 +108,24 @@ def branch_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -
 @njit(cache=True, nogil=True, error_model="numpy")
 def branch_nominal(forest: Forest, leaf: FloatArray, j: int) -> None:
     """Write to `forest.branches` how the codes of nominal feature `j` divide each class."""
+    view = np.int64(leaf[VIEW])
+    at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
     for c in range(forest.n_classes):
-        first = HEADER + c * forest.stride + forest.nominal[j, 2] + CODES
-        for code in range(forest.nominal[j, 1]):
+        first = HEADER + c * forest.stride + forest.views[view, at + OFFSET] + CODES
+        for code in range(forest.views[view, at + N_CODES]):
             forest.branches[code, c] = leaf[first + code]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def branch_code(forest: Forest, leaf: FloatArray, j: int, code: int) -> None:
+    """Write to `forest.branches` how a code against the others divides each class."""
+    view = np.int64(leaf[VIEW])
+    at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
+    for c in range(forest.n_classes):
+        block = HEADER + c * forest.stride + forest.views[view, at + OFFSET]
+        taken = leaf[block + CODES + code]
+        forest.branches[0, c] = taken
+        forest.branches[1, c] = leaf[block] - taken
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -92,14 +140,14 @@ def merit(forest: Forest, before: float, arity: int) -> float:
         if weight > BRANCH_FRACTION_MIN * total:
             filled += 1
         if weight > 0.0:
-            after += weight / total * entropy(forest.branches[b])
+            after += weight / total * impurity(forest, forest.branches[b])
     return before - after if filled >= 2 else -np.inf
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[float, float]:
     """Return the best merit of numeric feature `j` and its threshold."""
-    n = len(forest.numeric)
+    n = forest.slots
     low, high = np.inf, -np.inf
     for c in range(forest.n_classes):
         at = HEADER + c * forest.stride + 2 + j
@@ -120,6 +168,34 @@ def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> t
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def best_code(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[float, float]:
+    """Return the best merit of nominal feature `j` split in two, and the code taken apart."""
+    view = np.int64(leaf[VIEW])
+    codes = forest.views[view, COLUMNS + forest.slots + NOMINAL_FIELDS * j + N_CODES]
+    best, best_at = -np.inf, 0.0
+    for code in range(codes):
+        branch_code(forest, leaf, j, code)
+        gain = merit(forest, before, 2)
+        if gain > best:
+            best, best_at = gain, float(code)
+    return best, best_at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def offer(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[float, float]:
+    """Return the best merit of a view's feature `j`, numeric ones first, and its threshold."""
+    view = np.int64(leaf[VIEW])
+    n_numeric = forest.views[view, N_NUMERIC]
+    if j < n_numeric:
+        return best_threshold(forest, leaf, before, j)  # type: ignore[no-any-return]
+    if forest.nominal_split == ONE_CODE:
+        return best_code(forest, leaf, before, j - n_numeric)  # type: ignore[no-any-return]
+    branch_nominal(forest, leaf, j - n_numeric)
+    at = COLUMNS + forest.slots + NOMINAL_FIELDS * (j - n_numeric)
+    return merit(forest, before, forest.views[view, at + N_CODES]), 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
     """Turn a leaf into a split whose children start with the rows of `forest.branches`.
 
@@ -129,25 +205,24 @@ def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
     """
     row = np.int64(forest.nodes[node]["child"])
     parent = forest.leaves[row]
+    view = np.int64(parent[VIEW])
     for c in range(forest.n_classes):
         weight = parent[HEADER + c * forest.stride + WEIGHT]
         forest.scores[c] = weight / parent[TOTAL]
-    child = forest.used[NODES_USED]
-    forest.used[NODES_USED] += arity
+    child = take_nodes(forest, arity)
     forest.trees[tree]["leaf_count"] += arity - 1
     forest.nodes[node]["child"] = child
     heavy, heaviest = 0, -1.0
     for b in range(arity):
         if b > 0:
-            row = forest.used[LEAVES_USED]
-            forest.used[LEAVES_USED] += 1
+            row = take_row(forest.leaves, forest.used, LEAVES_USED, FREE_LEAF)
         forest.nodes[child + b]["threshold"] = 0.0
         forest.nodes[child + b]["feature"] = -1
         forest.nodes[child + b]["child"] = row
         forest.nodes[child + b]["heavy"] = 0
         forest.nodes[child + b]["arity"] = 0
         leaf = forest.leaves[row]
-        clear_leaf(forest, leaf)
+        clear_leaf(forest, leaf, view_of_new_leaf(forest, row, view))
         total = forest.branches[b].sum()
         if total > heaviest:
             heavy, heaviest = b, total
@@ -159,11 +234,38 @@ def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def split(forest: Forest, tree: int, node: int, leaf: FloatArray, j: int, threshold: float) -> None:
+    """Split a leaf on a view's feature `j`, if the tree may have that many more leaves."""
+    view = np.int64(leaf[VIEW])
+    k = j - forest.views[view, N_NUMERIC]
+    at = COLUMNS + forest.slots + NOMINAL_FIELDS * k
+    arity, kind = 2, BY_NUMBER
+    if k >= 0 and forest.nominal_split == ONE_CODE:
+        kind = BY_CODE
+    elif k >= 0:
+        arity = forest.views[view, at + N_CODES]
+        kind = arity
+    if not make_room_for_leaves(forest, tree, node, arity - 1):
+        return
+    if k < 0:
+        branch_numeric(forest, leaf, j, threshold)
+        forest.nodes[node]["feature"] = forest.views[view, COLUMNS + j]
+    else:
+        if kind == BY_CODE:
+            branch_code(forest, leaf, k, np.int64(threshold))
+        else:
+            branch_nominal(forest, leaf, k)
+        forest.nodes[node]["feature"] = forest.views[view, at + COLUMN]
+    forest.nodes[node]["threshold"] = threshold
+    forest.nodes[node]["arity"] = kind
+    grow(forest, tree, node, arity)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def attempt_split(forest: Forest, tree: int, node: int) -> None:
     """Split a leaf if its best feature beats the second best beyond doubt, or none matters.
 
-    The gain's range is log2 of the number of classes that the tree has learnt. A split that
-    would take the tree beyond `leaves_max` is not made.
+    The gain's range is log2 of the number of classes that the tree has learnt, or 1 for Gini's.
     """
     leaf = forest.leaves[np.int64(forest.nodes[node]["child"])]
     classes = 0
@@ -173,36 +275,20 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
             classes += 1
     if classes < 2:
         return
-    before = entropy(forest.scores)
-    n_numeric = len(forest.numeric)
+    before = impurity(forest, forest.scores)
+    view = np.int64(leaf[VIEW])
     best, second, best_j, threshold = 0.0, 0.0, -1, 0.0
-    for j in range(n_numeric + len(forest.nominal)):
-        at = 0.0
-        if j < n_numeric:
-            gain, at = best_threshold(forest, leaf, before, j)
-        else:
-            branch_nominal(forest, leaf, j - n_numeric)
-            gain = merit(forest, before, forest.nominal[j - n_numeric, 1])
+    for j in range(forest.views[view, N_NUMERIC] + forest.views[view, N_NOMINAL]):
+        gain, at = offer(forest, leaf, before, j)
         if gain > best:
             best, second, best_j, threshold = gain, best, j, at
         elif gain > second:
             second = gain
     if best_j < 0:
         return
-    spread = math.log2(max(forest.trees[tree]["class_count"], 2))
+    spread = 1.0
+    if forest.criterion != GINI:
+        spread = math.log2(max(forest.trees[tree]["class_count"], 2))
     bound = math.sqrt(spread * spread * math.log(1.0 / forest.delta) / (2.0 * leaf[TOTAL]))
-    if not (best - second > bound or bound < forest.tie_threshold):
-        return
-    is_numeric = best_j < n_numeric
-    arity = 2 if is_numeric else forest.nominal[best_j - n_numeric, 1]
-    if forest.trees[tree]["leaf_count"] + arity - 1 > forest.leaves_max:
-        return
-    if is_numeric:
-        branch_numeric(forest, leaf, best_j, threshold)
-        forest.nodes[node]["feature"] = forest.numeric[best_j]
-        forest.nodes[node]["threshold"] = threshold
-    else:
-        branch_nominal(forest, leaf, best_j - n_numeric)
-        forest.nodes[node]["feature"] = forest.nominal[best_j - n_numeric, 0]
-        forest.nodes[node]["arity"] = arity
-    grow(forest, tree, node, arity)
+    if best - second > bound or bound < forest.tie_threshold:
+        split(forest, tree, node, leaf, best_j, threshold)

@@ -13,7 +13,7 @@ from operators.one import OneByOne
 from operators.routers.mlp import MLPRouter
 from operators.snapshot import State, nest, part
 from operators.tape import Rows, Tape
-from operators.trees.forest import LeafPrediction, TreePools
+from operators.trees.forest import LeafPrediction, TreeParams, TreePools
 
 Combine = Literal["top1", "soft"]
 VERSION = 1
@@ -104,11 +104,13 @@ class DriftMoE(OneByOne):
         self._pools = TreePools(
             space,
             experts,
-            grace_period=grace_period,
-            delta=delta,
-            tie_threshold=tie_threshold,
-            leaf_prediction=leaf_prediction,
-            leaves_max=leaves_max,
+            TreeParams(
+                grace_period=grace_period,
+                delta=delta,
+                tie_threshold=tie_threshold,
+                leaf_prediction=leaf_prediction,
+                leaves_max=leaves_max,
+            ),
         )
         n_features = len(space.features)
         self._router = MLPRouter(

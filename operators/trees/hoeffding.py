@@ -7,7 +7,13 @@ from operators.kernels.hoeffding import run_tree
 from operators.one import OneByOne
 from operators.snapshot import State
 from operators.tape import Rows, Tape
-from operators.trees.forest import LeafPrediction, TreePools
+from operators.trees.forest import (
+    Criterion,
+    LeafPrediction,
+    NominalSplit,
+    TreeParams,
+    TreePools,
+)
 
 
 class HoeffdingTreeClassifier(OneByOne):
@@ -32,12 +38,17 @@ class HoeffdingTreeClassifier(OneByOne):
     leaf_prediction
         `majority`, `naive_bayes`, or whichever of the two has been right more often in the leaf.
     leaves_max
-        Bound of the tree: a split that would pass it is not made.
+        Leaves that observe features. Beyond it those that promise least only count classes; with
+        three times as many of these the tree stops growing.
+    criterion
+        What a split is to gain: information or Gini's purity.
+    nominal_split
+        On a category: one branch for each code (`multiway`), or one code against the others.
 
     Notes
     -----
-    Follows MOA's HoeffdingTree (information gain, Gaussian observers with ten thresholds,
-    multiway nominal splits), with four differences. "Do not split" has merit 0, so that a
+    By default it follows MOA's HoeffdingTree (information gain, Gaussian observers with ten
+    thresholds, multiway nominal splits), with four differences. "Do not split" has merit 0, so that a
     single or a useless feature is never split on. A missing value takes the branch that had most
     weight. A branch that nothing has taken starts with its parent's class distribution at weight
     one. Where naive Bayes rules out every class, class weights answer. Predicting costs
@@ -70,17 +81,23 @@ class HoeffdingTreeClassifier(OneByOne):
         tie_threshold: float = 0.05,
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
+        criterion: Criterion = "information_gain",
+        nominal_split: NominalSplit = "multiway",
     ) -> None:
         self.space = space
         self.seed = seed
         self._pools = TreePools(
             space,
             1,
-            grace_period=grace_period,
-            delta=delta,
-            tie_threshold=tie_threshold,
-            leaf_prediction=leaf_prediction,
-            leaves_max=leaves_max,
+            TreeParams(
+                grace_period=grace_period,
+                delta=delta,
+                tie_threshold=tie_threshold,
+                leaf_prediction=leaf_prediction,
+                leaves_max=leaves_max,
+                criterion=criterion,
+                nominal_split=nominal_split,
+            ),
         )
 
     @property

@@ -1,0 +1,329 @@
+"""Ensembles of Hoeffding trees that resample by weight, watch their errors and replace trees.
+
+One loop serves adaptive random forests, streaming random patches and leveraging bagging: they
+differ in what a tree sees (`Forest.views`), and in what happens when errors rise.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators.kernels.adwin import reset, update_many
+from operators.kernels.forest import (
+    ADAPTIVE,
+    BAYES_RIGHT,
+    MAJORITY_RIGHT,
+    PENDING,
+    STUMP,
+    VIEW_BY_TREE,
+    FloatArray,
+    Forest,
+    IntArray,
+    is_complete,
+    lacks_room,
+    leaf_node,
+)
+from operators.kernels.hoeffding import learn_stump
+from operators.kernels.memory import fell, plant
+from operators.kernels.naive_bayes import (
+    bayes_scores,
+    majority_class,
+    observe,
+    softmax,
+    stump_shares,
+    weight_shares,
+)
+from operators.kernels.random import poisson
+from operators.kernels.split import attempt_split
+from operators.kernels.views import draw_view
+
+REPLACE_DRIFTED, RESET_WORST = range(2)
+# Statistics of a member: weighted hits and records since its tree began.
+HITS, SEEN = range(2)
+# ADWIN's other parameters, as river and MOA have them.
+CLOCK, BUCKETS_MAX, LENGTH_MIN, GRACE = 32, 5, 5, 10
+
+
+class Detectors(NamedTuple):
+    """ADWIN windows of one kind, one for each member, and a place for their alarms.
+
+    Parameters
+    ----------
+    header, buckets, rings
+        (n,), (n, levels, places, 2) and (n, levels, 2): see `operators.kernels.adwin`; mutated.
+    value, index, means
+        (1,), (2,) and (2, 2) working space.
+    """
+
+    header: NDArray[np.void]
+    buckets: FloatArray
+    rings: IntArray
+    value: FloatArray
+    index: IntArray
+    means: FloatArray
+    delta: float
+
+
+class Members(NamedTuple):
+    """What an ensemble knows of its members.
+
+    Parameters
+    ----------
+    tree, background
+        (n,) int64, tree of the forest that answers, and the one that grows behind it, -1 if none;
+        mutated.
+    spare
+        (n,) int64, the tree that each member has in reserve while it has no background.
+    record
+        (n, 2) float64, hits and records since the tree began; mutated.
+    votes
+        (n, n_classes) float64 working space.
+    replaced
+        (2,) int64, background trees begun and trees replaced so far; mutated.
+    poisson
+        Cumulative probabilities of a record's weight.
+    response
+        What a drift does: `REPLACE_DRIFTED` its tree, or `RESET_WORST` of all trees.
+    has_warning
+        Whether a warning starts a background tree.
+    is_weighted
+        Whether votes count by the member's accuracy.
+    """
+
+    tree: IntArray
+    background: IntArray
+    spare: IntArray
+    record: FloatArray
+    votes: FloatArray
+    replaced: IntArray
+    poisson: FloatArray
+    response: int
+    has_warning: bool
+    is_weighted: bool
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def watch(detectors: Detectors, k: int, error: float) -> bool:
+    """Give a member's error to its detector; tell whether the mean error has risen."""
+    detectors.value[0] = error
+    alarms = update_many(
+        detectors.header[k : k + 1],
+        detectors.buckets[k],
+        detectors.rings[k],
+        detectors.value,
+        BUCKETS_MAX,
+        detectors.delta,
+        CLOCK,
+        LENGTH_MIN,
+        GRACE,
+        detectors.index,
+        detectors.means,
+    )
+    return alarms > 0 and detectors.means[0, 1] > detectors.means[0, 0]  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def forget(detectors: Detectors, k: int) -> None:
+    """Give a member's detector an empty window."""
+    reset(detectors.header[k : k + 1], detectors.rings[k])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def begin(forest: Forest, tree: int) -> None:
+    """Start a tree anew, with another view if trees have their own."""
+    fell(forest, tree)
+    if forest.view_kind == VIEW_BY_TREE:
+        draw_view(forest, tree)
+    plant(forest, tree, tree if forest.view_kind == VIEW_BY_TREE else 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def leaf_answer(
+    forest: Forest, tree: int, x: FloatArray, complete: bool, out: FloatArray
+) -> tuple[int, int, int]:
+    """Write a tree's probabilities; return its leaf, majority class and naive Bayes' class."""
+    node = leaf_node(forest, tree, x)
+    row = np.int64(forest.nodes[node]["child"])
+    if forest.nodes[node]["arity"] == STUMP:
+        stump_shares(forest.stumps[row], out)
+        return node, -1, -1
+    leaf = forest.leaves[row]
+    majority = majority_class(forest, leaf)
+    bayes = -1
+    if forest.leaf_prediction >= 1:
+        bayes = bayes_scores(forest, leaf, x, complete)
+    trusts_bayes = forest.leaf_prediction != ADAPTIVE or leaf[MAJORITY_RIGHT] <= leaf[BAYES_RIGHT]
+    if bayes >= 0 and trusts_bayes:
+        softmax(forest.scores, bayes, out)
+    else:
+        weight_shares(leaf, forest.stride, out)
+    return node, majority, bayes
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def learn_leaf(
+    forest: Forest,
+    tree: int,
+    answer: tuple[int, int, int],
+    x: FloatArray,
+    y: int,
+    weight: float,
+) -> None:
+    """Learn a record in the leaf that has just answered it."""
+    node, majority, bayes = answer
+    if forest.seen[tree, y] == 0:
+        forest.seen[tree, y] = 1
+        forest.trees[tree]["class_count"] += 1
+    if forest.nodes[node]["arity"] == STUMP:
+        learn_stump(forest, tree, node, y, weight)
+        return
+    leaf = forest.leaves[forest.nodes[node]["child"]]
+    if majority == y:
+        leaf[MAJORITY_RIGHT] += weight
+    if bayes == y:
+        leaf[BAYES_RIGHT] += weight
+    observe(forest, leaf, x, y, weight)
+    leaf[PENDING] += weight
+    if leaf[PENDING] >= forest.grace_period:
+        leaf[PENDING] = 0.0
+        attempt_split(forest, tree, node)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def largest(values: FloatArray) -> int:
+    """Return the first of the largest values."""
+    best = 0
+    for k in range(1, len(values)):
+        if values[k] > values[best]:
+            best = k
+    return best
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def predict_ensemble(forest: Forest, members: Members, x: FloatArray, output: FloatArray) -> None:
+    """Write the mean of the members' probabilities, weighted by their accuracy if asked to."""
+    complete = is_complete(x)
+    output[:] = 0.0
+    total = 0.0
+    for k in range(len(members.tree)):
+        votes = members.votes[k]
+        leaf_answer(forest, members.tree[k], x, complete, votes)
+        weight = 1.0
+        if members.is_weighted and members.record[k, HITS] > 0.0:
+            weight = members.record[k, HITS] / members.record[k, SEEN]
+        total += weight
+        for c in range(len(output)):
+            output[c] += weight * votes[c]
+    for c in range(len(output)):
+        output[c] /= total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def replace(forest: Forest, members: Members, warning: Detectors, drift: Detectors, k: int) -> None:
+    """Put a member's background tree in the place of its tree, or an empty one if it has none."""
+    if members.background[k] >= 0:
+        members.spare[k] = members.tree[k]
+        members.tree[k] = members.background[k]
+        members.background[k] = -1
+        fell(forest, members.spare[k])
+        plant_again(forest, members.spare[k])
+    else:
+        begin(forest, members.tree[k])
+    members.record[k, :] = 0.0
+    members.replaced[1] += 1
+    forget(drift, k)
+    if members.has_warning:
+        forget(warning, k)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def plant_again(forest: Forest, tree: int) -> None:
+    """Leave a felled tree as an empty leaf, with the view it had."""
+    plant(forest, tree, tree if forest.view_kind == VIEW_BY_TREE else 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def reset_worst(
+    forest: Forest, members: Members, warning: Detectors, drift: Detectors
+) -> None:
+    """Replace the member whose detector sees the largest mean error."""
+    worst, error_max = 0, -1.0
+    for k in range(len(members.tree)):
+        width = drift.header[k]["width"]
+        error = drift.header[k]["total"] / width if width > 0 else 0.0
+        if error > error_max:
+            worst, error_max = k, error
+    replace(forest, members, warning, drift, worst)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def learn_ensemble(
+    forest: Forest,
+    members: Members,
+    warning: Detectors,
+    drift: Detectors,
+    x: FloatArray,
+    y: int,
+) -> None:
+    """Learn a record in every member, a random number of times, and answer rising errors."""
+    complete = is_complete(x)
+    has_drifted = False
+    for k in range(len(members.tree)):
+        tree, votes = members.tree[k], members.votes[k]
+        answer = leaf_answer(forest, tree, x, complete, votes)
+        error = 0.0 if largest(votes) == y else 1.0
+        members.record[k, HITS] += 1.0 - error
+        members.record[k, SEEN] += 1.0
+        weight = poisson(forest.random, members.poisson)
+        if weight > 0:
+            learn_leaf(forest, tree, answer, x, y, weight)
+            if members.background[k] >= 0:
+                behind = members.background[k]
+                answer = leaf_answer(forest, behind, x, complete, votes)
+                learn_leaf(forest, behind, answer, x, y, weight)
+        if members.has_warning and watch(warning, k, error):
+            members.background[k] = members.spare[k]
+            begin(forest, members.spare[k])
+            members.replaced[0] += 1
+        if watch(drift, k, error):
+            if members.response == REPLACE_DRIFTED:
+                replace(forest, members, warning, drift, k)
+            else:
+                has_drifted = True
+    if has_drifted:
+        reset_worst(forest, members, warning, drift)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_ensemble(
+    action: NDArray[np.uint8],
+    row: IntArray,
+    start: int,
+    x: FloatArray,
+    y: FloatArray,
+    output: FloatArray,
+    forest: Forest,
+    members: Members,
+    warning: Detectors,
+    drift: Detectors,
+) -> int:
+    """Run the steps from `start`.
+
+    Returns the step at which the pools have to grow before it can be run, or the tape's length.
+    """
+    splits = 2 * len(members.tree)
+    for step in range(start, len(row)):
+        i = row[step]
+        if action[step] == 0:
+            predict_ensemble(forest, members, x[i], output[i])
+            continue
+        if lacks_room(forest, splits):
+            return step
+        code = np.int64(y[i])
+        assert 0 <= code < forest.n_classes
+        learn_ensemble(forest, members, warning, drift, x[i], code)
+    return len(row)
