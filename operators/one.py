@@ -1,7 +1,8 @@
 """River's public face on learners: one record at a time, as dictionaries.
 
 A stream's codec turns records into rows once a batch; whoever uses a learner by hand, or puts it
-at the end of a river pipeline, has dictionaries instead. `OneByOne` translates between the two.
+at the end of a river pipeline, has dictionaries instead. `OneByOne` translates between the two for
+classifiers, `ValueOneByOne` for regressors.
 It is meant for notebooks and small streams: a call costs some 15 us with a single tree, of which
 a row on a tape takes one.
 """
@@ -23,16 +24,10 @@ _PREDICT_ONLY = Tape(_ACTIONS[:1], _ROW[:1])
 _PREDICT_THEN_LEARN = Tape(_ACTIONS, _ROW)
 
 
-class OneByOne:
-    """Mixin: `learn_one`, `predict_one` and `predict_proba_one` on top of `run`.
+class _Face:
+    """What both kinds of learner need: rows from dictionaries.
 
-    The learner has to set `space` and `trace_width`. Categories and classes get codes in the
-    order in which they are learnt, after those that the space names, up to the capacity; the
-    codes belong to this face, not to the learner's snapshot, as they belong to the codec
-    elsewhere.
-
-    Learning predicts first, because a learner may need at its label what it thought of the
-    record: here the two moments are the same.
+    The learner has to set `space` and `trace_width`.
     """
 
     space: Space
@@ -44,6 +39,49 @@ class OneByOne:
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run a tape; the learner brings it."""
         raise NotImplementedError
+
+    @cached_property
+    def _category_codes(self) -> list[dict[str, int]]:
+        return [
+            {category: code for code, category in enumerate(feature.categories)}
+            for feature in self.space.features
+        ]
+
+    def _rows(self, x: Mapping[str, object], *, is_learning: bool) -> Rows:
+        values = [
+            self._value(feature, codes, x.get(feature.name), is_learning)
+            for feature, codes in zip(self.space.features, self._category_codes, strict=True)
+        ]
+        return Rows(
+            x=np.array([values]),
+            y=np.full(1, np.nan),
+            output=np.zeros((1, self.space.n_outputs)),
+            trace=np.zeros((1, self.trace_width)),
+        )
+
+    @staticmethod
+    def _value(feature: Feature, codes: dict[str, int], value: object, is_learning: bool) -> float:
+        if value is None or value != value:
+            return np.nan
+        if not feature.capacity:
+            number = float(value)  # type: ignore[arg-type]
+            return number if np.isfinite(number) else np.nan
+        category = str(value)
+        if category not in codes and is_learning and len(codes) < feature.capacity:
+            codes[category] = len(codes)
+        return codes.get(category, np.nan)
+
+
+class OneByOne(_Face):
+    """Mixin for classifiers: `learn_one`, `predict_one` and `predict_proba_one` on top of `run`.
+
+    Categories and classes get codes in the order in which they are learnt, after those that the
+    space names, up to the capacity; the codes belong to this face, not to the learner's
+    snapshot, as they belong to the codec elsewhere.
+
+    Learning predicts first, because a learner may need at its label what it thought of the
+    record: here the two moments are the same.
+    """
 
     def learn_one(self, x: Mapping[str, object], y: ClassLabel) -> None:
         """Learn a record.
@@ -80,13 +118,6 @@ class OneByOne:
     def _class_codes(self) -> dict[ClassLabel, int]:
         return {label: code for code, label in enumerate(self.space.classes)}
 
-    @cached_property
-    def _category_codes(self) -> list[dict[str, int]]:
-        return [
-            {category: code for code, category in enumerate(feature.categories)}
-            for feature in self.space.features
-        ]
-
     def _class_code(self, y: ClassLabel) -> int:
         codes = self._class_codes
         if y not in codes:
@@ -98,26 +129,31 @@ class OneByOne:
             codes[y] = len(codes)
         return codes[y]
 
-    def _rows(self, x: Mapping[str, object], *, is_learning: bool) -> Rows:
-        values = [
-            self._value(feature, codes, x.get(feature.name), is_learning)
-            for feature, codes in zip(self.space.features, self._category_codes, strict=True)
-        ]
-        return Rows(
-            x=np.array([values]),
-            y=np.full(1, np.nan),
-            output=np.zeros((1, self.space.n_outputs)),
-            trace=np.zeros((1, self.trace_width)),
-        )
 
-    @staticmethod
-    def _value(feature: Feature, codes: dict[str, int], value: object, is_learning: bool) -> float:
-        if value is None or value != value:
-            return np.nan
-        if not feature.capacity:
-            number = float(value)  # type: ignore[arg-type]
-            return number if np.isfinite(number) else np.nan
-        category = str(value)
-        if category not in codes and is_learning and len(codes) < feature.capacity:
-            codes[category] = len(codes)
-        return codes.get(category, np.nan)
+class ValueOneByOne(_Face):
+    """Mixin for regressors: `learn_one` and `predict_one` on top of `run`.
+
+    As `OneByOne`, but for the target, which is a finite number.
+    """
+
+    def learn_one(self, x: Mapping[str, object], y: float) -> None:
+        """Learn a record.
+
+        Parameters
+        ----------
+        x
+            Values by feature name, as in `OneByOne.learn_one`.
+        y
+            Its target, a finite number.
+        """
+        if not np.isfinite(y):
+            raise ValueError(f"y: must be a finite number; got {y!r}.")
+        rows = self._rows(x, is_learning=True)
+        rows.y[0] = y
+        self.run(_PREDICT_THEN_LEARN, rows)
+
+    def predict_one(self, x: Mapping[str, object]) -> float:
+        """Return the predicted value."""
+        rows = self._rows(x, is_learning=False)
+        self.run(_PREDICT_ONLY, rows)
+        return float(rows.output[0, 0])

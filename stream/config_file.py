@@ -89,7 +89,7 @@ def check_operators(config: Config, model: str = "model") -> None:
     said = []
     for operator, where in places:
         try:
-            check_params(operator, where)
+            check_params(operator, where, config.target.type)
         except (ConfigError, ValueError) as error:
             said.append(str(error))
     if not said and config.target.type == "regression":
@@ -109,7 +109,7 @@ def schema_json() -> str:
 
 
 def _regression_fault(config: Config, model: str) -> list[str]:
-    """Say that a model cannot predict numbers; `check_params` tries it with classes only."""
+    """Say that a river model cannot predict numbers; `check_params` does not ask its kind."""
     space = make_space(FeatureCoder(config), TargetCoder(config))
     try:
         create_learner(config.model.name, space, config.seed, config.model.params)

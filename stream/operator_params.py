@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import typing
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -28,16 +28,20 @@ from operators.catalog import (
 from stream.config import Model, OperatorConfig
 from stream.errors import ConfigError
 
-_TRIAL_SPACE = Space((Feature("x"),), n_classes=2, classes=("a", "b"))
+_TRIAL_CLASSES = ("a", "b")
 
 
-def check_params(config: OperatorConfig, where: str) -> None:
+def check_params(
+    config: OperatorConfig, where: str, target: Literal["classification", "regression"]
+) -> None:
     """Check an operator's name and parameters: a learner's if it is a `Model`, else a detector's.
 
     Parameters
     ----------
     where
         Path of the operator in the configuration.
+    target
+        What a learner has to predict.
 
     Raises
     ------
@@ -52,12 +56,12 @@ def check_params(config: OperatorConfig, where: str) -> None:
         factory = find_learner(config.name) if is_learner else find_detector(config.name)
         _check_signature(factory, config.params)
         if is_learner:
-            create_learner(config.name, _TRIAL_SPACE, 1, config.params)
+            create_learner(config.name, _trial_space(target), 1, config.params)
         else:
             create_detector(config.name, config.params)
     except ValueError as error:
-        lines = str(error).splitlines()
-        raise ConfigError("\n".join(f"{where}.{line}" for line in lines)) from error
+        lines = [_placed(where, line) for line in str(error).splitlines()]
+        raise ConfigError("\n".join(lines)) from error
 
 
 def params_model(factory: type[Any]) -> type[BaseModel]:
@@ -75,6 +79,16 @@ def params_model(factory: type[Any]) -> type[BaseModel]:
     }
     config = ConfigDict(frozen=True, extra="forbid", strict=True)
     return create_model(f"{factory.__name__}Params", __config__=config, **fields)
+
+
+def _trial_space(target: Literal["classification", "regression"]) -> Space:
+    classes = _TRIAL_CLASSES if target == "classification" else ()
+    return Space((Feature("x"),), n_classes=len(classes), classes=classes)
+
+
+def _placed(where: str, said: str) -> str:
+    """Put the operator's path before what was said; the space is not a part of it."""
+    return f"{where}: {said}" if said.startswith("space.") else f"{where}.{said}"
 
 
 def _check_river(config: OperatorConfig) -> None:

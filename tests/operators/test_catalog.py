@@ -26,13 +26,16 @@ from operators.drift.adwin import ADWIN
 from operators.drift.base import Detector
 from operators.moe.drift_moe import DriftMoE
 from operators.river_adapter import RiverLearner
+from tests.operators.regressors import REGRESSORS
 
 SPACE = Space((Feature("x"), Feature("c", capacity=4)), n_classes=2, classes=("a", "b"))
+VALUE_SPACE = Space(SPACE.features, n_classes=0)
 
 
 @pytest.mark.parametrize("name", [*LEARNERS, "river:naive_bayes.GaussianNB"])
 def test_every_learner_can_be_made(name: str) -> None:
-    assert isinstance(create_learner(name, SPACE, seed=1, params={}), Learner)
+    space = VALUE_SPACE if name in REGRESSORS else SPACE
+    assert isinstance(create_learner(name, space, seed=1, params={}), Learner)
 
 
 @pytest.mark.parametrize("name", DETECTORS)

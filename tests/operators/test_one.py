@@ -8,6 +8,8 @@ from river import compose, preprocessing
 
 from operators.base import Feature, Space
 from operators.moe.drift_moe import DriftMoE
+from operators.one import ValueOneByOne
+from operators.tape import LEARN, Rows, Tape
 from operators.trees.hoeffding import HoeffdingTreeClassifier
 
 SPACE = Space((Feature("load"), Feature("colour", capacity=2)), n_classes=3, classes=("low",))
@@ -79,3 +81,32 @@ def test_at_the_end_of_a_river_pipeline(kind: str) -> None:
         pipeline.learn_one(x, y)
     assert right > 330
     assert set(pipeline.predict_proba_one({"a": 60.0, "b": 40.0})) == {True, False}
+
+
+def test_a_number_is_learnt_and_predicted_one_by_one() -> None:
+    """With the smallest learner there can be: it says what the last two targets were."""
+    learner = LastTargets(Space((Feature("load"), Feature("colour", capacity=2)), n_classes=0))
+    learner.learn_one({"load": 1.0, "colour": "red"}, 3)
+    learner.learn_one({"load": None, "colour": "blue"}, 4.5)
+    assert learner.predict_one({"load": 2.0, "colour": "blue", "more": 1}) == 4.5 + 1
+    assert learner.predict_one({}) == 4.5
+    for y in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="y: must be a finite number; got"):
+            learner.learn_one({"load": 1.0}, y)
+
+
+class LastTargets(ValueOneByOne):
+    """Predicts the last target plus the code of the colour."""
+
+    trace_width = 0
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.last = 0.0
+
+    def run(self, tape: Tape, rows: Rows) -> None:
+        for action, row in zip(tape.action, tape.row, strict=True):
+            if action == LEARN:
+                self.last = float(rows.y[row])
+            else:
+                rows.output[row, 0] = self.last + np.nan_to_num(rows.x[row, 1])

@@ -13,16 +13,18 @@ from operators.catalog import DETECTORS, LEARNERS, find_detector, find_learner
 from stream.config import Model, OperatorConfig
 from stream.errors import ConfigError
 from stream.operator_params import check_params, params_model
+from tests.operators.regressors import REGRESSORS
 
 
 @pytest.mark.parametrize("name", [*LEARNERS, "river:tree.HoeffdingTreeClassifier"])
 def test_learners_with_their_defaults_pass(name: str) -> None:
-    check_params(Model(name=name), "model")
+    target = "regression" if name in REGRESSORS else "classification"
+    check_params(Model(name=name), "model", target)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detectors_with_their_defaults_pass(name: str) -> None:
-    check_params(OperatorConfig(name=name), "detectors[0]")
+    check_params(OperatorConfig(name=name), "detectors[0]", "classification")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_detectors_with_their_defaults_pass(name: str) -> None:
     ],
 )
 def test_parameters_as_yaml_gives_them_pass(name: str, params: dict[str, Any]) -> None:
-    check_params(Model(name=name, params=params), "model")
+    check_params(Model(name=name, params=params), "model", "classification")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_what_a_detector_cannot_use_is_refused(
     name: str, params: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_params(OperatorConfig(name=name, params=params), "detectors[0]")
+        check_params(OperatorConfig(name=name, params=params), "detectors[0]", "classification")
     assert str(caught.value) == said
 
 
@@ -82,13 +84,14 @@ def test_what_a_detector_cannot_use_is_refused(
 )
 def test_what_a_learner_cannot_use_is_refused(name: str, params: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_params(Model(name=name, params=params), "model")
+        check_params(Model(name=name, params=params), "model", "classification")
     assert str(caught.value).startswith(said)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
+    wrong = {"delta": 0, "clock": "x"}
     with pytest.raises(ConfigError) as caught:
-        check_params(OperatorConfig(name="adwin", params={"delta": 0, "clock": "x"}), "d")
+        check_params(OperatorConfig(name="adwin", params=wrong), "d", "classification")
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
         "d.params.delta",
         "d.params.clock",
