@@ -23,6 +23,8 @@ RIVER = "river:"
 LEARNERS = {
     "drift_moe": "operators.moe.drift_moe.DriftMoE",
     "hoeffding_tree": "operators.trees.hoeffding.HoeffdingTreeClassifier",
+    "logistic_regression": "operators.linear.softmax.SoftmaxRegression",
+    "naive_bayes": "operators.bayes.naive_bayes.NaiveBayes",
 }
 DETECTORS = {"adwin": "operators.drift.adwin.ADWIN"}
 
