@@ -30,7 +30,13 @@ def write_probabilities(scores: FloatArray, out: FloatArray) -> None:
     if len(out) == 2:
         out[1] = sigmoid(scores[0])
         out[0] = 1.0 - out[1]
-        return
+    else:
+        write_class_probabilities(scores, out)
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def write_class_probabilities(scores: FloatArray, out: FloatArray) -> None:
+    """Write the probabilities that one score a class stands for."""
     top = -np.inf
     for c in range(len(out)):
         top = max(top, scores[c])
@@ -68,7 +74,7 @@ def learn_encoded(model: Linear, n: int, y: int, weight: float) -> None:
     if len(scores) == 1:
         errors[0] = (sigmoid(scores[0]) - y) * weight
     else:
-        write_probabilities(scores, errors)
+        write_class_probabilities(scores, errors)
         errors[y] -= 1.0
         for c in range(len(errors)):
             errors[c] *= weight
