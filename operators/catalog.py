@@ -30,6 +30,14 @@ LEARNERS = {
         "operators.ensembles.streaming_random_patches.StreamingRandomPatchesClassifier"
     ),
     "hoeffding_tree": "operators.trees.hoeffding.HoeffdingTreeClassifier",
+    "linear_regression": "operators.linear.regression.LinearRegression",
+    "logistic_regression": "operators.linear.softmax.SoftmaxRegression",
+    "naive_bayes": "operators.bayes.naive_bayes.NaiveBayes",
+    "passive_aggressive": "operators.linear.passive_aggressive.PassiveAggressiveClassifier",
+    "passive_aggressive_regressor": (
+        "operators.linear.passive_aggressive.PassiveAggressiveRegressor"
+    ),
+    "recursive_least_squares": "operators.linear.rls.RecursiveLeastSquares",
 }
 DETECTORS = {"adwin": "operators.drift.adwin.ADWIN"}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,42 @@ def part(prefix: str, state: Mapping[str, NDArray[np.generic] | Scalar]) -> Stat
     return {
         name.removeprefix(start): value for name, value in state.items() if name.startswith(start)
     }
+
+
+def copied(version: int, arrays: Mapping[str, NDArray[Any]]) -> State:
+    """Return the snapshot of an operator whose whole state is arrays of fixed shapes."""
+    return {"version": version, **{name: array.copy() for name, array in arrays.items()}}
+
+
+def refill(
+    owner: str,
+    version: int,
+    arrays: Mapping[str, NDArray[Any]],
+    state: Mapping[str, NDArray[np.generic] | Scalar],
+) -> None:
+    """Take what `copied` gave into an operator's arrays, in place.
+
+    Raises
+    ------
+    ValueError
+        When it is of another version, or of an operator with other parameters or another space;
+        then nothing has been changed.
+    """
+    if state["version"] != version:
+        raise ValueError(
+            f"{owner}: snapshot version must be {version}; got {state['version']!r}. "
+            "Deploy the version that wrote it, or reset the checkpoint."
+        )
+    for name, array in arrays.items():
+        given = np.asarray(state[name])
+        if given.dtype != array.dtype or given.shape != array.shape:
+            raise ValueError(
+                f"{owner}: `{name}` of the snapshot must have the layout {array.dtype} "
+                f"{array.shape}; got {given.dtype} {given.shape}. It was made with other "
+                "features, classes or parameters."
+            )
+    for name, array in arrays.items():
+        array[...] = state[name]
 
 
 def digest(state: Mapping[str, NDArray[np.generic] | Scalar]) -> str:

@@ -44,6 +44,8 @@ PARAMS: dict[str, dict[str, Any]] = {
         "leaves_max": 60,
     },
     "hoeffding_tree": {"grace_period": 20, "delta": 0.05, "leaves_max": 60},
+    "logistic_regression": {},
+    "naive_bayes": {},
     "river:tree.HoeffdingTreeClassifier": {"grace_period": 20, "delta": 0.05},
 }
 VARIANTS = {
@@ -56,8 +58,19 @@ VARIANTS = {
         "hoeffding_tree",
         {**PARAMS["hoeffding_tree"], "leaf_prediction": "majority"},
     ),
+    "logistic_regression, ftrl and hashed": (
+        "logistic_regression",
+        {"optimizer": "ftrl", "l1": 0.01, "l2": 0.1, "encode": "hash", "hash_size": 8},
+    ),
+    "logistic_regression, adagrad and raw": (
+        "logistic_regression",
+        {"optimizer": "adagrad", "l1": 1e-4, "standardise": False, "impute": "last"},
+    ),
+    "naive_bayes, forgetting": ("naive_bayes", {"forgetting": 0.99}),
 }
-OURS = [name for name in VARIANTS if not name.startswith("river:")]
+# Those that grow trees, and those whose state is of one size for ever.
+GROWING = [name for name, (_, params) in VARIANTS.items() if "leaves_max" in params]
+FIXED = [name for name in VARIANTS if name not in GROWING and not name.startswith("river:")]
 
 
 def test_every_learner_of_the_catalog_is_checked() -> None:
@@ -281,7 +294,17 @@ def test_an_empty_tape(make: Make) -> None:
     assert digest(learner.snapshot()) == before
 
 
-@pytest.mark.parametrize("variant", OURS)
+@pytest.mark.parametrize("variant", FIXED)
+def test_a_state_of_one_size_never_grows(variant: str) -> None:
+    learner = maker(variant)()
+    empty = size(learner.snapshot())
+    for turn in range(5):
+        rows = stream(1000, learner.trace_width, seed=turn)
+        learner.run(late_labels(1000), rows)
+    assert size(learner.snapshot()) == empty < 20_000
+
+
+@pytest.mark.parametrize("variant", GROWING)
 def test_memory_has_a_bound(variant: str) -> None:
     """The class turns round every 500 rows, so trees would grow for ever if they could.
 

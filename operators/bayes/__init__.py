@@ -1,0 +1,1 @@
+"""Probabilistic models without trees."""

@@ -1,0 +1,1 @@
+"""What stands between a row and a learner: imputing, standardising, encoding."""
