@@ -39,7 +39,12 @@ class Network(NamedTuple):
     hidden_1, hidden_2
         Working space for the activations.
     factors, rows
-        (longest layer or batch,) float32 and int64 working space.
+        (longest layer or batch + 1,) float32 and int64 working space.
+    batch_1, batch_2, batch_3
+        (batch, width) float32: activations and logits of the records of a batch.
+    known
+        (batch,) bool, where those are already there (`keep`); mutated. It may always be cleared:
+        what is not known is computed again, to the same bits.
     """
 
     parameters: Float32Array
@@ -53,6 +58,10 @@ class Network(NamedTuple):
     hidden_2: Float32Array
     factors: Float32Array
     rows: IntArray
+    batch_1: Float32Array
+    batch_2: Float32Array
+    batch_3: Float32Array
+    known: NDArray[np.bool_]
 
 
 class Training(NamedTuple):
@@ -68,9 +77,9 @@ class Training(NamedTuple):
         (n_parameters,) float32 working space, in the order of `Network.parameters`.
     weight_1, bias_1, weight_2, bias_2, weight_3, bias_3
         Views of `gradient`.
-    hidden_1, hidden_2, delta_1, delta_2, delta_3
-        (batch, width) float32 working space: activations, and the loss's derivatives by the
-        values before them.
+    delta_1, delta_2, delta_3
+        (batch, width) float32 working space: the loss's derivatives by the values before each
+        layer's activation.
     turned_2, turned_3
         Working space for the transposed weights.
     """
@@ -85,8 +94,6 @@ class Training(NamedTuple):
     bias_2: Float32Array
     weight_3: Float32Array
     bias_3: Float32Array
-    hidden_1: Float32Array
-    hidden_2: Float32Array
     delta_1: Float32Array
     delta_2: Float32Array
     delta_3: Float32Array
@@ -135,17 +142,18 @@ def collect(values: Float32Array, factors: Float32Array, rows: IntArray) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def affine(
-    network: Network,
     x: Float32Array,
     weight: Float32Array,
     bias: Float32Array,
+    factors: Float32Array,
+    rows: IntArray,
     out: Float32Array,
 ) -> None:
     """Write x @ weight + bias."""
     for j in range(len(out)):
         out[j] = bias[j]
-    count = collect(x, network.factors, network.rows)
-    add_rows(network.factors, network.rows, count, weight, out)
+    count = collect(x, factors, rows)
+    add_rows(factors, rows, count, weight, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -158,70 +166,82 @@ def relu(values: Float32Array) -> None:
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(network: Network, x: Float32Array, logits: Float32Array) -> None:
     """Write the logits of one record; activations stay in the network's working space."""
-    affine(network, x, network.weight_1, network.bias_1, network.hidden_1)
-    relu(network.hidden_1)
-    affine(network, network.hidden_1, network.weight_2, network.bias_2, network.hidden_2)
-    relu(network.hidden_2)
-    affine(network, network.hidden_2, network.weight_3, network.bias_3, logits)
+    hidden_1, hidden_2 = network.hidden_1, network.hidden_2
+    factors, rows = network.factors, network.rows
+    affine(x, network.weight_1, network.bias_1, factors, rows, hidden_1)
+    relu(hidden_1)
+    affine(hidden_1, network.weight_2, network.bias_2, factors, rows, hidden_2)
+    relu(hidden_2)
+    affine(hidden_2, network.weight_3, network.bias_3, factors, rows, logits)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def gradients(
-    network: Network, training: Training, inputs: Float32Array, masks: Float32Array
-) -> None:
-    """Write the gradient of mean BCE(sigmoid(logits), masks) over a batch's records and outputs.
+def keep(network: Network, logits: Float32Array, record: int) -> None:
+    """Keep the activations of the last `forward` for a record of the batch to come.
 
-    Parameters
-    ----------
-    inputs, masks
-        (n, inputs) and (n, outputs) float32, n up to the rows of the training's working space.
+    Between two updates the weights stand still, so what predicting computed is what training
+    would compute.
     """
-    n = len(inputs)
-    hidden_1, hidden_2 = training.hidden_1[:n], training.hidden_2[:n]
-    delta_3 = training.delta_3[:n]
-    for r in range(n):
-        forward(network, inputs[r], delta_3[r])
-        hidden_1[r] = network.hidden_1
-        hidden_2[r] = network.hidden_2
-    loss_slopes(delta_3, masks)
-    backward(network, training, inputs)
+    network.batch_1[record] = network.hidden_1
+    network.batch_2[record] = network.hidden_2
+    network.batch_3[record] = logits
+    network.known[record] = True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def loss_slopes(logits: Float32Array, masks: Float32Array) -> None:
-    """Put the derivative of the mean BCE by each logit in the logit's place."""
+def activate(network: Network, inputs: Float32Array) -> None:
+    """Compute the activations of a batch, except what is known, and forget that it is known."""
+    for r in range(len(inputs)):
+        if not network.known[r]:
+            forward(network, inputs[r], network.batch_3[r])
+            network.batch_1[r] = network.hidden_1
+            network.batch_2[r] = network.hidden_2
+        network.known[r] = False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cross_entropy_slopes(logits: Float32Array, masks: Float32Array, slopes: Float32Array) -> None:
+    """Write the derivative by each logit of mean BCE(sigmoid(logits), masks)."""
     size = np.float64(logits.size)
     for r in range(logits.shape[0]):
         for k in range(logits.shape[1]):
             right = 1.0 / (1.0 + math.exp(-np.float64(logits[r, k])))
-            logits[r, k] = (right - masks[r, k]) / size
+            slopes[r, k] = (right - masks[r, k]) / size
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def backward(network: Network, training: Training, inputs: Float32Array) -> None:
-    """Write the gradient from activations and `delta_3`, which the training's space holds."""
+def backward(network: Network, training: Training, inputs: Float32Array, gain: float) -> None:
+    """Write the gradient from the batch's activations and `delta_3`.
+
+    Parameters
+    ----------
+    gain
+        What the first layer's activations were multiplied by where they are not 0; 1 unless
+        dropout is active.
+    """
     n = len(inputs)
-    hidden_1, hidden_2 = training.hidden_1[:n], training.hidden_2[:n]
+    hidden_1, hidden_2 = network.batch_1[:n], network.batch_2[:n]
     delta_1, delta_2, delta_3 = training.delta_1[:n], training.delta_2[:n], training.delta_3[:n]
-    weight_gradient(network, hidden_2, delta_3, training.weight_3, training.bias_3)
+    factors, rows = network.factors, network.rows
+    weight_gradient(hidden_2, delta_3, factors, rows, training.weight_3, training.bias_3)
     turn(network.weight_3, training.turned_3)
-    through(network, delta_3, training.turned_3, hidden_2, delta_2)
-    weight_gradient(network, hidden_1, delta_2, training.weight_2, training.bias_2)
+    through(delta_3, training.turned_3, hidden_2, 1.0, factors, rows, delta_2)
+    weight_gradient(hidden_1, delta_2, factors, rows, training.weight_2, training.bias_2)
     turn(network.weight_2, training.turned_2)
-    through(network, delta_2, training.turned_2, hidden_1, delta_1)
-    weight_gradient(network, inputs, delta_1, training.weight_1, training.bias_1)
+    through(delta_2, training.turned_2, hidden_1, gain, factors, rows, delta_1)
+    weight_gradient(inputs, delta_1, factors, rows, training.weight_1, training.bias_1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def weight_gradient(
-    network: Network,
     inputs: Float32Array,
     delta: Float32Array,
+    factors: Float32Array,
+    rows: IntArray,
     weight: Float32Array,
     bias: Float32Array,
 ) -> None:
     """Write a layer's gradient: inputs.T @ delta, and the sum of delta over records."""
-    factors, rows = network.factors, network.rows
     for i in range(inputs.shape[1]):
         out = weight[i]
         for j in range(len(out)):
@@ -237,14 +257,16 @@ def weight_gradient(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def through(
-    network: Network,
     delta: Float32Array,
     turned: Float32Array,
     hidden: Float32Array,
+    gain: float,
+    factors: Float32Array,
+    rows: IntArray,
     out: Float32Array,
 ) -> None:
     """Take derivatives back through a layer and the ReLU before it, whose values are `hidden`."""
-    factors, rows = network.factors, network.rows
+    slope = np.float32(gain)
     for r in range(len(delta)):
         below, value = out[r], hidden[r]
         for j in range(len(below)):
@@ -252,7 +274,7 @@ def through(
         count = collect(delta[r], factors, rows)
         add_rows(factors, rows, count, turned, below)
         for j in range(len(below)):
-            below[j] = below[j] if value[j] > np.float32(0.0) else np.float32(0.0)
+            below[j] = slope * below[j] if value[j] > np.float32(0.0) else np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -283,6 +305,23 @@ def adam(network: Network, training: Training) -> None:
         moment_1[i] += gain_1 * (slope - moment_1[i])
         moment_2[i] = decay_2 * moment_2[i] + gain_2 * (slope * slope)
         parameters[i] -= size * (moment_1[i] / (np.sqrt(moment_2[i]) / scale + epsilon))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gradients(
+    network: Network, training: Training, inputs: Float32Array, masks: Float32Array
+) -> None:
+    """Write the gradient of mean BCE(sigmoid(logits), masks) over a batch's records and outputs.
+
+    Parameters
+    ----------
+    inputs, masks
+        (n, inputs) and (n, outputs) float32, n up to the rows of the working space.
+    """
+    n = len(inputs)
+    activate(network, inputs)
+    cross_entropy_slopes(network.batch_3[:n], masks, training.delta_3[:n])
+    backward(network, training, inputs, 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
