@@ -164,15 +164,27 @@ def relu(values: Float32Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forward(network: Network, x: Float32Array, logits: Float32Array) -> None:
-    """Write the logits of one record; activations stay in the network's working space."""
+def first_layer(network: Network, x: Float32Array) -> None:
+    """Write the first layer's activations of one record into the network's working space."""
+    affine(x, network.weight_1, network.bias_1, network.factors, network.rows, network.hidden_1)
+    relu(network.hidden_1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def later_layers(network: Network, logits: Float32Array) -> None:
+    """Write the second layer's activations and the logits, from the first layer's activations."""
     hidden_1, hidden_2 = network.hidden_1, network.hidden_2
     factors, rows = network.factors, network.rows
-    affine(x, network.weight_1, network.bias_1, factors, rows, hidden_1)
-    relu(hidden_1)
     affine(hidden_1, network.weight_2, network.bias_2, factors, rows, hidden_2)
     relu(hidden_2)
     affine(hidden_2, network.weight_3, network.bias_3, factors, rows, logits)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def forward(network: Network, x: Float32Array, logits: Float32Array) -> None:
+    """Write the logits of one record; activations stay in the network's working space."""
+    first_layer(network, x)
+    later_layers(network, logits)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -37,12 +37,13 @@ class CompiledMLPRouter:
 
     Attributes
     ----------
-    network
-        What kernels read. Whoever predicts with it may `keep` the activations for the next step.
+    network, training
+        What kernels read and train. Whoever predicts may `keep` activations for the next step.
     """
 
     kind = "compiled"
     network: Network
+    training: Training
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class CompiledMLPRouter:
     ) -> None:
         widths = (n_features, *hidden, n_experts)
         self.network = make_network(widths, batch, seed)
-        self._training = make_training(widths, batch, learning_rate)
+        self.training = make_training(widths, batch, learning_rate)
 
     def logits(self, inputs: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the logits of one record."""
@@ -64,17 +65,17 @@ class CompiledMLPRouter:
 
     def learn(self, inputs: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
         """Take one Adam step on mean BCE(sigmoid(logits), masks)."""
-        learn_batch(self.network, self._training, inputs, masks)
+        learn_batch(self.network, self.training, inputs, masks)
 
     def snapshot(self) -> State:
         """Return weights and Adam's moments."""
-        return {"kind": self.kind, **network_state(self.network, self._training)}
+        return {"kind": self.kind, **network_state(self.network, self.training)}
 
     def restore(self, state: State) -> None:
         """Take over a snapshot of a router with equal parameters."""
-        arrays = network_state(self.network, self._training)
+        arrays = network_state(self.network, self.training)
         check_snapshot(state, self.kind, arrays)
-        restore_network(self.network, self._training, state)
+        restore_network(self.network, self.training, state)
 
 
 def make_network(widths: Widths, batch: int, seed: int) -> Network:
