@@ -6,17 +6,26 @@ import math
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.base import Space
-from operators.kernels.mixture import BATCH_FULL, NEEDS_ROOM, Mixture, run_mixture
+from operators.kernels.mixture import (
+    BATCH_FULL,
+    NEEDS_LOGITS,
+    NEEDS_ROOM,
+    Mixture,
+    run_mixture,
+)
 from operators.one import OneByOne
-from operators.routers.mlp import MLPRouter
+from operators.routers.base import Router
+from operators.routers.compiled import CompiledMLPRouter, make_network
 from operators.snapshot import State, nest, part
 from operators.tape import Rows, Tape
 from operators.trees.forest import LeafPrediction, TreeParams, TreePools
 
 Combine = Literal["top1", "soft"]
-VERSION = 1
+RouterKind = Literal["compiled", "torch"]
+VERSION = 2
 
 
 class DriftMoE(OneByOne):
@@ -40,6 +49,10 @@ class DriftMoE(OneByOne):
         Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`.
     hidden
         Widths of the router's two hidden layers.
+    router
+        `compiled` or `torch`: who computes the router's training step. The mathematics is the
+        same, the compiled one is faster; only their last digits and first weights differ. A
+        snapshot fits the kind that it was made with. For another network see `use`.
     learning_rate
         Step size of the router's Adam.
     router_batch
@@ -91,6 +104,7 @@ class DriftMoE(OneByOne):
         tie_threshold: float = 0.05,
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
+        router: RouterKind = "compiled",
         hidden: tuple[int, int] = (256, 128),
         learning_rate: float = 2e-3,
         router_batch: int = 256,
@@ -98,7 +112,8 @@ class DriftMoE(OneByOne):
         combine: Combine = "top1",
         temperature: float = 0.8,
     ) -> None:
-        _check(experts, top_k, hidden, learning_rate, router_batch, combine, temperature)
+        check_router(router, hidden, learning_rate, router_batch)
+        _check(experts, top_k, combine, temperature)
         self.space = space
         self.seed = seed
         self._pools = TreePools(
@@ -113,9 +128,7 @@ class DriftMoE(OneByOne):
             ),
         )
         n_features = len(space.features)
-        self._router = MLPRouter(
-            n_features, experts, hidden=hidden, learning_rate=learning_rate, seed=seed
-        )
+        self.expert_names = tuple(f"tree_{k}" for k in range(experts))
         self._mixture = Mixture(
             inputs=np.zeros((router_batch, n_features), dtype=np.float32),
             masks=np.zeros((router_batch, experts), dtype=np.float32),
@@ -128,32 +141,66 @@ class DriftMoE(OneByOne):
             is_standardised=standardise,
             is_soft=combine == "soft",
             temperature=float(temperature),
+            is_asked=False,
         )
+        self.use(_make_router(router, n_features, experts, hidden, learning_rate, router_batch, seed))
         self.trace_width = 2 * experts + space.n_classes + (n_features if standardise else 0)
+
+    def use(self, router: Router) -> None:
+        """Put another router in place of the built-in one, before the first record.
+
+        Examples
+        --------
+        >>> from torch import nn
+        >>> from operators.base import Feature, Space
+        >>> from operators.routers.module import TorchRouter
+        >>> model = DriftMoE(Space((Feature("load"), Feature("price")), n_classes=2), experts=4)
+        >>> model.use(TorchRouter(nn.Linear(2, 4)))
+        """
+        n_features, n_experts = self._mixture.inputs.shape[1], self._mixture.masks.shape[1]
+        self._router = router
+        self._mixture = self._mixture._replace(is_asked=router.network is None)
+        # Kernels want weights even where they do not read them.
+        self._no_network = make_network((n_features, 1, 1, n_experts), batch=0, seed=0)
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run the steps in order; see `operators.base.Learner`."""
         self._pools.check(tape, rows)
         mixture = self._mixture
-        step = 0
+        step, has_logits = 0, False
         while step < len(tape):
             step, reason = run_mixture(
                 tape.action,
                 tape.row,
                 step,
+                has_logits,
                 rows.x,
                 rows.y,
                 rows.output,
                 rows.trace,
                 self._pools.forest,
-                self._router.network,
+                self._router.network or self._no_network,
                 mixture,
             )
-            if reason == NEEDS_ROOM:
+            has_logits = reason == NEEDS_LOGITS
+            if reason == NEEDS_LOGITS:
+                self._router.logits(mixture.input, mixture.logits)
+            elif reason == NEEDS_ROOM:
                 self._pools.grow(mixture.top_k)
             elif reason == BATCH_FULL:
                 self._router.learn(mixture.inputs, mixture.masks)
                 mixture.filled[0] = 0
+
+    def shares(self, rows: Rows) -> NDArray[np.float64]:
+        """Return each expert's part in each predicted row's answer, (n_rows, n_experts)."""
+        n_experts, n_classes = self._mixture.probabilities.shape
+        at = n_experts + n_classes
+        logits = rows.trace[:, at : at + n_experts]
+        gaps = logits - logits.max(axis=1, keepdims=True)
+        if self._mixture.is_soft:
+            weights = np.exp(gaps / self._mixture.temperature)
+            return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+        return (np.arange(n_experts) == logits.argmax(axis=1)[:, None]).astype(np.float64)
 
     def snapshot(self) -> State:
         """Return the whole state, the router's unfinished batch included."""
@@ -190,25 +237,51 @@ class DriftMoE(OneByOne):
         mixture.filled[0] = len(inputs)
 
 
-def _check(
+def _make_router(
+    kind: RouterKind,
+    n_features: int,
     experts: int,
-    top_k: int,
     hidden: tuple[int, int],
     learning_rate: float,
-    router_batch: int,
-    combine: str,
-    temperature: float,
+    batch: int,
+    seed: int,
+) -> Router:
+    if kind == "compiled":
+        return CompiledMLPRouter(
+            n_features,
+            experts,
+            hidden=hidden,
+            learning_rate=learning_rate,
+            batch=batch,
+            seed=seed,
+        )
+    # Late, because torch takes seconds to load.
+    from operators.routers.module import torch_mlp
+
+    return torch_mlp(n_features, experts, hidden=hidden, learning_rate=learning_rate, seed=seed)
+
+
+def check_router(
+    router: str, hidden: tuple[int, int], learning_rate: float, router_batch: int
 ) -> None:
-    if experts < 1:
-        raise ValueError(f"experts: must be >= 1; got {experts!r}.")
-    if not 1 <= top_k <= experts:
-        raise ValueError(f"top_k: must be in [1, experts={experts}]; got {top_k!r}.")
+    """Check a router's parameters; ValueError names the one that is wrong."""
+    if router not in get_args(RouterKind):
+        raise ValueError(
+            f"router: must be one of {', '.join(get_args(RouterKind))}; got {router!r}."
+        )
     if len(hidden) != 2 or min(hidden) < 1:
         raise ValueError(f"hidden: must be two widths >= 1; got {hidden!r}.")
     if not (learning_rate > 0 and math.isfinite(learning_rate)):
         raise ValueError(f"learning_rate: must be > 0; got {learning_rate!r}.")
     if router_batch < 1:
         raise ValueError(f"router_batch: must be >= 1; got {router_batch!r}.")
+
+
+def _check(experts: int, top_k: int, combine: str, temperature: float) -> None:
+    if experts < 1:
+        raise ValueError(f"experts: must be >= 1; got {experts!r}.")
+    if not 1 <= top_k <= experts:
+        raise ValueError(f"top_k: must be in [1, experts={experts}]; got {top_k!r}.")
     if combine not in get_args(Combine):
         raise ValueError(
             f"combine: must be one of {', '.join(get_args(Combine))}; got {combine!r}."
