@@ -9,7 +9,7 @@ import numpy as np
 
 from operators.base import Space
 from operators.kernels import adwin
-from operators.kernels.ensemble import BUCKETS_MAX, Detectors, Members, run_ensemble
+from operators.kernels.ensemble import BUCKETS_MAX, CLOCK, Detectors, Members, run_ensemble
 from operators.kernels.random import poisson_table
 from operators.one import OneByOne
 from operators.snapshot import State, nest, part
@@ -30,7 +30,6 @@ def make_detectors(count: int, delta: float) -> Detectors:
         header=header,
         buckets=np.zeros((count, _LEVELS, places, 2)),
         rings=np.zeros((count, _LEVELS, 2), dtype=np.int64),
-        value=np.zeros(1),
         index=np.zeros(2, dtype=np.int64),
         means=np.zeros((2, 2)),
         delta=delta,
@@ -118,6 +117,13 @@ class TreeEnsemble(OneByOne):
             spare=members + trees if has_warning else np.full(trees, -1, dtype=np.int64),
             record=np.zeros((trees, 2)),
             votes=np.zeros((trees, space.n_classes)),
+            node=np.zeros(trees, dtype=np.int64),
+            majority=np.zeros(trees, dtype=np.int64),
+            bayes=np.zeros(trees, dtype=np.int64),
+            voted=np.zeros(trees, dtype=np.int64),
+            known=np.full(1, -1, dtype=np.int64),
+            errors=np.zeros((trees, CLOCK)),
+            waiting=np.zeros(trees, dtype=np.int64),
             replaced=np.zeros(2, dtype=np.int64),
             poisson=poisson_table(rate),
             response=response,
@@ -184,7 +190,7 @@ class TreeEnsemble(OneByOne):
         restore_detectors(self._drift, part("drift", state))
 
 
-_KEPT = ("tree", "background", "spare", "record", "replaced")
+_KEPT = ("tree", "background", "spare", "record", "errors", "waiting", "replaced")
 
 
 def subspace_size(space: Space, share: float) -> int:

@@ -55,14 +55,13 @@ class Detectors(NamedTuple):
     ----------
     header, buckets, rings
         (n,), (n, levels, places, 2) and (n, levels, 2): see `operators.kernels.adwin`; mutated.
-    value, index, means
-        (1,), (2,) and (2, 2) working space.
+    index, means
+        (2,) and (2, 2) working space.
     """
 
     header: NDArray[np.void]
     buckets: FloatArray
     rings: IntArray
-    value: FloatArray
     index: IntArray
     means: FloatArray
     delta: float
@@ -82,6 +81,15 @@ class Members(NamedTuple):
         (n, 2) float64, hits and records since the tree began; mutated.
     votes
         (n, n_classes) float64 working space.
+    node, majority, bayes, voted
+        (n,) int64 working space: where a record fell in each tree, and what was answered there.
+    known
+        (1,) int64 working space: the row that those are about, -1 if they are out of date.
+    errors
+        (n, CLOCK) float64, the last errors of each member, which its detectors have not seen;
+        mutated.
+    waiting
+        (n,) int64, how many those are; mutated.
     replaced
         (2,) int64, background trees begun and trees replaced so far; mutated.
     poisson
@@ -99,6 +107,13 @@ class Members(NamedTuple):
     spare: IntArray
     record: FloatArray
     votes: FloatArray
+    node: IntArray
+    majority: IntArray
+    bayes: IntArray
+    voted: IntArray
+    known: IntArray
+    errors: FloatArray
+    waiting: IntArray
     replaced: IntArray
     poisson: FloatArray
     response: int
@@ -107,14 +122,17 @@ class Members(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def watch(detectors: Detectors, k: int, error: float) -> bool:
-    """Give a member's error to its detector; tell whether the mean error has risen."""
-    detectors.value[0] = error
+def watch(detectors: Detectors, k: int, errors: FloatArray) -> bool:
+    """Give a member's errors to its detector; tell whether their mean has risen.
+
+    A detector looks for a change once every `CLOCK` values, counted from when it was empty, so
+    nothing is lost by giving it that many at once.
+    """
     alarms = update_many(
         detectors.header[k : k + 1],
         detectors.buckets[k],
         detectors.rings[k],
-        detectors.value,
+        errors,
         BUCKETS_MAX,
         detectors.delta,
         CLOCK,
@@ -204,20 +222,36 @@ def largest(values: FloatArray) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def predict_ensemble(forest: Forest, members: Members, x: FloatArray, output: FloatArray) -> None:
-    """Write the mean of the members' probabilities, weighted by their accuracy if asked to."""
+def ask_members(forest: Forest, members: Members, x: FloatArray, i: int) -> None:
+    """Let every tree answer row `i`, unless that has just been done and nothing learnt since."""
+    if members.known[0] == i:
+        return
     complete = is_complete(x)
+    for k in range(len(members.tree)):
+        votes = members.votes[k]
+        node, majority, bayes = leaf_answer(forest, members.tree[k], x, complete, votes)
+        members.node[k] = node
+        members.majority[k] = majority
+        members.bayes[k] = bayes
+        members.voted[k] = largest(votes)
+    members.known[0] = i
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def predict_ensemble(
+    forest: Forest, members: Members, x: FloatArray, i: int, output: FloatArray
+) -> None:
+    """Write the mean of the members' probabilities, weighted by their accuracy if asked to."""
+    ask_members(forest, members, x, i)
     output[:] = 0.0
     total = 0.0
     for k in range(len(members.tree)):
-        votes = members.votes[k]
-        leaf_answer(forest, members.tree[k], x, complete, votes)
         weight = 1.0
         if members.is_weighted and members.record[k, HITS] > 0.0:
             weight = members.record[k, HITS] / members.record[k, SEEN]
         total += weight
         for c in range(len(output)):
-            output[c] += weight * votes[c]
+            output[c] += weight * members.votes[k, c]
     for c in range(len(output)):
         output[c] /= total
 
@@ -234,6 +268,7 @@ def replace(forest: Forest, members: Members, warning: Detectors, drift: Detecto
     else:
         begin(forest, members.tree[k])
     members.record[k, :] = 0.0
+    members.waiting[k] = 0
     members.replaced[1] += 1
     forget(drift, k)
     if members.has_warning:
@@ -268,28 +303,42 @@ def learn_ensemble(
     drift: Detectors,
     x: FloatArray,
     y: int,
+    i: int,
+    importance: float,
 ) -> None:
-    """Learn a record in every member, a random number of times, and answer rising errors."""
+    """Learn row `i` in every member, a random number of times, and answer rising errors.
+
+    Parameters
+    ----------
+    importance
+        What the random number is multiplied by.
+    """
+    ask_members(forest, members, x, i)
+    members.known[0] = -1
     complete = is_complete(x)
     has_drifted = False
     for k in range(len(members.tree)):
-        tree, votes = members.tree[k], members.votes[k]
-        answer = leaf_answer(forest, tree, x, complete, votes)
-        error = 0.0 if largest(votes) == y else 1.0
+        error = 0.0 if members.voted[k] == y else 1.0
         members.record[k, HITS] += 1.0 - error
         members.record[k, SEEN] += 1.0
-        weight = poisson(forest.random, members.poisson)
-        if weight > 0:
-            learn_leaf(forest, tree, answer, x, y, weight)
+        weight = importance * poisson(forest.random, members.poisson)
+        if weight > 0.0:
+            answer = (members.node[k], members.majority[k], members.bayes[k])
+            learn_leaf(forest, members.tree[k], answer, x, y, weight)
             if members.background[k] >= 0:
                 behind = members.background[k]
-                answer = leaf_answer(forest, behind, x, complete, votes)
+                answer = leaf_answer(forest, behind, x, complete, members.votes[k])
                 learn_leaf(forest, behind, answer, x, y, weight)
-        if members.has_warning and watch(warning, k, error):
+        members.errors[k, members.waiting[k]] = error
+        members.waiting[k] += 1
+        if members.waiting[k] < CLOCK:
+            continue
+        members.waiting[k] = 0
+        if members.has_warning and watch(warning, k, members.errors[k]):
             members.background[k] = members.spare[k]
             begin(forest, members.spare[k])
             members.replaced[0] += 1
-        if watch(drift, k, error):
+        if watch(drift, k, members.errors[k]):
             if members.response == REPLACE_DRIFTED:
                 replace(forest, members, warning, drift, k)
             else:
@@ -315,15 +364,16 @@ def run_ensemble(
 
     Returns the step at which the pools have to grow before it can be run, or the tape's length.
     """
+    members.known[0] = -1
     splits = 2 * len(members.tree)
     for step in range(start, len(row)):
         i = row[step]
         if action[step] == 0:
-            predict_ensemble(forest, members, x[i], output[i])
+            predict_ensemble(forest, members, x[i], i, output[i])
             continue
         if lacks_room(forest, splits):
             return step
         code = np.int64(y[i])
         assert 0 <= code < forest.n_classes
-        learn_ensemble(forest, members, warning, drift, x[i], code)
+        learn_ensemble(forest, members, warning, drift, x[i], code, i, 1.0)
     return len(row)

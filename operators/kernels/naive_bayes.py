@@ -150,55 +150,63 @@ def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: flo
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def class_score(
-    forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool, c: int
-) -> float:
-    """Return a class's naive Bayes score, -inf where the class is ruled out."""
-    views, n = forest.views, forest.slots
+def score_numbers(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> None:
+    """Write to `forest.scores` what class weights and numbers say; -inf for classes not seen."""
+    views, scores, n = forest.views, forest.scores, forest.slots
     view = np.int64(leaf[VIEW])
-    base = HEADER + c * forest.stride
-    fields = base + 2
-    nominal = COLUMNS + n
-    if is_complete:
-        score = leaf[base + CONSTANT]
-        for j in range(views[view, N_NUMERIC]):
-            step = x[views[view, COLUMNS + j]] - leaf[fields + j]
-            score -= step * step * leaf[fields + INVERSE * n + j]
-        for j in range(views[view, N_NOMINAL]):
-            at = nominal + NOMINAL_FIELDS * j
-            block = base + views[view, at + OFFSET] + CODES + views[view, at + N_CODES]
-            score += leaf[block + np.int64(x[views[view, at + COLUMN]])]
-    else:
-        score = log_of(leaf[base + WEIGHT])
-        for j in range(views[view, N_NUMERIC]):
-            value = x[views[view, COLUMNS + j]]
-            if value == value:
-                step = value - leaf[fields + j]
-                score += leaf[fields + LOG_SCALE * n + j]
+    n_numeric = views[view, N_NUMERIC]
+    for c in range(forest.n_classes):
+        base = HEADER + c * forest.stride
+        fields = base + 2
+        score = -np.inf
+        if leaf[base + WEIGHT] > 0.0 and is_complete:
+            score = leaf[base + CONSTANT]
+            for j in range(n_numeric):
+                step = x[views[view, COLUMNS + j]] - leaf[fields + j]
                 score -= step * step * leaf[fields + INVERSE * n + j]
-        for j in range(views[view, N_NOMINAL]):
-            at = nominal + NOMINAL_FIELDS * j
-            value = x[views[view, at + COLUMN]]
-            if value == value:
-                block = base + views[view, at + OFFSET]
-                score += leaf[block + CODES + views[view, at + N_CODES] + np.int64(value)]
-                score -= leaf[block + LOG_DENOMINATOR]
-    # Values near the end of float64 can make inf - inf; such a class is ruled out.
-    return score if score == score else -np.inf
+        elif leaf[base + WEIGHT] > 0.0:
+            score = log_of(leaf[base + WEIGHT])
+            for j in range(n_numeric):
+                value = x[views[view, COLUMNS + j]]
+                if value == value:
+                    step = value - leaf[fields + j]
+                    score += leaf[fields + LOG_SCALE * n + j]
+                    score -= step * step * leaf[fields + INVERSE * n + j]
+        scores[c] = score
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def score_codes(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> None:
+    """Add to `forest.scores` what the codes say."""
+    views, scores, stride = forest.views, forest.scores, forest.stride
+    view = np.int64(leaf[VIEW])
+    for j in range(views[view, N_NOMINAL]):
+        at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
+        value = x[views[view, at + COLUMN]]
+        if value != value:
+            continue
+        block = HEADER + views[view, at + OFFSET]
+        code = block + CODES + views[view, at + N_CODES] + np.int64(value)
+        for c in range(forest.n_classes):
+            scores[c] += leaf[code + c * stride]
+        if not is_complete:  # otherwise the class's constant has this
+            for c in range(forest.n_classes):
+                scores[c] -= leaf[block + LOG_DENOMINATOR + c * stride]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def bayes_scores(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> int:
     """Write the naive Bayes scores to `forest.scores`; return the best class, -1 if none."""
+    score_numbers(forest, leaf, x, is_complete)
+    score_codes(forest, leaf, x, is_complete)
     scores = forest.scores
     best, top = -1, -np.inf
     for c in range(forest.n_classes):
-        score = -np.inf
-        if leaf[HEADER + c * forest.stride + WEIGHT] > 0.0:
-            score = class_score(forest, leaf, x, is_complete, c)
-        scores[c] = score
-        if score > top:
-            best, top = c, score
+        # Values near the end of float64 can make inf - inf; such a class is ruled out.
+        if scores[c] != scores[c]:
+            scores[c] = -np.inf
+        if scores[c] > top:
+            best, top = c, scores[c]
     return best
 
 

@@ -25,6 +25,7 @@ from operators.kernels.forest import (
     GINI,
     HEADER,
     HIGH,
+    INVERSE,
     LEAVES_USED,
     LOW,
     M2,
@@ -48,41 +49,45 @@ from operators.kernels.naive_bayes import add_weight, clear_leaf
 from operators.kernels.views import view_of_new_leaf
 
 THRESHOLDS = 10
+# The normal distribution at z = -8 .. 8 in steps of 1/128: read off between two entries it is
+# right to 2e-6, which chooses the same threshold, in a tenth of the time of erfc.
+Z_MAX, Z_STEPS = 8.0, 128.0
+NORMAL = np.array([0.5 * math.erfc((8.0 - k / 128.0) / math.sqrt(2.0)) for k in range(16 * 128 + 2)])
 BRANCH_FRACTION_MIN = 0.01
 ROOT_TWO = math.sqrt(2.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def entropy(weights: FloatArray) -> float:
-    """Return the entropy of a class distribution in bits: exactly 0 if one class has it all.
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def entropy(weights: FloatArray, total: float) -> float:
+    """Return the entropy of a class distribution, in bits, times its weight.
 
-    Exactly, so that thresholds which part the classes equally well have equal merit and the
-    first of them is taken, not the one that rounding prefers.
+    Exactly 0 if one class has it all, so that thresholds which part the classes equally well have
+    equal merit and the first of them is taken, not the one that rounding prefers.
     """
-    total = weights.sum()
     bits = 0.0
     for weight in weights:
+        if weight == total:
+            return 0.0
         if weight > 0.0:
-            share = weight / total
-            bits -= share * math.log2(share)
-    return bits
+            bits -= weight * math.log2(weight)
+    return bits + total * math.log2(total)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def gini(weights: FloatArray) -> float:
-    """Return Gini's impurity of a class distribution, 0 if one class has it all."""
-    total = weights.sum()
-    purity = 0.0
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def gini(weights: FloatArray, total: float) -> float:
+    """Return Gini's impurity of a class distribution times its weight."""
+    squares = 0.0
     for weight in weights:
-        share = weight / total
-        purity += share * share
-    return 1.0 - purity
+        squares += weight * weight
+    return total - squares / total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def impurity(forest: Forest, weights: FloatArray) -> float:
-    """Return the impurity that the forest's trees go by."""
-    return gini(weights) if forest.criterion == GINI else entropy(weights)  # type: ignore[no-any-return]
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def impurity(forest: Forest, weights: FloatArray, total: float) -> float:
+    """Return the impurity that the forest's trees go by, times the weight."""
+    if forest.criterion == GINI:
+        return gini(weights, total)  # type: ignore[no-any-return]
+    return entropy(weights, total)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -130,18 +135,51 @@ def branch_code(forest: Forest, leaf: FloatArray, j: int, code: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def merit(forest: Forest, before: float, arity: int) -> float:
-    """Return the information gain of the branches, -inf if fewer than two carry weight."""
+    """Return what the branches gain, -inf if fewer than two carry weight."""
+    branches = forest.branches
     total = 0.0
     for b in range(arity):
-        total += forest.branches[b].sum()
+        for c in range(forest.n_classes):
+            total += branches[b, c]
     filled, after = 0, 0.0
     for b in range(arity):
-        weight = forest.branches[b].sum()
+        weight = 0.0
+        for c in range(forest.n_classes):
+            weight += branches[b, c]
         if weight > BRANCH_FRACTION_MIN * total:
             filled += 1
         if weight > 0.0:
-            after += weight / total * impurity(forest, forest.branches[b])
-    return before - after if filled >= 2 else -np.inf
+            after += impurity(forest, branches[b], weight)
+    return before - after / total if filled >= 2 else -np.inf
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def normal(z: float) -> float:
+    """Return the probability that a standard normal value is at most z, to 2e-6."""
+    place = (min(max(z, -Z_MAX), Z_MAX) + Z_MAX) * Z_STEPS
+    k = np.int64(place)
+    return NORMAL[k] + (place - k) * (NORMAL[k + 1] - NORMAL[k])  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -> None:
+    """Write to `forest.branches` about what `branch_numeric` would."""
+    n = forest.slots
+    below, above = forest.branches[0], forest.branches[1]
+    for c in range(forest.n_classes):
+        at = HEADER + c * forest.stride + 2 + j
+        count = leaf[at + COUNT * n]
+        if threshold < leaf[at + LOW * n]:
+            share = 0.0
+        elif threshold >= leaf[at + HIGH * n]:
+            share = 1.0
+        else:
+            # 1 / deviation, from what the densities are made of.
+            share = normal(
+                (threshold - leaf[at + MEAN * n]) * math.sqrt(2.0 * leaf[at + INVERSE * n])
+            )
+        below[c] = count * share
+        above[c] = count - below[c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -160,7 +198,7 @@ def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> t
         threshold = low + (high - low) / (THRESHOLDS + 1) * i
         if not low < threshold < high:
             continue
-        branch_numeric(forest, leaf, j, threshold)
+        weigh_numeric(forest, leaf, j, threshold)
         gain = merit(forest, before, 2)
         if gain > best:
             best, best_at = gain, threshold
@@ -275,7 +313,14 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
             classes += 1
     if classes < 2:
         return
-    before = impurity(forest, forest.scores)
+    before = impurity(forest, forest.scores, leaf[TOTAL]) / leaf[TOTAL]
+    spread = 1.0
+    if forest.criterion != GINI:
+        spread = math.log2(max(forest.trees[tree]["class_count"], 2))
+    bound = math.sqrt(spread * spread * math.log(1.0 / forest.delta) / (2.0 * leaf[TOTAL]))
+    # No split gains more than there is.
+    if before <= bound and bound >= forest.tie_threshold:
+        return
     view = np.int64(leaf[VIEW])
     best, second, best_j, threshold = 0.0, 0.0, -1, 0.0
     for j in range(forest.views[view, N_NUMERIC] + forest.views[view, N_NOMINAL]):
@@ -284,11 +329,5 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
             best, second, best_j, threshold = gain, best, j, at
         elif gain > second:
             second = gain
-    if best_j < 0:
-        return
-    spread = 1.0
-    if forest.criterion != GINI:
-        spread = math.log2(max(forest.trees[tree]["class_count"], 2))
-    bound = math.sqrt(spread * spread * math.log(1.0 / forest.delta) / (2.0 * leaf[TOTAL]))
-    if best - second > bound or bound < forest.tie_threshold:
+    if best_j >= 0 and (best - second > bound or bound < forest.tie_threshold):
         split(forest, tree, node, leaf, best_j, threshold)

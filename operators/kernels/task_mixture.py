@@ -285,5 +285,5 @@ def run_task_mixture(
         mixture.learnt[0] += 1
         complete = is_complete(x[i])
         for c in range(n_classes):
-            learn_tree(forest, c, x[i], complete, 1 if c == code else 0)
+            learn_tree(forest, c, x[i], complete, 1 if c == code else 0, 1.0)
     return len(row)

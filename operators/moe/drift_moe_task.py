@@ -15,7 +15,7 @@ from operators.one import OneByOne
 from operators.routers.compiled import CompiledMLPRouter
 from operators.snapshot import State, nest, part
 from operators.tape import LEARN, Rows, Tape
-from operators.trees.forest import LeafPrediction, TreePools
+from operators.trees.forest import LeafPrediction, TreeParams, TreePools
 
 Variant = Literal["expert", "paper"]
 VERSION = 1
@@ -104,11 +104,7 @@ class DriftMoETask(OneByOne):
         self._pools = TreePools(
             replace(space, n_classes=2, classes=()),
             space.n_classes,
-            grace_period=grace_period,
-            delta=delta,
-            tie_threshold=tie_threshold,
-            leaf_prediction=leaf_prediction,
-            leaves_max=leaves_max,
+            TreeParams(grace_period, delta, tie_threshold, leaf_prediction, leaves_max),
         )
         is_expert = variant == "expert"
         n_features, n_classes = len(space.features), space.n_classes
