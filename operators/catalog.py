@@ -21,6 +21,7 @@ RIVER = "river:"
 """Prefix of learners that are river's: `river:tree.HoeffdingTreeClassifier`."""
 
 LEARNERS = {
+    "adaptive_moe": "operators.moe.adaptive_moe.AdaptiveMoE",
     "adaptive_random_forest": (
         "operators.ensembles.adaptive_random_forest.AdaptiveRandomForestClassifier"
     ),

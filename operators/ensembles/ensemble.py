@@ -102,7 +102,7 @@ class TreeEnsemble(OneByOne):
         self.space = space
         self.seed = seed
         has_warning = delta_warning > 0.0
-        self._pools = TreePools(
+        self.pools = TreePools(
             space,
             2 * trees if has_warning else trees,
             params,
@@ -111,7 +111,7 @@ class TreeEnsemble(OneByOne):
             seed=seed,
         )
         members = np.arange(trees, dtype=np.int64)
-        self._members = Members(
+        self.members = Members(
             tree=members,
             background=np.full(trees, -1, dtype=np.int64),
             spare=members + trees if has_warning else np.full(trees, -1, dtype=np.int64),
@@ -130,22 +130,22 @@ class TreeEnsemble(OneByOne):
             has_warning=has_warning,
             is_weighted=weighted,
         )
-        self._warning = make_detectors(trees if has_warning else 0, delta_warning)
-        self._drift = make_detectors(trees, delta_drift)
+        self.warning = make_detectors(trees if has_warning else 0, delta_warning)
+        self.drift = make_detectors(trees, delta_drift)
 
     @property
     def backgrounds_begun(self) -> int:
         """Trees begun in the background so far."""
-        return int(self._members.replaced[0])
+        return int(self.members.replaced[0])
 
     @property
     def trees_replaced(self) -> int:
         """Trees replaced so far."""
-        return int(self._members.replaced[1])
+        return int(self.members.replaced[1])
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run the steps in order; see `operators.base.Learner`."""
-        self._pools.check(tape, rows)
+        self.pools.check(tape, rows)
         step = 0
         while True:
             step = run_ensemble(
@@ -155,24 +155,24 @@ class TreeEnsemble(OneByOne):
                 rows.x,
                 rows.y,
                 rows.output,
-                self._pools.forest,
-                self._members,
-                self._warning,
-                self._drift,
+                self.pools.forest,
+                self.members,
+                self.warning,
+                self.drift,
             )
             if step == len(tape):
                 return
-            self._pools.grow(2 * len(self._members.tree))
+            self.pools.grow(2 * len(self.members.tree))
 
     def snapshot(self) -> State:
         """Return the whole state."""
-        members = {name: getattr(self._members, name).copy() for name in _KEPT}
+        members = {name: getattr(self.members, name).copy() for name in _KEPT}
         return {
             "version": VERSION,
             **nest("members", members),
-            **nest("warning", detectors_state(self._warning)),
-            **nest("drift", detectors_state(self._drift)),
-            **nest("trees", self._pools.snapshot()),
+            **nest("warning", detectors_state(self.warning)),
+            **nest("drift", detectors_state(self.drift)),
+            **nest("trees", self.pools.snapshot()),
         }
 
     def restore(self, state: State) -> None:
@@ -182,12 +182,12 @@ class TreeEnsemble(OneByOne):
                 f"ensemble: snapshot version must be {VERSION}; got {state['version']!r}. "
                 "Deploy the version that wrote it, or reset the checkpoint."
             )
-        self._pools.restore(part("trees", state))
+        self.pools.restore(part("trees", state))
         members = part("members", state)
         for name in _KEPT:
-            getattr(self._members, name)[:] = np.asarray(members[name])
-        restore_detectors(self._warning, part("warning", state))
-        restore_detectors(self._drift, part("drift", state))
+            getattr(self.members, name)[:] = np.asarray(members[name])
+        restore_detectors(self.warning, part("warning", state))
+        restore_detectors(self.drift, part("drift", state))
 
 
 _KEPT = ("tree", "background", "spare", "record", "errors", "waiting", "replaced")

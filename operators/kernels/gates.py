@@ -1,0 +1,199 @@
+"""Gates: ways of making one answer out of experts' answers, and the choice among the gates.
+
+Gates, in order: the learnt pool (a product of the experts' probabilities, each to a power that
+follows the gradient of the log loss); a mixture by recent log loss for each of some memories,
+exponential weights with forgetting [1]_; a mixture by the router's opinion of the record; and each
+expert by itself. The gate that has been right most often of late answers: gates are scored on what
+they said when the record was predicted, whenever its label comes.
+
+References
+----------
+.. [1] Raftery, Karny and Ettler, 2010, Online prediction under model uncertainty via dynamic model
+   averaging, Technometrics 52, section 2. DOI 10.1198/TECH.2009.08104.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from operators.kernels.ensemble import largest
+
+FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+
+PROBABILITY_MIN = 1e-3  # what one wrong answer can cost an expert is bounded
+POOL_MEMORY = 0.999
+POOL = 0
+
+
+class Gates(NamedTuple):
+    """State, parameters and working space; K experts, R memories, G gates.
+
+    Parameters
+    ----------
+    pool, squares
+        (K,) float64, powers of the pool, and recent mean of their squared gradients; mutated.
+    recent
+        (R, K) float64, recent log likelihood of each expert; mutated.
+    score
+        (G,) float64, recent share of right answers; mutated.
+    memory
+        (R,) float64, what earlier log losses count at each label.
+    probabilities, logs
+        (K, n_classes) float64 working space: what the experts say, and its logarithms.
+    answers
+        (G, n_classes) float64 working space.
+    shares
+        (G, K) float64 working space: what each expert counts in each gate.
+    logits
+        (K,) float32 working space, of the router.
+    pool_rate, score_rate
+        Step sizes of the pool and of the scores.
+    """
+
+    pool: FloatArray
+    squares: FloatArray
+    recent: FloatArray
+    score: FloatArray
+    memory: FloatArray
+    probabilities: FloatArray
+    logs: FloatArray
+    answers: FloatArray
+    shares: FloatArray
+    logits: Float32Array
+    pool_rate: float
+    score_rate: float
+
+
+def make_gates(
+    n_experts: int,
+    n_classes: int,
+    memory: tuple[float, ...],
+    *,
+    pool_rate: float,
+    score_rate: float,
+) -> Gates:
+    """Make gates that have heard nothing."""
+    n_gates = 1 + len(memory) + 1 + n_experts
+    shares = np.zeros((n_gates, n_experts))
+    shares[-n_experts:] = np.eye(n_experts)
+    return Gates(
+        pool=np.full(n_experts, 1.0 / n_experts),
+        squares=np.zeros(n_experts),
+        recent=np.zeros((len(memory), n_experts)),
+        score=np.zeros(n_gates),
+        memory=np.array(memory),
+        probabilities=np.zeros((n_experts, n_classes)),
+        logs=np.zeros((n_experts, n_classes)),
+        answers=np.zeros((n_gates, n_classes)),
+        shares=shares,
+        logits=np.zeros(n_experts, dtype=np.float32),
+        pool_rate=pool_rate,
+        score_rate=score_rate,
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def normalise(values: FloatArray) -> None:
+    """Turn logarithms into shares."""
+    top = -np.inf
+    for value in values:
+        top = max(top, value)
+    total = 0.0
+    for k in range(len(values)):
+        values[k] = math.exp(max(values[k] - top, -700.0))
+        total += values[k]
+    for k in range(len(values)):
+        values[k] /= total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pool(gates: Gates) -> None:
+    """Write the pool's answer, and the positive part of its powers as shares."""
+    logs, answer = gates.logs, gates.answers[POOL]
+    answer[:] = 0.0
+    total = 0.0
+    for k in range(len(logs)):
+        power = gates.pool[k]
+        for c in range(len(answer)):
+            answer[c] += power * logs[k, c]
+        gates.shares[POOL, k] = max(power, 0.0)
+        total += max(power, 0.0)
+    for k in range(len(logs)):
+        gates.shares[POOL, k] = gates.shares[POOL, k] / total if total > 0.0 else 1.0 / len(logs)
+    normalise(answer)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix(gates: Gates, g: int) -> None:
+    """Write the mean of the experts' probabilities by a gate's shares."""
+    probabilities, answer, shares = gates.probabilities, gates.answers[g], gates.shares[g]
+    answer[:] = 0.0
+    for k in range(len(probabilities)):
+        share = shares[k]
+        for c in range(len(answer)):
+            answer[c] += share * probabilities[k, c]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def answer_gates(gates: Gates) -> int:
+    """Write every gate's answer to `gates.probabilities`' question; return the gate to believe."""
+    probabilities, logs = gates.probabilities, gates.logs
+    n_experts, n_recent = len(probabilities), len(gates.recent)
+    for k in range(n_experts):
+        for c in range(probabilities.shape[1]):
+            logs[k, c] = math.log(max(probabilities[k, c], PROBABILITY_MIN))
+    pool(gates)
+    for r in range(n_recent):
+        gates.shares[1 + r] = gates.recent[r]
+        normalise(gates.shares[1 + r])
+        mix(gates, 1 + r)
+    router = 1 + n_recent
+    for k in range(n_experts):
+        gates.shares[router, k] = gates.logits[k]
+        gates.answers[router + 1 + k] = probabilities[k]
+    normalise(gates.shares[router])
+    mix(gates, router)
+    return largest(gates.score)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def note(gates: Gates, trace: FloatArray) -> None:
+    """Write down what `learn_gates` will need: log probabilities, votes and the pool's means."""
+    n_experts, n_classes = gates.logs.shape
+    at = 0
+    for k in range(n_experts):
+        for c in range(n_classes):
+            trace[at] = gates.logs[k, c]
+            at += 1
+    for g in range(len(gates.score)):
+        trace[at] = largest(gates.answers[g])
+        at += 1
+    for k in range(n_experts):
+        mean = 0.0
+        for c in range(n_classes):
+            mean += gates.answers[POOL, c] * gates.logs[k, c]
+        trace[at] = mean
+        at += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def learn_gates(gates: Gates, trace: FloatArray, y: int, weight: float) -> None:
+    """Learn from a label and from what was written down when its record was predicted."""
+    n_experts, n_classes = gates.logs.shape
+    n_gates = len(gates.score)
+    for g in range(n_gates):
+        hit = 1.0 if trace[n_experts * n_classes + g] == y else 0.0
+        gates.score[g] += min(gates.score_rate * weight, 1.0) * (hit - gates.score[g])
+    for k in range(n_experts):
+        likelihood = trace[k * n_classes + y]
+        for r in range(len(gates.recent)):
+            gates.recent[r, k] = gates.memory[r] * gates.recent[r, k] + weight * likelihood
+        slope = weight * (trace[n_experts * n_classes + n_gates + k] - likelihood)
+        gates.squares[k] = POOL_MEMORY * gates.squares[k] + (1.0 - POOL_MEMORY) * slope * slope
+        gates.pool[k] -= gates.pool_rate * slope / (math.sqrt(gates.squares[k]) + 0.1)
