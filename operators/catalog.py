@@ -26,7 +26,10 @@ LEARNERS = {
         "operators.ensembles.adaptive_random_forest.AdaptiveRandomForestClassifier"
     ),
     "drift_moe": "operators.moe.drift_moe.DriftMoE",
+    "last_label": "operators.moe.last_label.LastLabel",
     "leveraging_bagging": "operators.ensembles.leveraging_bagging.LeveragingBaggingClassifier",
+    "nearest_neighbours": "operators.neighbours.nearest.NearestNeighbours",
+    "newton_regression": "operators.linear.newton.NewtonRegression",
     "streaming_random_patches": (
         "operators.ensembles.streaming_random_patches.StreamingRandomPatchesClassifier"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.base import Space
 from operators.checks import assert_rows, check_classifier, check_forgetting, check_positive
@@ -66,10 +67,13 @@ class NaiveBayes(OneByOne):
         clear_bayes(self.kernel)
         self._arrays = {name: getattr(self.kernel, name) for name in _STATE}
 
-    def run(self, tape: Tape, rows: Rows) -> None:
-        """Run the steps in order; see `operators.base.Learner`."""
+    def run(
+        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
+    ) -> None:
+        """Run the steps in order; each row may count its own weight where it is learnt."""
         assert_rows(self.space, tape, rows)
-        run_bayes(tape.action, tape.row, rows.x, rows.y, rows.output, self.kernel)
+        weight = np.ones(len(rows)) if weight is None else weight
+        run_bayes(tape.action, tape.row, rows.x, rows.y, weight, rows.output, self.kernel)
 
     def snapshot(self) -> State:
         """Return the whole state."""

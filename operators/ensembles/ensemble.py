@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.base import Space
 from operators.kernels import adwin
@@ -143,8 +144,11 @@ class TreeEnsemble(OneByOne):
         """Trees replaced so far."""
         return int(self.members.replaced[1])
 
-    def run(self, tape: Tape, rows: Rows) -> None:
-        """Run the steps in order; see `operators.base.Learner`."""
+    def run(
+        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
+    ) -> None:
+        """Run the steps in order; each row may count its own weight where it is learnt."""
+        weight = np.ones(len(rows)) if weight is None else weight
         self.pools.check(tape, rows)
         step = 0
         while True:
@@ -154,6 +158,7 @@ class TreeEnsemble(OneByOne):
                 step,
                 rows.x,
                 rows.y,
+                weight,
                 rows.output,
                 self.pools.forest,
                 self.members,

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.base import Space
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -46,8 +48,9 @@ class Dense(NamedTuple):
     memory: float
 
 
-def make_dense(capacities: IntArray, memory: float) -> Dense:
+def make_dense(space: Space, memory: float) -> Dense:
     """Make an encoding that has seen nothing."""
+    capacities = np.array([feature.capacity for feature in space.features], dtype=np.int64)
     widths = np.where(capacities > 2, capacities, 1)
     ends = 1 + np.cumsum(widths)
     statistics = np.zeros((len(capacities), STATISTICS))

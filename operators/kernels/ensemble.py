@@ -354,6 +354,7 @@ def run_ensemble(
     start: int,
     x: FloatArray,
     y: FloatArray,
+    weight: FloatArray,
     output: FloatArray,
     forest: Forest,
     members: Members,
@@ -375,5 +376,5 @@ def run_ensemble(
             return step
         code = np.int64(y[i])
         assert 0 <= code < forest.n_classes
-        learn_ensemble(forest, members, warning, drift, x[i], code, i, 1.0)
+        learn_ensemble(forest, members, warning, drift, x[i], code, i, weight[i])
     return len(row)

@@ -21,14 +21,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.dense import Dense, encode, learn_dense
 from operators.kernels.ensemble import largest
+from operators.kernels.mlp import Network, Training, forward, learn_batch
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 
+IntArray = NDArray[np.int64]
+
 PROBABILITY_MIN = 1e-3  # what one wrong answer can cost an expert is bounded
 POOL_MEMORY = 0.999
 POOL = 0
+# Importance of classes: what earlier labels count, and the most that balancing does.
+COUNT_MEMORY = 0.999
+IMPORTANCE_MAX = 20.0
 
 
 class Gates(NamedTuple):
@@ -96,6 +103,25 @@ def make_gates(
         pool_rate=pool_rate,
         score_rate=score_rate,
     )
+
+
+class Batch(NamedTuple):
+    """Records that wait for the router's next step.
+
+    Parameters
+    ----------
+    inputs, masks
+        (batch, n_entries) and (batch, K) float32; mutated.
+    filled
+        (1,) int64; mutated.
+    input
+        (n_entries,) float32 working space.
+    """
+
+    inputs: Float32Array
+    masks: Float32Array
+    filled: IntArray
+    input: Float32Array
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -197,3 +223,117 @@ def learn_gates(gates: Gates, trace: FloatArray, y: int, weight: float) -> None:
         slope = weight * (trace[n_experts * n_classes + n_gates + k] - likelihood)
         gates.squares[k] = POOL_MEMORY * gates.squares[k] + (1.0 - POOL_MEMORY) * slope * slope
         gates.pool[k] -= gates.pool_rate * slope / (math.sqrt(gates.squares[k]) + 0.1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_input(batch: Batch, vector: FloatArray) -> None:
+    """Write the router's view of a record."""
+    for j in range(len(batch.input)):
+        batch.input[j] = np.float32(vector[j + 1])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mark_right(gates: Gates, trace: FloatArray, y: int, mask: Float32Array) -> None:
+    """Write which experts were right, or the one that gave the true class most probability."""
+    n_experts, n_classes = gates.logs.shape
+    singles = n_experts * n_classes + len(gates.score) - n_experts
+    best, right = 0, 0
+    for k in range(n_experts):
+        is_right = trace[singles + k] == y
+        mask[k] = np.float32(1.0) if is_right else np.float32(0.0)
+        right += is_right
+        if trace[k * n_classes + y] > trace[best * n_classes + y]:
+            best = k
+    if right == 0:
+        mask[best] = np.float32(1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_gates(
+    action: NDArray[np.uint8],
+    row: IntArray,
+    x: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    said: FloatArray,
+    output: FloatArray,
+    trace: FloatArray,
+    gates: Gates,
+    dense: Dense,
+    network: Network,
+    training: Training,
+    batch: Batch,
+) -> None:
+    """Run a tape on which the experts have already said what they say.
+
+    The trace ends with the gate that was believed and each expert's share in it.
+
+    Parameters
+    ----------
+    said
+        (K, n_rows, n_classes) float64.
+    """
+    n_experts, n_classes = gates.logs.shape
+    end = n_experts * n_classes + len(gates.score) + n_experts
+    for step in range(len(row)):
+        i = row[step]
+        encode(dense, x[i])
+        take_input(batch, dense.vector)
+        if action[step] == 0:
+            for k in range(n_experts):
+                for c in range(n_classes):
+                    gates.probabilities[k, c] = said[k, i, c]
+            forward(network, batch.input, gates.logits)
+            chosen = answer_gates(gates)
+            note(gates, trace[i])
+            trace[i, end] = chosen
+            for c in range(n_classes):
+                output[i, c] = gates.answers[chosen, c]
+            for k in range(n_experts):
+                trace[i, end + 1 + k] = gates.shares[chosen, k]
+            continue
+        code = np.int64(y[i])
+        learn_gates(gates, trace[i], code, weight[i])
+        filled = batch.filled[0]
+        mark_right(gates, trace[i], code, batch.masks[filled])
+        batch.inputs[filled] = batch.input
+        batch.filled[0] = filled + 1
+        if filled + 1 == len(batch.inputs):
+            learn_batch(network, training, batch.inputs, batch.masks)
+            batch.filled[0] = 0
+        learn_dense(dense, x[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh_classes(
+    action: NDArray[np.uint8],
+    row: IntArray,
+    y: FloatArray,
+    counts: FloatArray,
+    balance: float,
+    weight: FloatArray,
+) -> None:
+    """Write what each row that is learnt counts: more for a rare class.
+
+    Parameters
+    ----------
+    counts
+        (n_classes,) float64, recent number of labels of each class; mutated.
+    balance
+        0: each record counts alike; 1: each class does.
+    weight
+        (n_rows,) float64, written where a row is learnt.
+    """
+    for step in range(len(row)):
+        if action[step] == 0:
+            continue
+        code = np.int64(y[row[step]])
+        total, known = 0.0, 0
+        for c in range(len(counts)):
+            counts[c] *= COUNT_MEMORY
+            if c == code:
+                counts[c] += 1.0
+            total += counts[c]
+            known += counts[c] > 0.0
+        value = (total / (known * counts[code])) ** balance
+        weight[row[step]] = min(max(value, 1.0 / IMPORTANCE_MAX), IMPORTANCE_MAX)

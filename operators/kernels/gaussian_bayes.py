@@ -219,6 +219,7 @@ def run_bayes(
     row: IntArray,
     x: FloatArray,
     y: FloatArray,
+    weight: FloatArray,
     output: FloatArray,
     model: Bayes,
 ) -> None:
@@ -228,4 +229,4 @@ def run_bayes(
         if action[step] == 0:
             predict_bayes(model, x[i], output[i])
         else:
-            learn_bayes(model, x[i], np.int64(y[i]), 1.0)
+            learn_bayes(model, x[i], np.int64(y[i]), weight[i])

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.dense import Dense, encode, learn_dense
+
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -114,3 +116,25 @@ def learn_neighbours(neighbours: Neighbours, vector: FloatArray, y: int, weight:
     neighbours.label[i] = y
     neighbours.weight[i] = weight
     neighbours.count[0] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_neighbours(
+    action: NDArray[np.uint8],
+    row: IntArray,
+    x: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    output: FloatArray,
+    dense: Dense,
+    neighbours: Neighbours,
+) -> None:
+    """Run a tape."""
+    for step in range(len(row)):
+        i = row[step]
+        encode(dense, x[i])
+        if action[step] == 0:
+            predict_neighbours(neighbours, dense.vector, output[i])
+        else:
+            learn_neighbours(neighbours, dense.vector, np.int64(y[i]), weight[i])
+            learn_dense(dense, x[i])

@@ -15,6 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.dense import Dense, encode, learn_dense
+from operators.kernels.ensemble import CLOCK, Detectors, watch
+
 FloatArray = NDArray[np.float64]
 
 UNDECIDED_MIN = 0.01  # keeps the step finite where the model is sure
@@ -34,6 +37,9 @@ class Linear(NamedTuple):
         (width, width) float64, P; mutated. (0, 0) for gradient steps.
     probabilities, gain
         (n_classes,) and (width,) float64 working space.
+    errors, waiting
+        (CLOCK,) float64 and (1,) int64: errors that its detector has not seen, and how many;
+        mutated.
     rate
         Step size of gradient steps.
     decay
@@ -44,6 +50,8 @@ class Linear(NamedTuple):
     curvature: FloatArray
     probabilities: FloatArray
     gain: FloatArray
+    errors: FloatArray
+    waiting: NDArray[np.int64]
     rate: float
     decay: float
 
@@ -56,6 +64,8 @@ def make_linear(n_classes: int, width: int, *, rate: float, decay: float) -> Lin
         curvature=PRIOR * np.eye(size),
         probabilities=np.zeros(n_classes),
         gain=np.zeros(size),
+        errors=np.zeros(CLOCK),
+        waiting=np.zeros(1, dtype=np.int64),
         rate=rate,
         decay=decay,
     )
@@ -148,3 +158,39 @@ def start_again(model: Linear, size: float) -> None:
     for i in range(len(model.curvature)):
         model.curvature[i, :] = 0.0
         model.curvature[i, i] = size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def watch_errors(model: Linear, detectors: Detectors, error: float) -> None:
+    """Make the model open to change once its errors rise."""
+    model.errors[model.waiting[0]] = error
+    model.waiting[0] += 1
+    if model.waiting[0] == CLOCK:
+        model.waiting[0] = 0
+        if watch(detectors, 0, model.errors):
+            start_again(model, AGAIN)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_newton(
+    action: NDArray[np.uint8],
+    row: NDArray[np.int64],
+    x: FloatArray,
+    y: FloatArray,
+    weight: FloatArray,
+    output: FloatArray,
+    dense: Dense,
+    model: Linear,
+    detectors: Detectors,
+) -> None:
+    """Run a tape."""
+    for step in range(len(row)):
+        i = row[step]
+        encode(dense, x[i])
+        if action[step] == 0:
+            predict_linear(model, dense.vector, output[i])
+            continue
+        code = np.int64(y[i])
+        answer = learn_linear(model, dense.vector, code, weight[i])
+        watch_errors(model, detectors, 0.0 if answer == code else 1.0)
+        learn_dense(dense, x[i])

@@ -7,39 +7,24 @@ from numpy.typing import NDArray
 
 from operators.base import Space
 from operators.bayes.naive_bayes import NaiveBayes
-from operators.ensembles.ensemble import (
-    TreeEnsemble,
-    detectors_state,
-    make_detectors,
-    restore_detectors,
-)
-from operators.kernels.adaptive_mixture import (
-    AFTER_GATES,
-    CLOCK,
-    EXPERTS,
-    Batch,
-    Experts,
-    Followers,
-    run_adaptive,
-)
+from operators.checks import assert_rows, check_classifier
+from operators.ensembles.ensemble import TreeEnsemble
 from operators.kernels.dense import make_dense
 from operators.kernels.ensemble import REPLACE_DRIFTED
-from operators.kernels.gates import make_gates
-from operators.kernels.neighbours import make_neighbours
-from operators.kernels.newton import make_linear
+from operators.kernels.gates import Batch, make_gates, run_gates, weigh_classes
+from operators.linear.newton import NewtonRegression
+from operators.moe.last_label import LastLabel
+from operators.neighbours.nearest import NearestNeighbours
 from operators.one import OneByOne
 from operators.routers.compiled import CompiledMLPRouter
-from operators.snapshot import State, nest, part
+from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import Rows, Tape
 from operators.trees.forest import TreeParams
 
 VERSION = 1
 MEMORY = (0.9, 0.99, 0.999)
 """What earlier log losses count at each label, in the gates that go by recent ones."""
-NEWTON_WIDTH_MAX = 64
-"""Above it the sure linear model takes gradient steps: Newton's cost the square of the width."""
-CELLS_MAX, WINDOW_MIN = 32768, 100
-"""The window of neighbours shrinks with the number of entries, so that it stays in the cache."""
+ROUTER_BATCH = 256
 
 
 class AdaptiveMoE(OneByOne):
@@ -56,8 +41,7 @@ class AdaptiveMoE(OneByOne):
     trees
         Bagged trees in the expert called forest. More: better on wide tables, slower.
     window
-        Records among which the neighbours are sought (fewer where there are many features).
-        Larger: better while nothing changes, slower.
+        Records among which neighbours are sought; see `operators.neighbours.nearest`.
     neighbours
         Number of neighbours that vote.
     balance
@@ -75,11 +59,12 @@ class AdaptiveMoE(OneByOne):
     and by Newton's (open to change after a drift), the nearest of the last `window` records, and
     the last label known. Gates: see `operators.kernels.gates`. A gate's score is its share of right
     answers over about 1,000 records; the gate of the highest score answers. On a stream without
-    autocorrelation the last label never gets a share; with labels that come late, it is the last
+    autocorrelation the last label never gets a share; with labels that come late it is the last
     label known at prediction that counts, so it loses its share when that says little.
 
-    The trees judge themselves when a label arrives, on the trees of that moment; the gates are
-    judged on what they said at prediction.
+    Experts do not depend on the gates, so each runs a tape by itself, and the gates follow. The
+    trees judge themselves when a label arrives, on the trees of that moment; the gates are judged
+    on what they said at prediction.
 
     References
     ----------
@@ -88,8 +73,6 @@ class AdaptiveMoE(OneByOne):
     .. [2] Raftery, Karny and Ettler, 2010, Online prediction under model uncertainty via dynamic
        model averaging, Technometrics 52. DOI 10.1198/TECH.2009.08104.
     """
-
-    expert_names = EXPERTS
 
     def __init__(
         self,
@@ -106,152 +89,104 @@ class AdaptiveMoE(OneByOne):
         delta: float = 0.01,
         leaves_max: int = 1000,
     ) -> None:
-        _check(window, neighbours, balance)
+        check_classifier(space)
+        if not 0.0 <= balance <= 1.0:
+            raise ValueError(f"balance: must be in [0, 1]; got {balance!r}.")
         self.space = space
         self.seed = seed
-        n_classes, n_experts = space.n_classes, len(EXPERTS)
-        self._forest = TreeEnsemble(
-            space,
-            seed,
-            trees=trees,
-            params=TreeParams(grace_period, delta, 0.05, "naive_bayes_adaptive", leaves_max),
-            view_of="forest",
-            subspace=0,
-            rate=6.0,
-            delta_drift=delta_drift,
-            delta_warning=delta_warning,
-            response=REPLACE_DRIFTED,
-            weighted=True,
-        )
-        self._bayes_fast = NaiveBayes(space, forgetting=0.99)
-        self._bayes_slow = NaiveBayes(space, forgetting=0.999)
-        capacities = np.array([feature.capacity for feature in space.features], dtype=np.int64)
-        dense = make_dense(capacities, memory=1000.0)
-        width = len(dense.vector)
-        is_wide = width > NEWTON_WIDTH_MAX
-        length = max(min(window, CELLS_MAX // width), min(window, WINDOW_MIN))
+        self._balance = float(balance)
+        self._experts = {
+            "forest": TreeEnsemble(
+                space,
+                seed,
+                trees=trees,
+                params=TreeParams(grace_period, delta, 0.05, "naive_bayes_adaptive", leaves_max),
+                view_of="forest",
+                subspace=0,
+                rate=6.0,
+                delta_drift=delta_drift,
+                delta_warning=delta_warning,
+                response=REPLACE_DRIFTED,
+                weighted=True,
+            ),
+            "bayes_fast": NaiveBayes(space, forgetting=0.99),
+            "bayes_slow": NaiveBayes(space, forgetting=0.999),
+            "linear_fast": NewtonRegression(space, decay=0.0, rate=0.05),
+            "linear_slow": NewtonRegression(space),
+            "neighbours": NearestNeighbours(space, neighbours=neighbours, window=window),
+            "last_label": LastLabel(space),
+        }
+        self.expert_names = tuple(self._experts)
+        n_classes, n_experts = space.n_classes, len(self._experts)
+        self._counts = np.zeros(n_classes)
+        self._dense = make_dense(space, memory=1000.0)
+        entries = len(self._dense.vector) - 1
         self._router = CompiledMLPRouter(
-            width - 1, n_experts, hidden=(64, 32), batch=256, seed=seed
+            entries, n_experts, hidden=(64, 32), batch=ROUTER_BATCH, seed=seed
         )
-        self._experts = Experts(
-            forest=self._forest.pools.forest,
-            members=self._forest.members,
-            warning=self._forest.warning,
-            drift=self._forest.drift,
-            dense=dense,
-            bayes_fast=self._bayes_fast.kernel,
-            bayes_slow=self._bayes_slow.kernel,
-            linear_fast=make_linear(n_classes, width, rate=0.05, decay=0.0),
-            linear_slow=make_linear(n_classes, width, rate=0.01, decay=0.0 if is_wide else 0.9999),
-            linear_drift=make_detectors(1, 0.05),
-            neighbours=make_neighbours(width - 1, length, neighbours),
-            followers=Followers(
-                follows=np.zeros((n_classes, n_classes)),
-                last=np.full(1, -1, dtype=np.int64),
-                errors=np.zeros(CLOCK),
-                waiting=np.zeros(1, dtype=np.int64),
-                counts=np.zeros(n_classes),
-                balance=float(balance),
-            ),
-            network=self._router.network,
-            training=self._router.training,
-            batch=Batch(
-                inputs=np.zeros((256, width - 1), dtype=np.float32),
-                masks=np.zeros((256, n_experts), dtype=np.float32),
-                filled=np.zeros(1, dtype=np.int64),
-                input=np.zeros(width - 1, dtype=np.float32),
-            ),
-            gates=make_gates(n_experts, n_classes, MEMORY, pool_rate=0.003, score_rate=0.001),
+        self._gates = make_gates(n_experts, n_classes, MEMORY, pool_rate=0.003, score_rate=0.001)
+        self._batch = Batch(
+            inputs=np.zeros((ROUTER_BATCH, entries), dtype=np.float32),
+            masks=np.zeros((ROUTER_BATCH, n_experts), dtype=np.float32),
+            filled=np.zeros(1, dtype=np.int64),
+            input=np.zeros(entries, dtype=np.float32),
         )
-        self._shares_at = n_experts * n_classes + len(self._experts.gates.score)
-        self._shares_at += n_experts + AFTER_GATES
-        self.trace_width = self._shares_at + n_experts
+        self._arrays = {
+            "counts": self._counts,
+            "statistics": self._dense.statistics,
+            **{name: getattr(self._batch, name) for name in ("inputs", "masks", "filled")},
+            **{name: getattr(self._gates, name) for name in ("pool", "squares", "recent", "score")},
+        }
+        # The gates' notes, the gate believed and the shares; then what experts have to remember.
+        gates_width = n_experts * n_classes + len(self._gates.score) + 2 * n_experts + 1
+        self._shares = slice(gates_width - n_experts, gates_width)
+        self._traces: dict[str, slice] = {}
+        self.trace_width = gates_width
+        for name, expert in self._experts.items():
+            self._traces[name] = slice(self.trace_width, self.trace_width + expert.trace_width)
+            self.trace_width += expert.trace_width
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run the steps in order; see `operators.base.Learner`."""
-        pools = self._forest.pools
-        pools.check(tape, rows)
-        step = 0
-        while True:
-            self._experts = self._experts._replace(forest=pools.forest)
-            step = run_adaptive(
-                tape.action, tape.row, step, rows.x, rows.y, rows.output, rows.trace, self._experts
-            )
-            if step == len(tape):
-                return
-            pools.grow(2 * len(self._forest.members.tree))
+        assert_rows(self.space, tape, rows)
+        weight = np.ones(len(rows))
+        if self._balance > 0.0:
+            weigh_classes(tape.action, tape.row, rows.y, self._counts, self._balance, weight)
+        said = np.zeros((len(self._experts), *rows.output.shape))
+        for k, (name, expert) in enumerate(self._experts.items()):
+            trace = rows.trace[:, self._traces[name]].copy()
+            expert.run(tape, Rows(rows.x, rows.y, said[k], trace), weight)
+            rows.trace[:, self._traces[name]] = trace
+        run_gates(
+            tape.action,
+            tape.row,
+            rows.x,
+            rows.y,
+            weight,
+            said,
+            rows.output,
+            rows.trace,
+            self._gates,
+            self._dense,
+            self._router.network,
+            self._router.training,
+            self._batch,
+        )
 
     def shares(self, rows: Rows) -> NDArray[np.float64]:
         """Return (n_rows, n_experts), what each expert counted in each answer."""
-        return rows.trace[:, self._shares_at :].copy()
-
-    def _arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Whatever is state and is not kept by a part that keeps itself."""
-        experts = self._experts
-        return {
-            "statistics": experts.dense.statistics,
-            "linear_fast": experts.linear_fast.weights,
-            "linear_slow": experts.linear_slow.weights,
-            "curvature": experts.linear_slow.curvature,
-            "window": experts.neighbours.window,
-            "labels": experts.neighbours.label,
-            "votes": experts.neighbours.weight,
-            "count": experts.neighbours.count,
-            "follows": experts.followers.follows,
-            "last": experts.followers.last,
-            "errors": experts.followers.errors,
-            "waiting": experts.followers.waiting,
-            "counts": experts.followers.counts,
-            "inputs": experts.batch.inputs,
-            "masks": experts.batch.masks,
-            "filled": experts.batch.filled,
-            "pool": experts.gates.pool,
-            "squares": experts.gates.squares,
-            "recent": experts.gates.recent,
-            "score": experts.gates.score,
-        }
+        return rows.trace[:, self._shares].copy()
 
     def snapshot(self) -> State:
         """Return the whole state."""
-        return {
-            "version": VERSION,
-            **nest("forest", self._forest.snapshot()),
-            **nest("bayes_fast", self._bayes_fast.snapshot()),
-            **nest("bayes_slow", self._bayes_slow.snapshot()),
-            **nest("router", self._router.snapshot()),
-            **nest("linear_drift", detectors_state(self._experts.linear_drift)),
-            **nest("mixture", {name: array.copy() for name, array in self._arrays().items()}),
-        }
+        state = copied(VERSION, self._arrays)
+        for name, expert in self._experts.items():
+            state |= nest(name, expert.snapshot())
+        return state | nest("router", self._router.snapshot())
 
     def restore(self, state: State) -> None:
         """Take over a snapshot of a mixture with equal parameters."""
-        if state["version"] != VERSION:
-            raise ValueError(
-                f"AdaptiveMoE: snapshot version must be {VERSION}; got {state['version']!r}. "
-                "Deploy the version that wrote it, or reset the checkpoint."
-            )
-        kept = part("mixture", state)
-        for name, array in self._arrays().items():
-            theirs = np.asarray(kept[name])
-            if theirs.shape != array.shape or theirs.dtype != array.dtype:
-                raise ValueError(
-                    f"AdaptiveMoE: `{name}` of the snapshot must be {array.dtype} {array.shape}; "
-                    f"got {theirs.dtype} {theirs.shape}. It was made with other parameters, "
-                    "features or classes."
-                )
-        self._forest.restore(part("forest", state))
-        self._bayes_fast.restore(part("bayes_fast", state))
-        self._bayes_slow.restore(part("bayes_slow", state))
+        refill("adaptive_moe", VERSION, self._arrays, state)
+        for name, expert in self._experts.items():
+            expert.restore(part(name, state))
         self._router.restore(part("router", state))
-        restore_detectors(self._experts.linear_drift, part("linear_drift", state))
-        for name, array in self._arrays().items():
-            array[:] = np.asarray(kept[name])
-
-
-def _check(window: int, neighbours: int, balance: float) -> None:
-    if window < 1:
-        raise ValueError(f"window: must be >= 1; got {window!r}.")
-    if not 1 <= neighbours <= 100:
-        raise ValueError(f"neighbours: must be in [1, 100]; got {neighbours!r}.")
-    if not 0.0 <= balance <= 1.0:
-        raise ValueError(f"balance: must be in [0, 1]; got {balance!r}.")

@@ -1,0 +1,1 @@
+"""Learners that answer by likeness to records seen."""
