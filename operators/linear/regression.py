@@ -57,7 +57,7 @@ class LinearRegression:
         *,
         seed: int = 1,
         optimizer: Optimizer = "sgd",
-        learning_rate: float = 0.02,
+        learning_rate: float = 0.01,
         l1: float = 0.0,
         l2: float = 0.0,
         loss: Loss = "squared",
