@@ -40,8 +40,9 @@ class NaiveBayes(OneByOne):
     Notes
     -----
     A record costs O(features x classes learnt) to predict and O(features) to learn. Variances
-    are those of river's and MOA's naive Bayes but for the smoothing, which also keeps a class of
-    which one value is known from ruling out every other value.
+    divide by n - 1 as MOA's do (river's by n), but for the smoothing, which also keeps a class of
+    which one value is known from ruling out every other value. See
+    `operators.kernels.gaussian_bayes` for the formulas.
 
     Examples
     --------

@@ -27,17 +27,17 @@ def slope(residual: float, loss: int, corner: float) -> float:
     Beyond its corner Huber's loss has the slope of the corner.
     """
     if loss == SQUARED:
-        return bounded(residual, ERROR_MAX)
+        return bounded(residual, ERROR_MAX)  # type: ignore[no-any-return]
     if loss == ABSOLUTE:
         return np.sign(residual)  # type: ignore[no-any-return]
-    return bounded(residual, corner)
+    return bounded(residual, corner)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def predict_linear(model: Linear, target: FloatArray, x: FloatArray) -> float:
     """Return the value predicted for a record."""
     write_scores(model, encode(model.encoder, x))
-    return bounded(target[SHIFT] + target[SCALE] * model.scores[0], VALUE_MAX)
+    return bounded(target[SHIFT] + target[SCALE] * model.scores[0], VALUE_MAX)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

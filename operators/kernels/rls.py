@@ -111,7 +111,7 @@ def update_factors(model: RLS, noise: float) -> None:
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def predict_rls(model: RLS, x: FloatArray) -> float:
     """Return the value predicted for a record."""
-    return bounded(weighted_sum(model, encode(model.encoder, x)), VALUE_MAX)
+    return bounded(weighted_sum(model, encode(model.encoder, x)), VALUE_MAX)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

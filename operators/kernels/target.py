@@ -42,5 +42,5 @@ def score_of(target: FloatArray, y: float, is_standardised: bool) -> float:
     """Return the score that predicts a target; no standardised one is beyond ten deviations."""
     y = bounded(y, VALUE_MAX)
     if is_standardised:
-        return bounded((y - target[SHIFT]) / target[SCALE], DEVIATION_MAX)
+        return bounded((y - target[SHIFT]) / target[SCALE], DEVIATION_MAX)  # type: ignore[no-any-return]
     return y

@@ -23,7 +23,7 @@ from operators.kernels.passive_aggressive import (
     run_values,
 )
 from operators.kernels.target import new_target
-from operators.one import OneByOne
+from operators.one import OneByOne, ValueOneByOne
 from operators.preprocess.row_encoder import Encode, Impute, RowEncoder
 from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import Rows, Tape
@@ -152,7 +152,7 @@ class PassiveAggressiveClassifier(OneByOne):
         self._margins.restore(state)
 
 
-class PassiveAggressiveRegressor:
+class PassiveAggressiveRegressor(ValueOneByOne):
     """Passive-aggressive regressor: changes as little as it takes to be close enough [1]_.
 
     Prefer it where the relation changes often and errors beyond a tolerance all matter alike.

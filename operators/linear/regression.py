@@ -9,6 +9,7 @@ from operators.checks import assert_rows, check_choice, check_positive, check_re
 from operators.kernels.linear_regression import ABSOLUTE, HUBER, SQUARED, run_linear
 from operators.kernels.target import new_target
 from operators.linear.weights import Optimizer, Weights
+from operators.one import ValueOneByOne
 from operators.preprocess.row_encoder import Encode, Impute, RowEncoder
 from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import Rows, Tape
@@ -18,7 +19,7 @@ _LOSS = {"squared": SQUARED, "absolute": ABSOLUTE, "huber": HUBER}
 VERSION = 1
 
 
-class LinearRegression:
+class LinearRegression(ValueOneByOne):
     """Linear regression by stochastic descent on squared, absolute or Huber's loss.
 
     Prefer it with very many columns; with some dozens of them
@@ -57,7 +58,7 @@ class LinearRegression:
         *,
         seed: int = 1,
         optimizer: Optimizer = "sgd",
-        learning_rate: float = 0.02,
+        learning_rate: float = 0.01,
         l1: float = 0.0,
         l2: float = 0.0,
         loss: Loss = "squared",

@@ -7,6 +7,7 @@ import numpy as np
 from operators.base import Space
 from operators.checks import assert_rows, check_forgetting, check_positive, check_regressor
 from operators.kernels.rls import RLS, run_rls
+from operators.one import ValueOneByOne
 from operators.preprocess.row_encoder import Encode, Impute, RowEncoder
 from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import Rows, Tape
@@ -18,7 +19,7 @@ _STATE = ("weights", "factor", "variance")
 _INTERCEPT_VARIANCE = 1e6
 
 
-class RecursiveLeastSquares:
+class RecursiveLeastSquares(ValueOneByOne):
     """Linear regression that is the weighted least squares solution after each record.
 
     Prefer it to `operators.linear.regression.LinearRegression` up to some hundred columns: it needs

@@ -60,7 +60,7 @@ class SoftmaxRegression(OneByOne):
         *,
         seed: int = 1,
         optimizer: Optimizer = "sgd",
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.02,
         l1: float = 0.0,
         l2: float = 0.0,
         encode: Encode = "one_hot",

@@ -7,4 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-REGRESSORS: dict[str, dict[str, Any]] = {}
+REGRESSORS: dict[str, dict[str, Any]] = {
+    "linear_regression": {},
+    "passive_aggressive_regressor": {},
+    "recursive_least_squares": {"forgetting": 0.99},
+}

@@ -94,7 +94,7 @@ def test_a_wrong_detector_is_refused(name: str, params: dict[str, Any], said: st
 @pytest.mark.parametrize(
     ("name", "params", "said"),
     [
-        ("", {}, "name: must be one of drift_moe, hoeffding_tree, "),
+        ("", {}, "name: must be one of adaptive_"),
         ("drift_moe", {"expert": 2}, "params.expert: must be one of combine, "),
         ("drift_moe", {"experts": 0}, "params.experts: must be >= 1; got 0."),
         ("drift_moe", {"combine": "soft2"}, "params.combine: must be one of soft, top1; got "),

@@ -46,6 +46,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "hoeffding_tree": {"grace_period": 20, "delta": 0.05, "leaves_max": 60},
     "logistic_regression": {},
     "naive_bayes": {},
+    "passive_aggressive": {},
     "river:tree.HoeffdingTreeClassifier": {"grace_period": 20, "delta": 0.05},
 }
 VARIANTS = {
@@ -67,6 +68,7 @@ VARIANTS = {
         {"optimizer": "adagrad", "l1": 1e-4, "standardise": False, "impute": "last"},
     ),
     "naive_bayes, forgetting": ("naive_bayes", {"forgetting": 0.99}),
+    "passive_aggressive, pa2": ("passive_aggressive", {"variant": "pa2", "impute": "zero"}),
 }
 # Those that grow trees, and those whose state is of one size for ever.
 GROWING = [name for name, (_, params) in VARIANTS.items() if "leaves_max" in params]

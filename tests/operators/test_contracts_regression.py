@@ -39,7 +39,24 @@ RIVER: dict[str, dict[str, Any]] = {
     },
 }
 # Further settings of regressors, by what is said of them; "name, what is said of it".
-SETTINGS: dict[str, dict[str, Any]] = {}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "linear_regression, adagrad on absolute errors": {
+        "optimizer": "adagrad",
+        "learning_rate": 0.1,
+        "loss": "absolute",
+        "impute": "last",
+    },
+    "linear_regression, ftrl on Huber's loss": {
+        "optimizer": "ftrl",
+        "learning_rate": 0.1,
+        "loss": "huber",
+        "l1": 1e-3,
+        "encode": "hash",
+        "hash_size": 8,
+    },
+    "passive_aggressive_regressor, pa2": {"variant": "pa2"},
+    "recursive_least_squares, hashed": {"encode": "hash", "hash_size": 8, "impute": "zero"},
+}
 VARIANTS = {
     **{name: (name, params) for name, params in {**REGRESSORS, **RIVER}.items()},
     **{
