@@ -1,0 +1,57 @@
+"""Seconds and bytes that a part of this process costs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+class Stopwatch:
+    """Adds up CPU and wall seconds over the times that it is entered."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        self.wall_s = 0.0
+        self._cpu_start = 0.0
+        self._wall_start = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        self._wall_start = time.perf_counter()
+        self._cpu_start = time.process_time()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cpu_s += time.process_time() - self._cpu_start
+        self.wall_s += time.perf_counter() - self._wall_start
+
+
+class PeakMemory:
+    """Growth of the process's peak resident memory since it was made (Linux; elsewhere 0)."""
+
+    def __init__(self) -> None:
+        # 5 resets the peak (proc(5)), which loading and compiling have raised before.
+        if _CLEAR.exists():
+            _CLEAR.write_text("5")
+        self._before = _status_bytes("VmRSS")
+
+    def grown_bytes(self) -> int:
+        """Peak since the start minus what was resident then."""
+        return max(_status_bytes("VmHWM") - self._before, 0)
+
+
+def _status_bytes(name: str) -> int:
+    if not _STATUS.exists():
+        return 0
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    return 0

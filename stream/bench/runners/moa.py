@@ -1,0 +1,102 @@
+"""MOA's own command line on the stream's ARFF file: the fastest that MOA can be had."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from stream.bench.case import Case, Outcome
+from stream.bench.stream_files import ARFF
+from stream.errors import SetupError
+
+MODELS = {
+    "hoeffding_tree": "trees.HoeffdingTree",
+    "hoeffding_adaptive_tree": "trees.HoeffdingAdaptiveTree",
+    "adaptive_random_forest": "meta.AdaptiveRandomForest",
+    "streaming_random_patches": "meta.StreamingRandomPatches",
+    "leveraging_bagging": "meta.LeveragingBag",
+    "naive_bayes": "bayes.NaiveBayes",
+    "majority_class": "functions.MajorityClass",
+}
+"""Their class; the command line offers no seed, so ensembles always use MOA's own."""
+
+_FLAGS = {"trees": "-s"}
+# One thread each for work and garbage: what MOA needs on one core. Trees are deep recursions.
+_JAVA = ("java", "-Xss16m", "-Xmx8g", "-XX:+UseSerialGC")
+
+
+def run(case: Case, progress: Callable[[int], None]) -> Outcome:
+    """Measure one of `MODELS`."""
+    idle_kib = _waited([*_JAVA, "-version"])[1]
+    with tempfile.TemporaryDirectory() as folder:
+        dump = Path(folder) / "figures.csv"
+        started = time.perf_counter()
+        cpu_s, peak_kib, text = _waited([*_JAVA, "-cp", str(jar()), "moa.DoTask", task(case, dump)])
+        wall_s = time.perf_counter() - started
+        if not dump.exists():
+            raise SetupError(f"MOA wrote no figures; it said: {text[-600:]}")
+        with dump.open() as file:
+            last = list(csv.DictReader(file))[-1]
+    progress(case.limit)
+    return Outcome(
+        records=round(float(last["classified instances"])),
+        accuracy=float(last["classifications correct (percent)"]) / 100,
+        kappa=float(last["Kappa Statistic (percent)"]) / 100,
+        kappa_m=float(last["Kappa M Statistic (percent)"]) / 100,
+        cpu_s=float(last["evaluation time (cpu seconds)"]),
+        wall_s=wall_s,
+        process_cpu_s=cpu_s,
+        memory_bytes=max(peak_kib - idle_kib, 0) * 1024,
+    )
+
+
+def task(case: Case, dump: Path) -> str:
+    """MOA's task line: test then train, one figure at the end."""
+    flags = "".join(
+        f" {_FLAGS.get(name, name)} {value}" for name, value in case.candidate.params.items()
+    )
+    return (
+        f"EvaluatePrequential -l ({MODELS[case.candidate.name]}{flags})"
+        f" -s (ArffFileStream -f {case.folder / ARFF})"
+        " -e BasicClassificationPerformanceEvaluator"
+        f" -i {case.limit} -t {max(int(case.budget_s), 1)} -f {case.limit} -q {case.limit}"
+        f" -d {dump}"
+    )
+
+
+def jar() -> Path:
+    """MOA's jar inside the capymoa package.
+
+    Raises
+    ------
+    SetupError
+        There is none, or no Java to run it.
+    """
+    if shutil.which("java") is None:
+        raise SetupError("MOA's command line needs `java` (17 or later) on the path.")
+    spec = find_spec("capymoa")
+    if spec is None or spec.origin is None:
+        raise SetupError(
+            "MOA's jar comes with CapyMOA: `pip install 'driftgate[bench]'`; or leave moa:... "
+            "out with --peers."
+        )
+    return Path(spec.origin).parent / "jar" / "moa.jar"
+
+
+def _waited(command: list[str]) -> tuple[float, int, str]:
+    """Run it; return its CPU seconds, its peak resident KiB and what it printed."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    text = process.stdout.read().decode(errors="replace")
+    # Popen.wait gives no usage; reaping it here tells Popen the code, so that it does not try.
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, text
