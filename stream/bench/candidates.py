@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
-import yaml
-
+from operators.catalog import checked_params, find_learner, must_be_one_of
+from stream.bench.labels import parse_label, write_label
 from stream.errors import ConfigError
 
 OURS = "driftgate"
 PEER_LIBRARIES = ("river", "capymoa", "moa")
-_LABEL = re.compile(r"(?:(?P<library>\w+):)?(?P<name>\w+)(?:\{(?P<params>[^{}]*)\})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,11 @@ class Candidate:
     params: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it comes from the catalogue."""
+        return self.library == OURS
+
+    @property
     def label(self) -> str:
         """How it is written on the command line and in tables.
 
@@ -43,57 +47,42 @@ class Candidate:
         >>> Candidate("moa", "adaptive_random_forest", {"trees": 10}).label
         'moa:adaptive_random_forest{trees=10}'
         """
-        prefix = "" if self.library == OURS else f"{self.library}:"
-        inside = ", ".join(f"{name}={value}" for name, value in self.params.items())
-        return f"{prefix}{self.name}" + (f"{{{inside}}}" if inside else "")
+        return write_label(None if self.is_ours else self.library, self.name, self.params)
 
 
-def parse(label: str) -> Candidate:
-    """Read what `Candidate.label` writes.
+def parse_model(label: str) -> Candidate:
+    """Read the label of one of ours, and check its name and the names of its parameters.
 
     Raises
     ------
     ConfigError
-        When it is not of that form, or the library is unknown.
-
-    Examples
-    --------
-    >>> parse("hoeffding_tree{delta=0.001}").params
-    {'delta': 0.001}
+        There is no such model, or it has no such parameter.
     """
-    match = _LABEL.fullmatch(label.strip())
-    library = (match["library"] or OURS) if match else ""
-    if match is None or library not in (OURS, *PEER_LIBRARIES):
+    library, name, params = parse_label(label)
+    if library is not None:
+        raise ConfigError(f"--models: {label!r} is a peer's; name it with --peers.")
+    try:
+        checked_params(find_learner(name), params)
+    except ValueError as error:
+        raise ConfigError(f"--models: {label}: {error}") from None
+    return Candidate(OURS, name, params)
+
+
+def parse_peer(label: str) -> Candidate:
+    """Read the label of a peer, and check its library and name.
+
+    Raises
+    ------
+    ConfigError
+        There is no such library, or it has no such model here.
+    """
+    library, name, params = parse_label(label)
+    if library not in PEER_LIBRARIES:
         raise ConfigError(
-            f"{label!r} must be NAME, NAME{{param=value}} or LIBRARY:NAME, with a library of "
+            f"--peers: {label!r} must be LIBRARY:NAME, with a library of "
             f"{', '.join(PEER_LIBRARIES)}."
         )
-    params: dict[str, Any] = {}
-    for pair in filter(None, (part.strip() for part in (match["params"] or "").split(","))):
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"{label!r}: {pair!r} must be param=value.")
-        params[name.strip()] = _scalar(value.strip())
-    return Candidate(library, match["name"], params)
-
-
-def split_labels(text: str) -> list[str]:
-    """Split at the commas that are outside of braces.
-
-    Examples
-    --------
-    >>> split_labels("hoeffding_tree, moa:leveraging_bagging{trees=10,w=6}")
-    ['hoeffding_tree', 'moa:leveraging_bagging{trees=10,w=6}']
-    """
-    return [part.strip() for part in re.split(r",(?![^{]*\})", text) if part.strip()]
-
-
-def _scalar(text: str) -> Any:
-    """Read a value as YAML does, and `1e-3` as the number that YAML takes for a text."""
-    value = yaml.safe_load(text)
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    models = import_module(f"stream.bench.runners.{library}").MODELS
+    if name not in models:
+        raise ConfigError(f"--peers: {library}:{must_be_one_of(list(models), name)}")
+    return Candidate(library, name, params)

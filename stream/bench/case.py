@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stream.bench.candidates import Candidate
+from stream.bench.scores import Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Outcome:
     ----------
     records
         Records that were predicted.
-    accuracy, kappa, kappa_m
+    scores
         Over all of them, each predicted before its label was given.
     cpu_s
         CPU seconds (user and system, all threads of the process) spent in predicting and
@@ -79,11 +80,18 @@ class Outcome:
     """
 
     records: int
-    accuracy: float
-    kappa: float
-    kappa_m: float
+    scores: Scores
     cpu_s: float
     wall_s: float
     process_cpu_s: float
     memory_bytes: int
     snapshot_bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for another process."""
+        return asdict(self) | {"scores": list(self.scores)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Outcome:
+        """Read what `to_json` gave."""
+        return cls(**values | {"scores": Scores(*values["scores"])})

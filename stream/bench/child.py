@@ -10,11 +10,9 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from stream.bench.candidates import OURS
 from stream.bench.case import Case
 from stream.errors import DriftgateError
 
@@ -50,13 +48,13 @@ def main() -> None:
     """Run the case."""
     case = Case.from_json(json.loads(sys.argv[1]))
     pin_to_one_core()
-    library = "ours" if case.candidate.library == OURS else case.candidate.library
+    library = "ours" if case.candidate.is_ours else case.candidate.library
     try:
         outcome = import_module(f"stream.bench.runners.{library}").run(case, _Reporter())
     except (DriftgateError, ValueError) as error:
         say({"error": str(error)})
         return
-    say({"outcome": asdict(outcome)})
+    say({"outcome": outcome.to_json()})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,14 @@ from operators.prequential import PrequentialClassification
 from operators.tape import LEARN, PREDICT, Rows, Tape
 
 NO_ANSWER = -1
+
+
+class Scores(NamedTuple):
+    """Figures over a whole run, by their names in `PrequentialClassification`."""
+
+    accuracy: float
+    kappa: float
+    kappa_m: float
 
 
 def late_tape(start: int, stop: int, label_delay: int) -> Tape:
@@ -27,9 +37,7 @@ def late_tape(start: int, stop: int, label_delay: int) -> Tape:
     return Tape(action[has_come], row[has_come])
 
 
-def score(
-    output: NDArray[np.float64], y: NDArray[np.float64], label_delay: int
-) -> dict[str, float]:
+def score(output: NDArray[np.float64], y: NDArray[np.float64], label_delay: int) -> Scores:
     """Accuracy, kappa and kappa_m of the rows, in order, all of whose labels come in the end."""
     n_rows, n_classes = output.shape
     nothing = np.empty((n_rows, 0))
@@ -40,7 +48,14 @@ def score(
     rest = np.arange(max(n_rows - label_delay, 0), n_rows, dtype=np.int64)
     evaluator.run(Tape(np.full(len(rest), LEARN, dtype=np.uint8), rest), rows, watch)
     figures = evaluator.figures()
-    return {name: figures[name] for name in ("accuracy", "kappa", "kappa_m")}
+    return Scores(figures["accuracy"], figures["kappa"], figures["kappa_m"])
+
+
+def majority_accuracy(y: NDArray[np.float64], n_classes: int) -> float:
+    """Accuracy of answering the most frequent label known so far, labels coming at once."""
+    # kappa_m = (a - m) / (1 - m), so answering nothing, which makes a = 0, shows m.
+    nothing = score(np.full((len(y), n_classes), np.nan), y, label_delay=0)
+    return nothing.kappa_m / (nothing.kappa_m - 1.0)
 
 
 def as_output(answers: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:

@@ -70,3 +70,8 @@ def _cell(value: float, is_code: bool) -> str:
 
 def _codes(count: int) -> str:
     return "{" + ",".join(map(str, range(count))) + "}"
+
+
+def count_records(folder: Path) -> int:
+    """Tell how many records were written."""
+    return len(np.load(folder / "y.npy", mmap_mode="r"))

@@ -37,6 +37,7 @@ def run_one_by_one(
     answers = np.full(len(records.y), NO_ANSWER, dtype=np.int64)
     waiting: deque[Any] = deque()
     watch = Stopwatch()
+    make()  # so that its library, and Java's machine, are loaded before memory is looked at
     memory = PeakMemory()
     peer = make()
     source = peer.records()
@@ -52,12 +53,13 @@ def run_one_by_one(
                     peer.learn(waiting.popleft())
         done += count
         progress(done)
+    grown_bytes = memory.grown_bytes()
     output = as_output(answers[:done], records.space.n_classes)
     return Outcome(
         records=done,
         cpu_s=watch.cpu_s,
         wall_s=watch.wall_s,
         process_cpu_s=time.process_time(),
-        memory_bytes=memory.grown_bytes(),
-        **score(output, records.y[:done], case.label_delay),
+        memory_bytes=grown_bytes,
+        scores=score(output, records.y[:done], case.label_delay),
     )

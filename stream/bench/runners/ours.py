@@ -25,11 +25,10 @@ _WARM_ROWS = 2_000
 def run(case: Case, progress: Callable[[int], None]) -> Outcome:
     """Measure a learner; what it compiles is compiled before the clock starts."""
     records = read_records(case.folder, case.limit)
-    _warm(case, records)
+    rows = _rows(records, _warm(case, records))
+    watch = Stopwatch()
     memory = PeakMemory()
     learner = _create(case.candidate, records.space, case.seed)
-    rows = _rows(learner, records)
-    watch = Stopwatch()
     done = 0
     while done < len(rows) and watch.cpu_s < case.budget_s:
         until = min(done + _ROWS_A_TAPE, len(rows))
@@ -38,14 +37,15 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
             learner.run(tape, rows)
         done = until
         progress(done)
+    grown_bytes = memory.grown_bytes()
     return Outcome(
         records=done,
         cpu_s=watch.cpu_s,
         wall_s=watch.wall_s,
         process_cpu_s=time.process_time(),
-        memory_bytes=memory.grown_bytes() - rows.output.nbytes - rows.trace.nbytes,
+        memory_bytes=grown_bytes,
         snapshot_bytes=_snapshot_bytes(learner),
-        **score(rows.output[:done], rows.y[:done], case.label_delay),
+        scores=score(rows.output[:done], rows.y[:done], case.label_delay),
     )
 
 
@@ -53,20 +53,22 @@ def _create(candidate: Candidate, space: Space, seed: int) -> Learner:
     return create_learner(candidate.name, space, seed, candidate.params)
 
 
-def _warm(case: Case, records: Records) -> None:
+def _warm(case: Case, records: Records) -> int:
+    """Compile or load what the run will use, with another learner; return the trace's width."""
     first = Records(records.x[:_WARM_ROWS], records.y[:_WARM_ROWS], records.space)
     learner = _create(case.candidate, first.space, case.seed)
-    rows = _rows(learner, first)
+    rows = _rows(first, learner.trace_width)
     learner.run(late_tape(0, len(rows), 0), rows)
+    return learner.trace_width
 
 
-def _rows(learner: Learner, records: Records) -> Rows:
+def _rows(records: Records, trace_width: int) -> Rows:
     # Filled, not merely reserved: a page that is touched first during the run would be counted.
     return Rows(
         records.x,
         records.y,
         np.full((len(records.y), records.space.n_outputs), np.nan),
-        np.full((len(records.y), learner.trace_width), np.nan),
+        np.full((len(records.y), trace_width), np.nan),
     )
 
 

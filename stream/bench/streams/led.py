@@ -20,9 +20,8 @@ from stream.bench.streams.records import Records
 N_SEGMENTS = 7
 N_IRRELEVANT = 17
 # Top, upper left, upper right, middle, lower left, lower right, bottom: lit or not, by digit.
-_DIGITS = ("1110111", "0010010", "1011101", "1011011", "0111010")
-_DIGITS += ("1101011", "1101111", "1010010", "1111111", "1111011")
-LIT = np.array([[int(segment) for segment in digit] for digit in _DIGITS])
+_DIGITS = "1110111 0010010 1011101 1011011 0111010 1101011 1101111 1010010 1111111 1111011"
+LIT = np.array([[int(segment) for segment in digit] for digit in _DIGITS.split()])
 """(10, 7) int64, the segments of each digit."""
 
 
@@ -60,7 +59,8 @@ def led(
         rows = concept == index
         # Swapping is its own inverse: column j shows what stands in places[j].
         x[rows] = shown[rows][:, places(count, first, offset)]
-    features = tuple(Feature(f"att{j + 1}", capacity=2) for j in range(x.shape[1]))
+    width = N_SEGMENTS + N_IRRELEVANT
+    features = tuple(Feature(f"att{j + 1}", capacity=2) for j in range(width))
     return Records(x, y.astype(np.float64), Space(features, n_classes=10))
 
 
