@@ -27,7 +27,7 @@ POINTS = (
     *(Point("records", n, "rbf_slow", n) for n in (10_000, 100_000, 1_000_000)),
     *(Point("features", n, f"rbf_slow{{n_features={n}}}", 20_000) for n in (10, 100, 1000)),
     *(
-        Point("classes", n, f"rbf_slow{{n_centres=500, n_classes={n}}}", 20_000)
+        Point("classes", n, f"rbf_slow{{n_centres=100, n_classes={n}}}", 20_000)
         for n in (2, 10, 100)
     ),
 )

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-_STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
@@ -41,17 +40,20 @@ class PeakMemory:
         # 5 resets the peak (proc(5)), which loading and compiling have raised before.
         if _CLEAR.exists():
             _CLEAR.write_text("5")
-        self._before = _status_bytes("VmRSS")
+        self._before = status_bytes("VmRSS")
 
     def grown_bytes(self) -> int:
         """Peak since the start minus what was resident then."""
-        return max(_status_bytes("VmHWM") - self._before, 0)
+        return max(status_bytes("VmHWM") - self._before, 0)
 
 
-def _status_bytes(name: str) -> int:
-    if not _STATUS.exists():
+def status_bytes(name: str, pid: int | None = None) -> int:
+    """Read one of a process's sizes, of this one by default; 0 where there is none (proc(5))."""
+    try:
+        text = Path(f"/proc/{pid or 'self'}/status").read_text()
+    except OSError:
         return 0
-    for line in _STATUS.read_text().splitlines():
+    for line in text.splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0

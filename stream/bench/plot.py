@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream.bench.growth import Point
 from stream.bench.labels import parse_label
@@ -44,13 +44,13 @@ def plot_scenes(scenes: Mapping[Scene, Sequence[Summary]], path: Path) -> None:
         axes.set_xlabel("records/s of one core")
         axes.set_ylabel("accuracy, %")
         axes.grid(alpha=0.25)
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     figure.legend(
-        handles.values(),
-        handles.keys(),
+        list(handles.values()),
+        list(handles),
         loc="outside lower center",
         ncols=4,
         frameon=False,

@@ -125,11 +125,11 @@ def run_session(
 
 def _cases_on(plan: Plan, stream: str, folder: Path, seed: int) -> Iterator[Case]:
     length = count_records(folder)
+    # The command line has no seed, so on records that are always the same once is enough.
+    is_repeated = is_fixed(stream) and seed != plan.seeds[0]
     for delay in plan.label_delays:
         for candidate in plan.candidates:
-            if candidate.library == "moa" and (
-                delay or (is_fixed(stream) and seed != plan.seeds[0])
-            ):
+            if candidate.library == "moa" and (delay or is_repeated):
                 continue
             limit = length if candidate.is_ours else min(length, plan.peer_limit or length)
             yield Case(candidate, stream, length, folder, seed, delay, limit, plan.budget_s)
@@ -188,11 +188,12 @@ def run_case(case: Case, progress: Callable[[int], None]) -> tuple[Outcome | Non
                     outcome = Outcome.from_json(message["outcome"])
                 elif "error" in message:
                     error = message["error"]
-            child.wait()
-        finally:
-            alarm.cancel()
+        except BaseException:
             _kill(child)
+            raise
+        finally:
             child.wait()
+            alarm.cancel()
         if outcome is None and not error:
             errors.seek(0)
             error = _last_line(errors.read()) or f"exit code {child.returncode}"

@@ -23,7 +23,7 @@ class Sheet:
         """Draw it for a terminal."""
         table = Table(title=self.title, title_justify="left", title_style="bold")
         for index, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if index else "left")
+            table.add_column(column, justify="right" if index else "left", no_wrap=not index)
         for row in self.rows:
             table.add_row(*row)
         return table
@@ -39,8 +39,8 @@ class Sheet:
 def figures(scene: Scene, summaries: Sequence[Summary]) -> Sheet:
     """Make the table of a scene: ours first, each half by accuracy."""
     best = best_peer(summaries)
-    columns = ["model", "accuracy, %", "kappa", "kappa_m", "records/s", "memory, MB", "state, MB"]
-    columns.append("best peer, points" if best is None else f"against {best.candidate}, points")
+    columns = ["model", "accuracy %", "kappa", "kappa_m", "records/s", "memory MB", "state MB"]
+    columns.append("over the best peer")
     ordered = sorted(summaries, key=lambda one: (not one.is_ours, -one.accuracy))
     rows = [
         [

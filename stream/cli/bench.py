@@ -25,6 +25,7 @@ _QUICK_RECORDS = (10_000,)
 _RECORDS = (100_000,)
 _QUICK_SEEDS = 2
 _SEEDS = 5
+_WIDTH = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def run_learners(
     choice: Choice, places: Places, fresh: bool, plot: Path | None, as_machine: bool
 ) -> None:
     """Measure, show and draw."""
-    console = Console(stderr=as_machine, highlight=False)
+    console = _console(as_machine)
     plan = plan_learners(choice)
     with CaseProgress(console) as progress:
         rows = run_session(cases(plan, places), places, progress, fresh)
@@ -78,7 +79,7 @@ def run_growth(
     as_machine: bool,
 ) -> None:
     """Measure each model at each size, show and draw."""
-    console = Console(stderr=as_machine, highlight=False)
+    console = _console(as_machine)
     chosen = _models(models, choices.MODELS)
     points = growth.points(_axes(axes), records_max)
     measured: list[tuple[growth.Point, Row]] = []
@@ -186,6 +187,14 @@ class CaseProgress:
         if self._failures:
             count = len(self._failures)
             raise SetupError(f"{count} of the cases failed; the first: {self._failures[0]}")
+
+
+def _console(as_machine: bool) -> Console:
+    """Where to print; a file or a pipe has no width, but tables need one."""
+    console = Console(stderr=as_machine, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    return console
 
 
 def _refuse_nothing(rows: Sequence[Row], progress: CaseProgress) -> None:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from stream.bench.case import Case, Outcome
+from stream.bench.meter import status_bytes
 from stream.bench.scores import Scores, majority_accuracy
 from stream.bench.stream_files import ARFF, read_records
 from stream.errors import SetupError
@@ -29,22 +31,32 @@ MODELS = {
 """Their class; the command line offers no seed, so ensembles always use MOA's own."""
 
 _FLAGS = {"trees": "-s"}
+_SECONDS_BETWEEN_LOOKS = 0.02
 # One thread each for work and garbage: what MOA needs on one core. Trees are deep recursions.
 _JAVA = ("java", "-Xss16m", "-Xmx8g", "-XX:+UseSerialGC")
+
+
+class _Ended(NamedTuple):
+    """What a process has used and printed."""
+
+    cpu_s: float
+    peak_bytes: int
+    printed: str
 
 
 def run(case: Case, progress: Callable[[int], None]) -> Outcome:
     """Measure one of `MODELS`."""
     if case.label_delay:
         raise SetupError("MOA's command line has no prequential task for late labels here.")
-    idle_kib = _waited([*_JAVA, "-version"])[1]
-    with tempfile.TemporaryDirectory() as folder:
-        dump = Path(folder) / "figures.csv"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dump = folder / "figures.csv"
+        idle = _waited([*_JAVA, "-version"], folder)
         started = time.perf_counter()
-        cpu_s, peak_kib, text = _waited([*_JAVA, "-cp", str(jar()), "moa.DoTask", task(case, dump)])
+        moa = _waited([*_JAVA, "-cp", str(jar()), "moa.DoTask", task(case, dump)], folder)
         wall_s = time.perf_counter() - started
         if not dump.exists():
-            raise SetupError(f"MOA wrote no figures; it said: {text[-600:]}")
+            raise SetupError(f"MOA wrote no figures; it said: {moa.printed.strip()[-600:]}")
         with dump.open() as file:
             last = list(csv.DictReader(file))[-1]
     progress(case.limit)
@@ -53,8 +65,8 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
         scores=_scores(case, last),
         cpu_s=float(last["evaluation time (cpu seconds)"]),
         wall_s=wall_s,
-        process_cpu_s=cpu_s,
-        memory_bytes=max(peak_kib - idle_kib, 0) * 1024,
+        process_cpu_s=moa.cpu_s,
+        memory_bytes=max(moa.peak_bytes - idle.peak_bytes, 0),
     )
 
 
@@ -104,15 +116,19 @@ def jar() -> Path:
     return Path(spec.origin).parent / "jar" / "moa.jar"
 
 
-def _waited(command: list[str]) -> tuple[float, int, str]:
-    """Run it; return its CPU seconds, its peak resident KiB and what it printed."""
-    process = subprocess.Popen(  # noqa: S603 - java with our own arguments
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert process.stdout is not None
-    text = process.stdout.read().decode(errors="replace")
-    # Popen.wait gives no usage; reaping it here tells Popen the code, so that it does not try.
-    _, status, usage = os.wait4(process.pid, 0)
+def _waited(command: list[str], folder: Path) -> _Ended:
+    """Run a command to its end."""
+    text = folder / "printed.txt"
+    peak_bytes = 0
+    with text.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - java with our own arguments
+            command, stdout=output, stderr=subprocess.STDOUT
+        )
+    pid = 0
+    while pid == 0:
+        # The usage that waiting gives has this process's own size in its peak, from before exec.
+        peak_bytes = max(peak_bytes, status_bytes("VmHWM", process.pid))
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
     process.returncode = os.waitstatus_to_exitcode(status)
-    process.stdout.close()
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, text
+    return _Ended(usage.ru_utime + usage.ru_stime, peak_bytes, text.read_text(errors="replace"))

@@ -9,6 +9,7 @@ References
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stream.bench.streams.drift import Changes, concepts
 from stream.bench.streams.records import Records, numeric_space
@@ -27,6 +28,12 @@ def sine(length: int, seed: int, changes: Changes, functions: tuple[int, ...]) -
     rng = np.random.default_rng(seed)
     function = np.array(functions)[concepts(rng, length, changes)]
     x = rng.random((length, 2))
-    curve = np.where(function <= 2, np.sin(x[:, 0]), 0.5 + 0.3 * np.sin(3.0 * np.pi * x[:, 0]))
-    y = (x[:, 1] < curve) ^ (function % 2 == 0)
+    y = is_positive(function, x)
     return Records(x, y.astype(np.float64), numeric_space(2, 2))
+
+
+def is_positive(function: NDArray[np.int64], x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Decide each point by the function, 1 to 4, that stands beside it."""
+    wave = 0.5 + 0.3 * np.sin(3.0 * np.pi * x[:, 0])
+    curve = np.where(function <= 2, np.sin(x[:, 0]), wave)
+    return np.logical_xor(x[:, 1] < curve, function % 2 == 0)
