@@ -180,14 +180,15 @@ def run_case(case: Case, progress: Callable[[int], None]) -> tuple[Outcome | Non
         alarm.start()
         try:
             assert child.stdout is not None
-            for line in child.stdout:
-                message = json.loads(line) if line.startswith(b"{") else {}
-                if "done" in message:
-                    progress(message["done"])
-                elif "outcome" in message:
-                    outcome = Outcome.from_json(message["outcome"])
-                elif "error" in message:
-                    error = message["error"]
+            with child.stdout as lines:
+                for line in lines:
+                    message = json.loads(line) if line.startswith(b"{") else {}
+                    if "done" in message:
+                        progress(message["done"])
+                    elif "outcome" in message:
+                        outcome = Outcome.from_json(message["outcome"])
+                    elif "error" in message:
+                        error = message["error"]
         except BaseException:
             _kill(child)
             raise

@@ -36,4 +36,5 @@ def is_positive(function: NDArray[np.int64], x: NDArray[np.float64]) -> NDArray[
     """Decide each point by the function, 1 to 4, that stands beside it."""
     wave = 0.5 + 0.3 * np.sin(3.0 * np.pi * x[:, 0])
     curve = np.where(function <= 2, np.sin(x[:, 0]), wave)
-    return np.logical_xor(x[:, 1] < curve, function % 2 == 0)
+    positive: NDArray[np.bool_] = (x[:, 1] < curve) ^ (function % 2 == 0)
+    return positive
