@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import time
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +40,8 @@ class PeakMemory:
     """Growth of the process's peak resident memory since it was made (Linux; elsewhere 0)."""
 
     def __init__(self) -> None:
+        gc.collect()
+        _give_back_freed_memory()
         # 5 resets the peak (proc(5)), which loading and compiling have raised before.
         if _CLEAR.exists():
             _CLEAR.write_text("5")
@@ -45,6 +50,12 @@ class PeakMemory:
     def grown_bytes(self) -> int:
         """Peak since the start minus what was resident then."""
         return max(status_bytes("VmHWM") - self._before, 0)
+
+
+def _give_back_freed_memory() -> None:
+    """Else what was freed before is used again, and nothing seems to be needed (glibc only)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def status_bytes(name: str, pid: int | None = None) -> int:

@@ -18,6 +18,7 @@ from operators.catalog import create_learner
 from operators.tape import LEARN, PREDICT, Rows, Tape
 from stream.bench.candidates import OURS, Candidate, parse_model, parse_peer
 from stream.bench.case import Case, Outcome
+from stream.bench.meter import PeakMemory, Stopwatch
 from stream.bench.runners import capymoa, moa, ours, river
 from stream.bench.scores import NO_ANSWER, as_output, late_tape, majority_accuracy, score
 from stream.bench.session import run_case
@@ -96,6 +97,21 @@ def test_scores_are_plain_shares() -> None:
     base = majority_accuracy(y, 3)
     assert base == pytest.approx(majority / 400, abs=0.003)
     assert found.kappa_m == pytest.approx((accuracy - base) / (1 - base))
+
+
+# Costs.
+
+
+def test_the_meters_see_what_is_used_while_they_look() -> None:
+    watch = Stopwatch()
+    memory = PeakMemory()
+    before = memory.grown_bytes()
+    with watch:
+        used = np.ones(8_000_000)
+    seen = watch.cpu_s
+    assert memory.grown_bytes() - before > 0.9 * used.nbytes
+    sum(range(100_000))
+    assert 0 < watch.cpu_s == seen <= watch.wall_s + 0.05
 
 
 # Ours and river, in this process.
