@@ -48,6 +48,7 @@ bench-kafka: $(VENV)/.driftgate-installed  ## Kafka to Kafka beside a bare trans
 docs: $(VENV)/.driftgate-installed  ## Write the generated pages of docs/
 	$(BIN)/python -m stream.config_reference docs/configuration.md
 	$(BIN)/python -m stream.metrics docs/metrics.md
+	$(BIN)/python -m stream.bench.document docs/benchmarks.md
 
 tools:  ## Install what checks the manifests (kustomize by the Go toolchain), where it can be had
 	@bash deploy/install-tools.sh

@@ -143,7 +143,9 @@ class DriftMoE(OneByOne):
             temperature=float(temperature),
             is_asked=False,
         )
-        self.use(_make_router(router, n_features, experts, hidden, learning_rate, router_batch, seed))
+        self.use(
+            _make_router(router, n_features, experts, hidden, learning_rate, router_batch, seed)
+        )
         self.trace_width = 2 * experts + space.n_classes + (n_features if standardise else 0)
 
     def use(self, router: Router) -> None:

@@ -22,12 +22,31 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(no_args_is_help=True, help="Create, describe, fill and look at topics.")
 app.add_typer(topics_app, name="topics")
+bench_app = typer.Typer(
+    no_args_is_help=True, help="Measure learners: accuracy and speed beside their peers', growth."
+)
+app.add_typer(bench_app, name="bench")
 
 ConfigPath = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The pipeline's YAML file.", show_default=False)
 ]
 DataPath = Annotated[Path, typer.Option("--data", help="A .csv, .csv.gz or .parquet file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Work = Annotated[Path, typer.Option(help="Where streams are written, to be used again.")]
+Data = Annotated[
+    Path, typer.Option(help="Folder of data files: electricity.csv.gz.", envvar="DRIFTGATE_DATA")
+]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="Measure again what this machine and version have measured."),
+]
+Models = Annotated[
+    str | None,
+    typer.Option(help="Ours, with commas: NAME or NAME{param=value}; `none`. Default: all."),
+]
+Budget = Annotated[
+    float, typer.Option(help="CPU seconds after which a case is stopped as it is.", min=0.1)
+]
 Role = Literal["features", "labels", "predictions", "drift", "dead_letters", "journal"]
 
 
@@ -152,6 +171,84 @@ def topics_tail(
     from stream.cli.topics import tail
 
     tail(config, role, limit)
+
+
+@bench_app.command("learners")
+def bench_learners(
+    models: Models = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(help="LIBRARY:NAME of river, capymoa, moa (its command line); `none`."),
+    ] = None,
+    streams: Annotated[
+        str | None, typer.Option(help="With commas: NAME or NAME{param=value}; `all`.")
+    ] = None,
+    records: Annotated[
+        str | None, typer.Option(help="Lengths, with commas. Default: 100000.")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="1 to N, of streams and models. Default: 5.", min=1)
+    ] = None,
+    label_delay: Annotated[
+        str, typer.Option(help="Labels come after this many further records; with commas.")
+    ] = "0",
+    peer_limit: Annotated[
+        int | None, typer.Option(help="Most records that a peer is given.", min=1)
+    ] = None,
+    budget: Budget = 600.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Three streams, 10,000 records, 2 seeds, trees only.")
+    ] = False,
+    fresh: Fresh = False,
+    results: Annotated[Path, typer.Option(help="CSV file of all figures, appended to.")] = Path(
+        "tests/bench/results/learners.csv"
+    ),
+    work: Work = Path(".driftgate/bench"),
+    data: Data = Path("../shared/data"),
+    plot: Annotated[Path | None, typer.Option("--plot", help="Where to draw (.png, .svg).")] = Path(
+        "bench-learners.png"
+    ),
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Run ours and their peers on the same records, each predicted before it is learnt.
+
+    One core each. What is finished is kept: a session that was stopped goes on where it was.
+    """
+    from stream.bench.session import Places
+    from stream.cli.bench import Choice, run_learners
+
+    choice = Choice(streams, models, peers, records, seeds, label_delay, peer_limit, budget, quick)
+    run_learners(choice, Places(work, data, results), fresh, None if no_plot else plot, json)
+
+
+@bench_app.command("growth")
+def bench_growth(
+    models: Models = None,
+    axes: Annotated[
+        str, typer.Option(help="Which sizes grow, with commas.")
+    ] = "records,features,classes",
+    records_max: Annotated[
+        int | None, typer.Option(help="No stream longer than this.", min=1000)
+    ] = None,
+    budget: Budget = 600.0,
+    fresh: Fresh = False,
+    results: Annotated[Path, typer.Option(help="CSV file of all figures, appended to.")] = Path(
+        "tests/bench/results/growth.csv"
+    ),
+    work: Work = Path(".driftgate/bench"),
+    plot: Annotated[Path | None, typer.Option("--plot", help="Where to draw (.png, .svg).")] = Path(
+        "bench-growth.png"
+    ),
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Measure records/s and memory as records, features and classes grow."""
+    from stream.bench.session import Places
+    from stream.cli.bench import run_growth
+
+    places = Places(work, Path(), results)
+    run_growth(models, axes, records_max, budget, places, fresh, None if no_plot else plot, json)
 
 
 @app.command()

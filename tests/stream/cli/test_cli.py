@@ -48,6 +48,9 @@ COMMANDS = [
     "topics describe",
     "topics load",
     "topics tail",
+    "bench",
+    "bench learners",
+    "bench growth",
 ]
 FIGURES = {
     "records",

@@ -1,0 +1,79 @@
+"""The tables of docs/benchmarks.md, out of the CSV files: `python -m stream.bench.document PAGE`.
+
+Only what stands between the markers is written; what a table means stands around them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from stream.bench import growth
+from stream.bench.results import Row, read_rows
+from stream.bench.summary import by_scene
+from stream.bench.tables import Sheet, figures, ratios
+
+RESULTS = Path(__file__).parents[2] / "tests" / "bench" / "results"
+
+
+def write_page(page: Path, results: Path = RESULTS) -> str:
+    """Return a page's text with its tables made anew."""
+    text = page.read_text()
+    text = _between(text, "learners", _learners(read_rows(results / "learners.csv")))
+    return _between(text, "growth", _growth(read_rows(results / "growth.csv")))
+
+
+def _learners(rows: Sequence[Row]) -> str:
+    found: list[Sheet] = []
+    for scene, summaries in by_scene(rows).items():
+        found.append(figures(scene, summaries))
+        against = ratios(scene, summaries)
+        if against is not None:
+            found.append(against)
+    return _measured(rows) + "\n".join(sheet.to_markdown() for sheet in found)
+
+
+def _growth(rows: Sequence[Row]) -> str:
+    by_stream: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        by_stream.setdefault((row.stream, row.length), []).append(row)
+    measured = [
+        (point, row)
+        for point in growth.POINTS
+        for row in by_stream.get((point.stream, point.length), [])
+    ]
+    return _measured(rows) + "\n".join(sheet.to_markdown() for sheet in growth.sheets(measured))
+
+
+def _measured(rows: Sequence[Row]) -> str:
+    """Say with what and where."""
+    if not rows:
+        return "Not measured yet.\n"
+    machines = {f"{row.cores} cores of {row.processor}, Python {row.python}" for row in rows}
+    libraries: dict[str, set[str]] = {}
+    for row in rows:
+        library = row.candidate.partition(":")[0] if ":" in row.candidate else "driftgate"
+        libraries.setdefault(library, set()).add(row.version)
+    versions = "; ".join(
+        f"{library} {', '.join(sorted(found))}" for library, found in sorted(libraries.items())
+    )
+    days = sorted(row.when[:10] for row in rows)
+    places = " and ".join(sorted(machines))
+    return (
+        f"Measured from {days[0]} to {days[-1]} on {places}. {versions} (of MOA: the "
+        "version of CapyMOA that brings it).\n\n"
+    )
+
+
+def _between(text: str, name: str, made: str) -> str:
+    begin, end = f"<!-- {name}: made by stream.bench.document -->", f"<!-- {name}: end -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), flags=re.DOTALL)
+    assert pattern.search(text), f"the page has no place for {name}"
+    return pattern.sub(lambda _: f"{begin}\n{made}\n{end}", text)
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(write_page(path))

@@ -1,0 +1,1 @@
+"""How each library is made to predict and learn a case; one module a library."""

@@ -1,0 +1,62 @@
+"""CapyMOA: MOA's learners called from Python, record by record, as its users do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from stream.bench.case import Case, Outcome
+from stream.bench.runners.one_by_one import run_one_by_one
+from stream.bench.scores import NO_ANSWER
+from stream.bench.stream_files import ARFF, read_records
+from stream.errors import SetupError
+
+MODELS = {
+    "hoeffding_tree": ("HoeffdingTree", {}),
+    "hoeffding_adaptive_tree": ("HoeffdingAdaptiveTree", {}),
+    "adaptive_random_forest": ("AdaptiveRandomForestClassifier", {"trees": "ensemble_size"}),
+    "streaming_random_patches": ("StreamingRandomPatches", {"trees": "ensemble_size"}),
+    "leveraging_bagging": ("LeveragingBagging", {"trees": "ensemble_size"}),
+    "naive_bayes": ("NaiveBayes", {}),
+    "majority_class": ("MajorityClass", {}),
+}
+"""Its class, and the names that our parameters have there."""
+
+
+class CapyMOAPeer:
+    """One of `MODELS` on an ARFF file, so that nominal attributes are nominal."""
+
+    def __init__(self, case: Case) -> None:
+        try:
+            from capymoa import classifier
+            from capymoa.stream import stream_from_file
+        except ImportError as error:
+            raise SetupError(
+                "CapyMOA is not installed: `pip install 'driftgate[bench]'`, with Java 17 or "
+                "later on the path; or leave its models out with --peers."
+            ) from error
+        name, renamed = MODELS[case.candidate.name]
+        params = {renamed.get(key, key): value for key, value in case.candidate.params.items()}
+        self._stream = stream_from_file(str(case.folder / ARFF))
+        self._learner = getattr(classifier, name)(
+            schema=self._stream.get_schema(),
+            **({} if name == "MajorityClass" else {"random_seed": case.seed}),
+            **params,
+        )
+
+    def records(self) -> Iterator[Any]:
+        while self._stream.has_more_instances():
+            yield self._stream.next_instance()
+
+    def predict(self, record: Any) -> int:
+        answer = self._learner.predict(record)
+        return NO_ANSWER if answer is None else int(answer)
+
+    def learn(self, record: Any) -> None:
+        self._learner.train(record)
+
+
+def run(case: Case, progress: Callable[[int], None]) -> Outcome:
+    """Measure one of `MODELS`."""
+    records = read_records(case.folder, case.limit)
+    return run_one_by_one(case, records, lambda: CapyMOAPeer(case), progress)

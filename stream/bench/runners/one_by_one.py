@@ -1,0 +1,65 @@
+"""Predict, then learn: for libraries that take one record at a time."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from stream.bench.case import Case, Outcome
+from stream.bench.meter import PeakMemory, Stopwatch
+from stream.bench.scores import NO_ANSWER, as_output, score
+from stream.bench.streams.records import Records
+
+_RECORDS_AT_ONCE = 500
+
+
+class Peer(Protocol):
+    """A model of another library."""
+
+    def records(self) -> Iterator[Any]:
+        """Give the stream's records in the library's own form; making them is not timed."""
+
+    def predict(self, record: Any) -> int:
+        """Answer with a class code, or `NO_ANSWER`."""
+
+    def learn(self, record: Any) -> None:
+        """Learn a record with its label."""
+
+
+def run_one_by_one(
+    case: Case, records: Records, make: Callable[[], Peer], progress: Callable[[int], None]
+) -> Outcome:
+    """Measure a peer; a label that is late waits in a queue."""
+    answers = np.full(len(records.y), NO_ANSWER, dtype=np.int64)
+    waiting: deque[Any] = deque()
+    watch = Stopwatch()
+    make()  # so that its library, and Java's machine, are loaded before memory is looked at
+    memory = PeakMemory()
+    peer = make()
+    source = peer.records()
+    done = 0
+    while done < len(answers) and watch.cpu_s < case.budget_s:
+        count = min(_RECORDS_AT_ONCE, len(answers) - done)
+        chunk = [next(source) for _ in range(count)]
+        with watch:
+            for index, record in enumerate(chunk, start=done):
+                answers[index] = peer.predict(record)
+                waiting.append(record)
+                if len(waiting) > case.label_delay:
+                    peer.learn(waiting.popleft())
+        done += count
+        progress(done)
+    grown_bytes = memory.grown_bytes()
+    output = as_output(answers[:done], records.space.n_classes)
+    return Outcome(
+        records=done,
+        cpu_s=watch.cpu_s,
+        wall_s=watch.wall_s,
+        process_cpu_s=time.process_time(),
+        memory_bytes=grown_bytes,
+        scores=score(output, records.y[:done], case.label_delay),
+    )

@@ -1,0 +1,121 @@
+"""River's learners, one dictionary at a time, as its users do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from stream.bench.case import Case, Outcome
+from stream.bench.runners.one_by_one import run_one_by_one
+from stream.bench.scores import NO_ANSWER
+from stream.bench.stream_files import read_records
+from stream.bench.streams.records import Records
+
+
+def _tree(path: str) -> Callable[[Case, Records, dict[str, Any]], Any]:
+    def make(case: Case, records: Records, params: dict[str, Any]) -> Any:
+        from river import tree
+
+        seed = {"seed": case.seed} if path == "HoeffdingAdaptiveTreeClassifier" else {}
+        return getattr(tree, path)(nominal_attributes=_nominal(records), **seed, **params)
+
+    return make
+
+
+def _forest(case: Case, records: Records, params: dict[str, Any]) -> Any:
+    from river import forest
+
+    return forest.ARFClassifier(
+        seed=case.seed, nominal_attributes=_nominal(records), **_sized(params)
+    )
+
+
+def _patches(case: Case, records: Records, params: dict[str, Any]) -> Any:
+    from river import ensemble, tree
+
+    base = tree.HoeffdingTreeClassifier(
+        grace_period=50, delta=0.01, nominal_attributes=_nominal(records)
+    )
+    return ensemble.SRPClassifier(model=base, seed=case.seed, **_sized(params))
+
+
+def _bagging(case: Case, records: Records, params: dict[str, Any]) -> Any:
+    from river import ensemble, tree
+
+    base = tree.HoeffdingTreeClassifier(nominal_attributes=_nominal(records))
+    return ensemble.LeveragingBaggingClassifier(model=base, seed=case.seed, **_sized(params))
+
+
+def _naive_bayes(case: Case, records: Records, params: dict[str, Any]) -> Any:
+    from river import naive_bayes
+
+    return naive_bayes.GaussianNB(**params)
+
+
+def _logistic(case: Case, records: Records, params: dict[str, Any]) -> Any:
+    from river import compose, linear_model, preprocessing
+
+    numbers = compose.SelectType(Number) | preprocessing.StandardScaler()
+    categories = compose.SelectType(str) | preprocessing.OneHotEncoder()
+    last = (
+        linear_model.LogisticRegression(**params)
+        if records.space.n_classes == 2
+        else linear_model.SoftmaxRegression(**params)
+    )
+    return (numbers + categories) | last
+
+
+MODELS: dict[str, Callable[[Case, Records, dict[str, Any]], Any]] = {
+    "hoeffding_tree": _tree("HoeffdingTreeClassifier"),
+    "hoeffding_adaptive_tree": _tree("HoeffdingAdaptiveTreeClassifier"),
+    "adaptive_random_forest": _forest,
+    "streaming_random_patches": _patches,
+    "leveraging_bagging": _bagging,
+    "naive_bayes": _naive_bayes,
+    "logistic_regression": _logistic,
+}
+"""River's defaults, except that ensembles get the base tree of their papers where river's
+default is another, and that linear models get scaled numbers and one-hot categories."""
+
+
+class RiverPeer:
+    """One of `MODELS` on arrays."""
+
+    def __init__(self, case: Case, records: Records) -> None:
+        self._model = MODELS[case.candidate.name](case, records, case.candidate.params)
+        self._records = records
+        # River's Gaussian naive Bayes takes numbers only.
+        self._as_text = case.candidate.name != "naive_bayes"
+
+    def records(self) -> Iterator[Any]:
+        features = self._records.space.features
+        names = [feature.name for feature in features]
+        is_text = [self._as_text and feature.capacity > 0 for feature in features]
+        for row, label in zip(self._records.x, self._records.y.astype(np.int64), strict=True):
+            cells = zip(names, row.tolist(), is_text, strict=True)
+            x = {name: str(int(v)) if text else v for name, v, text in cells if v == v}
+            yield x, int(label)
+
+    def predict(self, record: Any) -> int:
+        answer = self._model.predict_one(record[0])
+        return NO_ANSWER if answer is None else int(answer)
+
+    def learn(self, record: Any) -> None:
+        self._model.learn_one(record[0], record[1])
+
+
+def run(case: Case, progress: Callable[[int], None]) -> Outcome:
+    """Measure one of `MODELS`."""
+    records = read_records(case.folder, case.limit)
+    return run_one_by_one(case, records, lambda: RiverPeer(case, records), progress)
+
+
+def _nominal(records: Records) -> list[str]:
+    return [feature.name for feature in records.space.features if feature.capacity]
+
+
+def _sized(params: dict[str, Any]) -> dict[str, Any]:
+    return {"n_models" if name == "trees" else name: value for name, value in params.items()}

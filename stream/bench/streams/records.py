@@ -1,0 +1,33 @@
+"""What a stream gives: its rows, their classes and the space they live in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.base import Feature, Space
+
+
+class Records(NamedTuple):
+    """Rows in the order in which they came.
+
+    Parameters
+    ----------
+    x
+        (n, n_features) float64; a category is its code, missing is NaN.
+    y
+        (n,) float64, class codes.
+    space
+        Names and kinds of the features, number of classes.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    space: Space
+
+
+def numeric_space(n_features: int, n_classes: int) -> Space:
+    """Space of numeric features x0, x1, ..."""
+    return Space(tuple(Feature(f"x{j}") for j in range(n_features)), n_classes)
