@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from operators.checks import assert_rows, check_choice, check_classifier
 from operators.kernels.task_mixture import TaskMixture, run_task_mixture
 from operators.moe.drift_moe import check_router
 from operators.one import OneByOne
 from operators.routers.compiled import CompiledMLPRouter
 from operators.snapshot import State, nest, part
-from operators.tape import LEARN, Rows, Tape
+from operators.tape import Rows, Tape
 from operators.trees.forest import LeafPrediction, TreeParams, TreePools
 
 Variant = Literal["expert", "paper"]
@@ -97,7 +98,10 @@ class DriftMoETask(OneByOne):
         belief_min: float = 0.1,
     ) -> None:
         check_router("compiled", hidden, learning_rate, router_batch)
-        _check(space, variant, belief_min)
+        check_classifier(space)
+        check_choice("variant", variant, Variant)
+        if not 0.0 < belief_min < 0.5:
+            raise ValueError(f"belief_min: must be in (0, 0.5); got {belief_min!r}.")
         self.space = space
         self.seed = seed
         self._pools = TreePools(
@@ -144,7 +148,7 @@ class DriftMoETask(OneByOne):
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run the steps in order; see `operators.base.Learner`."""
-        self._check_labels(tape, rows)
+        assert_rows(self.space, tape, rows)
         step = 0
         while True:
             step = run_task_mixture(
@@ -216,23 +220,3 @@ class DriftMoETask(OneByOne):
     @property
     def _variant(self) -> Variant:
         return "expert" if self._mixture.asks_experts else "paper"
-
-    def _check_labels(self, tape: Tape, rows: Rows) -> None:
-        """Assert what the codec guarantees; the trees only know two classes."""
-        self._pools.check(Tape(tape.action[:0], tape.row[:0]), rows)
-        learnt = rows.y[tape.row[tape.action == LEARN]]
-        assert ((learnt >= 0) & (learnt < self.space.n_classes)).all()
-
-
-def _check(space: Space, variant: str, belief_min: float) -> None:
-    if space.n_classes < 1:
-        raise ValueError(
-            f"space.n_classes: must be >= 1 for a classifier; got {space.n_classes!r}. "
-            "Choose a regressor for a numeric target."
-        )
-    if variant not in get_args(Variant):
-        raise ValueError(
-            f"variant: must be one of {', '.join(get_args(Variant))}; got {variant!r}."
-        )
-    if not 0.0 < belief_min < 0.5:
-        raise ValueError(f"belief_min: must be in (0, 0.5); got {belief_min!r}.")
