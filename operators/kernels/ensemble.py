@@ -282,7 +282,9 @@ def plant_again(forest: Forest, tree: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def reset_worst(forest: Forest, members: Members, warning: Detectors, drift: Detectors) -> None:
+def reset_worst(
+    forest: Forest, members: Members, warning: Detectors, drift: Detectors
+) -> None:
     """Replace the member whose detector sees the largest mean error."""
     worst, error_max = 0, -1.0
     for k in range(len(members.tree)):

@@ -87,7 +87,7 @@ def dropout_key(random: RandomState, seed: int, learnt: int, inputs: Float32Arra
     for value in inputs.view(np.uint32):
         random[0] ^= np.uint64(value)
         random[0] = bits(random)
-    return np.float64(random[0] >> np.uint64(64 - KEY_BITS))  # type: ignore[no-any-return]
+    return np.float64(random[0] >> np.uint64(64 - KEY_BITS))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

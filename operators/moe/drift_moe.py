@@ -202,7 +202,7 @@ class DriftMoE(OneByOne):
         if self._mixture.is_soft:
             weights = np.exp(gaps / self._mixture.temperature)
             return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-        return (np.arange(n_experts) == logits.argmax(axis=1)[:, None]).astype(np.float64)
+        return np.asarray(np.eye(n_experts)[logits.argmax(axis=1)])
 
     def snapshot(self) -> State:
         """Return the whole state, the router's unfinished batch included."""

@@ -39,7 +39,7 @@ class DriftMoETask(OneByOne):
         `expert` (ours): trees and network answer together, with probabilities
         softmax(z_c + log(p_c / (1 - p_c))) for the network's z and the trees' p, and the network
         learns the cross entropy of that answer: what the trees leave open. It sees standardised
-        features and what the trees believe. `paper`: the network answers alone, as in the publication.
+        features and what the trees believe. `paper`: the network answers alone, as published.
     grace_period, delta, tie_threshold, leaf_prediction, leaves_max
         Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`.
     hidden
