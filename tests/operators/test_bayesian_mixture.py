@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators import tape as tapes
 from operators.base import Feature, Space
 from operators.catalog import LEARNERS, create_learner
 from operators.kernels.fixed_share import run_fixed_share
 from operators.moe.bayesian_mixture import EXPERTS, BayesianMixture
-from operators import tape as tapes
 from operators.tape import LEARN, PREDICT, Rows, Tape
 from tests import generators
 from tests.generators import Stream, accuracy, prequential
@@ -107,7 +107,7 @@ def test_an_expert_that_was_hopeless_for_long_comes_back() -> None:
     said[:6000, 0] = [0.01, 0.99]
     said[6000:, 0] = [0.9999, 0.0001]
     said[6000:, 1] = [0.01, 0.99]
-    output, weights = mixed(said, y, alpha=0.0)
+    _, weights = mixed(said, y, alpha=0.0)
     assert weights[6000, 0] < 1e-300
     assert weights[11_500, 0] > 0.99
     _, weights = mixed(said, y, alpha=1e-2)

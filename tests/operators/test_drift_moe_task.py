@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from operators.base import Feature, Space
+from operators.kernels.forest import HEADER
 from operators.moe.drift_moe import DriftMoE
 from operators.moe.drift_moe_task import DriftMoETask
 from operators.tape import LEARN, PREDICT, Rows, Tape
@@ -118,7 +119,7 @@ def test_each_tree_learns_one_class_against_the_others() -> None:
     forest = model._pools.forest
     for c in range(3):
         leaf = forest.leaves[forest.nodes[forest.trees[c]["root"]]["child"]]
-        weights = [leaf[5 + side * forest.stride] for side in range(2)]
+        weights = [leaf[HEADER + side * forest.stride] for side in range(2)]
         assert weights == [(data[1] != c).sum(), (data[1] == c).sum()]
 
 
