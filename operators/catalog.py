@@ -25,8 +25,10 @@ LEARNERS = {
     "adaptive_random_forest": (
         "operators.ensembles.adaptive_random_forest.AdaptiveRandomForestClassifier"
     ),
+    "bayesian_mixture": "operators.moe.bayesian_mixture.BayesianMixture",
     "drift_moe": "operators.moe.drift_moe.DriftMoE",
     "last_label": "operators.moe.last_label.LastLabel",
+    "drift_moe_task": "operators.moe.drift_moe_task.DriftMoETask",
     "leveraging_bagging": "operators.ensembles.leveraging_bagging.LeveragingBaggingClassifier",
     "nearest_neighbours": "operators.neighbours.nearest.NearestNeighbours",
     "newton_regression": "operators.linear.newton.NewtonRegression",
@@ -157,15 +159,18 @@ def _find(name: str, paths: Mapping[str, str], otherwise: str) -> type[Any]:
 
 
 def _fitted(where: str, value: Any, hint: Any) -> Any:
-    """Give back a value that fits a type hint: a scalar, a Literal or a tuple of scalars."""
+    """Give back a value that fits a type hint: a scalar, a Literal, or a tuple of scalars."""
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise ValueError(f"{where}: {must_be_one_of([*get_args(hint)], value)}")
         return value
     if get_origin(hint) is tuple:
         items = get_args(hint)
+        if items[1:] == (...,) and isinstance(value, list | tuple):
+            items = items[:1] * len(value)
         if not isinstance(value, list | tuple) or len(value) != len(items):
-            raise ValueError(f"{where}: must be a list of {len(items)} values; got {value!r}.")
+            length = "any number of" if ... in items else len(items)
+            raise ValueError(f"{where}: must be a list of {length} values; got {value!r}.")
         pairs = enumerate(zip(value, items, strict=True))
         return tuple(_fitted(f"{where}[{i}]", item, kind) for i, (item, kind) in pairs)
     # An int is a float to everyone but a type checker; a bool is no number to anyone.

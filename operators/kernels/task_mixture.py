@@ -25,6 +25,8 @@ from operators.kernels.mlp import (
     keep,
     later_layers,
 )
+from operators.kernels.random import State as RandomState
+from operators.kernels.random import bits, uniform
 
 KEY_BITS = 53  # a trace is float64: so many bits of a key survive in it
 
@@ -34,17 +36,18 @@ class TaskMixture(NamedTuple):
 
     Parameters
     ----------
-    inputs, targets, beliefs
-        (batch, n_features), (batch, n_classes) and (batch, n_classes) float32: network inputs,
-        one-hot truths and what the trees believed, since the last step; mutated.
+    inputs, targets
+        (batch, n_inputs) and (batch, n_classes) float32: network inputs (with the variant
+        `expert` features, then what the trees believed) and one-hot truths; mutated.
     filled
         (1,) int64, rows of them in use; mutated.
     learnt
         (1,) int64, records learnt; mutated.
     moments
         (3, n_features) float64, see `operators.kernels.mixture.Mixture`; mutated.
-    input, logits, belief, scores
-        (n_features,) float32, (n_classes,) float32, (2,) and (n_classes,) float64 working space.
+    input, logits, belief, scores, random
+        (n_inputs,) float32, (n_classes,) float32, (2,) and (n_classes,) float64 and (1,) uint64
+        working space.
     seed
         Of the dropout.
     dropout
@@ -57,7 +60,6 @@ class TaskMixture(NamedTuple):
 
     inputs: Float32Array
     targets: Float32Array
-    beliefs: Float32Array
     filled: IntArray
     learnt: IntArray
     moments: FloatArray
@@ -65,6 +67,7 @@ class TaskMixture(NamedTuple):
     logits: Float32Array
     belief: FloatArray
     scores: FloatArray
+    random: RandomState
     seed: int
     dropout: float
     asks_experts: bool
@@ -72,45 +75,36 @@ class TaskMixture(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def scrambled(value: np.uint64) -> np.uint64:
-    """Return splitmix64's output for a state."""
-    value = value + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))  # type: ignore[no-any-return]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def dropout_key(seed: int, learnt: int, inputs: Float32Array) -> np.uint64:
+def dropout_key(random: RandomState, seed: int, learnt: int, inputs: Float32Array) -> float:
     """Return the key of a record's dropout: the seed's, the labels' so far and the record's own.
 
     Nothing is counted when predicting, so predicting leaves no mark; and records that wait for
     their labels together still have masks of their own.
     """
-    key = scrambled(scrambled(np.uint64(seed)) + np.uint64(learnt))
+    random[0] = np.uint64(seed)
+    random[0] = bits(random) + np.uint64(learnt)
+    random[0] = bits(random)
     for value in inputs.view(np.uint32):
-        key = scrambled(key ^ np.uint64(value))
-    return key >> np.uint64(64 - KEY_BITS)
+        random[0] ^= np.uint64(value)
+        random[0] = bits(random)
+    return np.float64(random[0] >> np.uint64(64 - KEY_BITS))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def drop_out(values: Float32Array, key: np.uint64, rate: float) -> None:
+def drop_out(values: Float32Array, random: RandomState, rate: float) -> None:
     """Put 0 in place of some values, by chance `rate`, and scale the others up to make up."""
-    limit = np.uint64(rate * 2.0**32)
     gain = np.float32(1.0 / (1.0 - rate))
     for j in range(len(values)):
-        draw = scrambled(key + np.uint64(j) * np.uint64(0xD1B54A32D192ED03)) >> np.uint64(32)
-        values[j] = values[j] * gain if draw >= limit else np.float32(0.0)
+        values[j] = values[j] * gain if uniform(random) >= rate else np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def forward_dropped(
-    network: Network, x: Float32Array, key: np.uint64, rate: float, logits: Float32Array
-) -> None:
+def forward_dropped(network: Network, mixture: TaskMixture, key: float) -> None:
     """Write the logits of one record with dropout after the first layer."""
-    first_layer(network, x)
-    drop_out(network.hidden_1, key, rate)
-    later_layers(network, logits)
+    first_layer(network, mixture.input)
+    mixture.random[0] = np.uint64(key)
+    drop_out(network.hidden_1, mixture.random, mixture.dropout)
+    later_layers(network, mixture.logits)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -138,9 +132,8 @@ def predict_paper(
     """Answer with the network's sigmoids, made to sum to 1; trace: the dropout's key."""
     inputs, logits, scores = mixture.input, mixture.logits, mixture.scores
     router_input(mixture.moments, False, x, inputs)
-    key = dropout_key(mixture.seed, mixture.learnt[0], inputs)
-    trace[0] = np.float64(key)
-    forward_dropped(network, inputs, key, mixture.dropout, logits)
+    trace[0] = dropout_key(mixture.random, mixture.seed, mixture.learnt[0], inputs)
+    forward_dropped(network, mixture, trace[0])
     for c in range(len(scores)):
         scores[c] = log_sigmoid(np.float64(logits[c]))
     softmax(scores, output)
@@ -160,7 +153,7 @@ def learn_paper(
     inputs, logits = mixture.inputs[:1], mixture.logits
     if not is_fresh:
         router_input(mixture.moments, False, x, mixture.input)
-        forward_dropped(network, mixture.input, np.uint64(trace[0]), mixture.dropout, logits)
+        forward_dropped(network, mixture, trace[0])
     inputs[0] = mixture.input
     keep(network, logits, 0)
     mixture.targets[0] = np.float32(0.0)
@@ -180,22 +173,26 @@ def predict_expert(
     output: FloatArray,
     trace: FloatArray,
 ) -> None:
-    """Answer with softmax(logit + what each tree believes); trace: beliefs | network input."""
+    """Answer with softmax(logit + what each tree believes).
+
+    The trace is: beliefs | the network's other inputs.
+    """
     inputs, logits = mixture.input, mixture.logits
     belief, scores = mixture.belief, mixture.scores
     complete = is_complete(x)
     n_classes = len(scores)
     low, high = mixture.belief_min, 1.0 - mixture.belief_min
     router_input(mixture.moments, True, x, inputs)
-    forward(network, inputs, logits)
+    for j in range(len(x)):
+        trace[n_classes + j] = inputs[j]
     for c in range(n_classes):
         predict_tree(forest, c, x, complete, belief)
         chance = min(max(belief[1], low), high)
-        # Rounded here as it will be in the batch, so that training sees what predicting saw.
-        trace[c] = np.float32(math.log(chance / (1.0 - chance)))
+        inputs[len(x) + c] = math.log(chance / (1.0 - chance))
+        trace[c] = inputs[len(x) + c]
+    forward(network, inputs, logits)
+    for c in range(n_classes):
         scores[c] = np.float64(logits[c]) + trace[c]
-    for j in range(len(x)):
-        trace[n_classes + j] = inputs[j]
     softmax(scores, output)
 
 
@@ -211,9 +208,9 @@ def gather_expert(
     """Put a record into the network's batch."""
     n_classes = len(mixture.scores)
     row = mixture.filled[0]
-    inputs, beliefs, targets = mixture.inputs[row], mixture.beliefs[row], mixture.targets[row]
+    inputs, targets = mixture.inputs[row], mixture.targets[row]
     for c in range(n_classes):
-        beliefs[c] = trace[c]
+        inputs[len(x) + c] = trace[c]
         targets[c] = 1.0 if c == y else 0.0
     for j in range(len(x)):
         inputs[j] = trace[n_classes + j]
@@ -226,13 +223,13 @@ def gather_expert(
 @njit(cache=True, nogil=True, error_model="numpy")
 def learn_expert(network: Network, training: Training, mixture: TaskMixture) -> None:
     """Take a step on the mean of -log softmax(logits + beliefs)[class] over the full batch."""
-    inputs, beliefs, targets = mixture.inputs, mixture.beliefs, mixture.targets
-    scores, n = mixture.scores, len(mixture.inputs)
+    inputs, targets, scores = mixture.inputs, mixture.targets, mixture.scores
+    n, n_features = len(inputs), mixture.moments.shape[1]
     activate(network, inputs)
     for r in range(n):
         slopes = training.delta_3[r]
         for c in range(len(scores)):
-            scores[c] = np.float64(network.batch_3[r, c]) + beliefs[r, c]
+            scores[c] = np.float64(network.batch_3[r, c]) + inputs[r, n_features + c]
         softmax(scores, scores)
         for c in range(len(scores)):
             slopes[c] = (scores[c] - targets[r, c]) / n

@@ -15,6 +15,14 @@ from operators.snapshot import State, nest, part
 from operators.tape import Rows, Tape
 
 NAME = "bayesian_mixture"
+EXPERTS = (
+    "hoeffding_tree",
+    "naive_bayes",
+    "logistic_regression",
+    "adaptive_random_forest",
+    "drift_moe_task",
+)
+"""By default: two that are slow to change, a linear one, and two that follow changes."""
 VERSION = 1
 
 
@@ -62,7 +70,7 @@ class BayesianMixture(OneByOne):
     --------
     >>> from operators.base import Feature, Space
     >>> space = Space((Feature("load"),), n_classes=2)
-    >>> model = BayesianMixture(space, experts=("hoeffding_tree", "drift_moe"))
+    >>> model = BayesianMixture(space, experts=("hoeffding_tree", "naive_bayes"))
     >>> for i in range(300):
     ...     model.learn_one({"load": i % 10}, i % 10 > 4)
     >>> model.predict_one({"load": 2}), model.predict_one({"load": 7})
@@ -79,8 +87,8 @@ class BayesianMixture(OneByOne):
         space: Space,
         *,
         seed: int = 1,
-        experts: tuple[str, ...] = ("hoeffding_tree", "drift_moe"),
-        alpha: float = 1e-3,
+        experts: tuple[str, ...] = EXPERTS,
+        alpha: float = 1e-2,
         floor: float = 1e-3,
     ) -> None:
         _check(space, experts, alpha, floor)
@@ -89,9 +97,7 @@ class BayesianMixture(OneByOne):
         self.alpha = float(alpha)
         self.floor = float(floor)
         self.expert_names = _distinct(experts)
-        self._experts: tuple[Learner, ...] = tuple(
-            create_learner(name, space, seed + k, {}) for k, name in enumerate(experts)
-        )
+        self._experts = tuple(_expert(name, space, seed + k) for k, name in enumerate(experts))
         self._log_weights = np.full(len(experts), -math.log(len(experts)))
         widths = [expert.trace_width for expert in self._experts]
         # A row's trace: each expert's trace | each expert's answer | each expert's weight.
@@ -163,6 +169,13 @@ class BayesianMixture(OneByOne):
         return [slice(start, start + n_classes) for start in starts]
 
 
+def _expert(name: str, space: Space, seed: int) -> Learner:
+    try:
+        return create_learner(name, space, seed, {})
+    except ValueError as error:
+        raise ValueError(f"experts: {name} does not fit: {error}") from error
+
+
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     """Number names that come again.
 
@@ -186,9 +199,9 @@ def _check(space: Space, experts: tuple[str, ...], alpha: float, floor: float) -
     if not experts:
         raise ValueError(f"experts: must name at least one learner; got {experts!r}.")
     valid = sorted(set(LEARNERS) - {NAME})
-    for k, name in enumerate(experts):
+    for name in experts:
         if name not in valid:
-            raise ValueError(f"experts[{k}]: {must_be_one_of(valid, name)}")
+            raise ValueError(f"experts: {must_be_one_of(valid, name)}")
     if not 0.0 <= alpha < 1.0:
         raise ValueError(f"alpha: must be in [0, 1); got {alpha!r}.")
     if not 0.0 < floor < 1.0:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from operators.checks import check_choice, check_positive
 from operators.kernels.mixture import (
     BATCH_FULL,
     NEEDS_LOGITS,
@@ -202,7 +202,7 @@ class DriftMoE(OneByOne):
         if self._mixture.is_soft:
             weights = np.exp(gaps / self._mixture.temperature)
             return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-        return (np.arange(n_experts) == logits.argmax(axis=1)[:, None]).astype(np.float64)
+        return np.asarray(np.eye(n_experts)[logits.argmax(axis=1)])
 
     def snapshot(self) -> State:
         """Return the whole state, the router's unfinished batch included."""
@@ -267,14 +267,10 @@ def check_router(
     router: str, hidden: tuple[int, int], learning_rate: float, router_batch: int
 ) -> None:
     """Check a router's parameters; ValueError names the one that is wrong."""
-    if router not in get_args(RouterKind):
-        raise ValueError(
-            f"router: must be one of {', '.join(get_args(RouterKind))}; got {router!r}."
-        )
+    check_choice("router", router, RouterKind)
     if len(hidden) != 2 or min(hidden) < 1:
         raise ValueError(f"hidden: must be two widths >= 1; got {hidden!r}.")
-    if not (learning_rate > 0 and math.isfinite(learning_rate)):
-        raise ValueError(f"learning_rate: must be > 0; got {learning_rate!r}.")
+    check_positive("learning_rate", learning_rate)
     if router_batch < 1:
         raise ValueError(f"router_batch: must be >= 1; got {router_batch!r}.")
 
@@ -284,9 +280,5 @@ def _check(experts: int, top_k: int, combine: str, temperature: float) -> None:
         raise ValueError(f"experts: must be >= 1; got {experts!r}.")
     if not 1 <= top_k <= experts:
         raise ValueError(f"top_k: must be in [1, experts={experts}]; got {top_k!r}.")
-    if combine not in get_args(Combine):
-        raise ValueError(
-            f"combine: must be one of {', '.join(get_args(Combine))}; got {combine!r}."
-        )
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature: must be > 0; got {temperature!r}.")
+    check_choice("combine", combine, Combine)
+    check_positive("temperature", temperature)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from operators.checks import assert_rows, check_choice, check_classifier
 from operators.kernels.task_mixture import TaskMixture, run_task_mixture
 from operators.moe.drift_moe import check_router
 from operators.one import OneByOne
 from operators.routers.compiled import CompiledMLPRouter
 from operators.snapshot import State, nest, part
-from operators.tape import LEARN, Rows, Tape
+from operators.tape import Rows, Tape
 from operators.trees.forest import LeafPrediction, TreeParams, TreePools
 
 Variant = Literal["expert", "paper"]
 VERSION = 1
-DROPOUT = 0.2
-"""Of `paper`."""
+PAPER_HIDDEN, PAPER_DROPOUT = (256, 128), 0.2
 
 
 class DriftMoETask(OneByOne):
@@ -38,12 +38,12 @@ class DriftMoETask(OneByOne):
     variant
         `expert` (ours): trees and network answer together, with probabilities
         softmax(z_c + log(p_c / (1 - p_c))) for the network's z and the trees' p, and the network
-        learns the cross entropy of that answer: what the trees leave open. Its inputs are
-        standardised. `paper`: the network answers alone, as in the publication.
+        learns the cross entropy of that answer: what the trees leave open. It sees standardised
+        features and what the trees believe. `paper`: the network answers alone, as published.
     grace_period, delta, tie_threshold, leaf_prediction, leaves_max
         Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`.
     hidden
-        Widths of the network's two hidden layers.
+        Widths of the network's two hidden layers, of `expert`; `paper` has 256 and 128.
     learning_rate
         Step size of the network's Adam.
     router_batch
@@ -92,25 +92,35 @@ class DriftMoETask(OneByOne):
         tie_threshold: float = 0.05,
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
-        hidden: tuple[int, int] = (256, 128),
+        hidden: tuple[int, int] = (64, 32),
         learning_rate: float = 2e-3,
-        router_batch: int = 32,
-        belief_min: float = 0.01,
+        router_batch: int = 1,
+        belief_min: float = 0.1,
     ) -> None:
         check_router("compiled", hidden, learning_rate, router_batch)
-        _check(space, variant, belief_min)
+        check_classifier(space)
+        check_choice("variant", variant, Variant)
+        if not 0.0 < belief_min < 0.5:
+            raise ValueError(f"belief_min: must be in (0, 0.5); got {belief_min!r}.")
         self.space = space
         self.seed = seed
         self._pools = TreePools(
             replace(space, n_classes=2, classes=()),
             space.n_classes,
-            TreeParams(grace_period, delta, tie_threshold, leaf_prediction, leaves_max),
+            TreeParams(
+                grace_period=grace_period,
+                delta=delta,
+                tie_threshold=tie_threshold,
+                leaf_prediction=leaf_prediction,
+                leaves_max=leaves_max,
+            ),
         )
         is_expert = variant == "expert"
         n_features, n_classes = len(space.features), space.n_classes
-        batch = router_batch if is_expert else 1
+        n_inputs = n_features + n_classes if is_expert else n_features
+        batch, hidden = (router_batch, hidden) if is_expert else (1, PAPER_HIDDEN)
         self._router = CompiledMLPRouter(
-            n_features,
+            n_inputs,
             n_classes,
             hidden=hidden,
             learning_rate=learning_rate,
@@ -118,18 +128,18 @@ class DriftMoETask(OneByOne):
             seed=seed,
         )
         self._mixture = TaskMixture(
-            inputs=np.zeros((batch, n_features), dtype=np.float32),
+            inputs=np.zeros((batch, n_inputs), dtype=np.float32),
             targets=np.zeros((batch, n_classes), dtype=np.float32),
-            beliefs=np.zeros((batch, n_classes), dtype=np.float32),
             filled=np.zeros(1, dtype=np.int64),
             learnt=np.zeros(1, dtype=np.int64),
             moments=np.zeros((3, n_features)),
-            input=np.zeros(n_features, dtype=np.float32),
+            input=np.zeros(n_inputs, dtype=np.float32),
             logits=np.zeros(n_classes, dtype=np.float32),
             belief=np.zeros(2),
             scores=np.zeros(n_classes),
+            random=np.zeros(1, dtype=np.uint64),
             seed=seed,
-            dropout=DROPOUT,
+            dropout=PAPER_DROPOUT,
             asks_experts=is_expert,
             belief_min=float(belief_min),
         )
@@ -138,7 +148,7 @@ class DriftMoETask(OneByOne):
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run the steps in order; see `operators.base.Learner`."""
-        self._check_labels(tape, rows)
+        assert_rows(self.space, tape, rows)
         step = 0
         while True:
             step = run_task_mixture(
@@ -174,7 +184,6 @@ class DriftMoETask(OneByOne):
             "variant": self._variant,
             "inputs": mixture.inputs[:filled].copy(),
             "targets": mixture.targets[:filled].copy(),
-            "beliefs": mixture.beliefs[:filled].copy(),
             "learnt": mixture.learnt.copy(),
             "moments": mixture.moments.copy(),
             **nest("trees", self._pools.snapshot()),
@@ -204,7 +213,6 @@ class DriftMoETask(OneByOne):
         self._router.restore(part("router", state))
         mixture.inputs[:filled] = np.asarray(state["inputs"])
         mixture.targets[:filled] = np.asarray(state["targets"])
-        mixture.beliefs[:filled] = np.asarray(state["beliefs"])
         mixture.learnt[:] = np.asarray(state["learnt"])
         mixture.moments[:] = np.asarray(state["moments"])
         mixture.filled[0] = filled
@@ -212,23 +220,3 @@ class DriftMoETask(OneByOne):
     @property
     def _variant(self) -> Variant:
         return "expert" if self._mixture.asks_experts else "paper"
-
-    def _check_labels(self, tape: Tape, rows: Rows) -> None:
-        """Assert what the codec guarantees; the trees only know two classes."""
-        self._pools.check(Tape(tape.action[:0], tape.row[:0]), rows)
-        learnt = rows.y[tape.row[tape.action == LEARN]]
-        assert ((learnt >= 0) & (learnt < self.space.n_classes)).all()
-
-
-def _check(space: Space, variant: str, belief_min: float) -> None:
-    if space.n_classes < 1:
-        raise ValueError(
-            f"space.n_classes: must be >= 1 for a classifier; got {space.n_classes!r}. "
-            "Choose a regressor for a numeric target."
-        )
-    if variant not in get_args(Variant):
-        raise ValueError(
-            f"variant: must be one of {', '.join(get_args(Variant))}; got {variant!r}."
-        )
-    if not 0.0 < belief_min < 0.5:
-        raise ValueError(f"belief_min: must be in (0, 0.5); got {belief_min!r}.")

@@ -23,14 +23,17 @@ class Router(Protocol):
     ----------
     kind
         What snapshots of it are called; they fit no router of another kind.
-    network
-        Its weights, if kernels can read them. Then logits are computed in the mixture's compiled
-        loop, and `logits` is not asked; `learn` has to keep the weights up to date. None where
-        only `logits` knows how.
     """
 
     kind: str
-    network: Network | None
+
+    @property
+    def network(self) -> Network | None:
+        """Its weights, if kernels can read them, and None where only `logits` knows how.
+
+        With weights, logits are computed in the mixture's compiled loop and `logits` is not
+        asked; `learn` and `restore` have to keep them up to date.
+        """
 
     def logits(self, inputs: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the (n_experts,) logits of one record, (n_inputs,)."""

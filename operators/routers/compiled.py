@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from operators.routers.base import check_snapshot
 from operators.snapshot import State
 
 Widths = tuple[int, int, int, int]
+Array = NDArray[np.float32]
+Layers = tuple[Array, Array, Array, Array, Array, Array]
 LINE = 64  # bytes of a cache line
 
 
@@ -59,11 +63,11 @@ class CompiledMLPRouter:
         self.network = make_network(widths, batch, seed)
         self.training = make_training(widths, batch, learning_rate)
 
-    def logits(self, inputs: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    def logits(self, inputs: Array, out: Array) -> None:
         """Write the logits of one record."""
         forward(self.network, inputs, out)
 
-    def learn(self, inputs: NDArray[np.float32], masks: NDArray[np.float32]) -> None:
+    def learn(self, inputs: Array, masks: Array) -> None:
         """Take one Adam step on mean BCE(sigmoid(logits), masks)."""
         learn_batch(self.network, self.training, inputs, masks)
 
@@ -150,7 +154,7 @@ def restore_network(network: Network, training: Training, state: State) -> None:
     network.known[:] = False
 
 
-def _zeros(*shape: int) -> NDArray[np.float32]:
+def _zeros(*shape: int) -> Array:
     """Zeros that start on a cache line: vectors that straddle two cost half as much again."""
     size = math.prod(shape)
     room = np.zeros(size + LINE // 4, dtype=np.float32)
@@ -159,14 +163,14 @@ def _zeros(*shape: int) -> NDArray[np.float32]:
 
 
 def _size(widths: Widths) -> int:
-    return sum((a + 1) * b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    return sum((a + 1) * b for a, b in pairwise(widths))
 
 
-def _views(flat: NDArray[np.float32], widths: Widths) -> list[NDArray[np.float32]]:
+def _views(flat: Array, widths: Widths) -> Layers:
     """Weight and bias of each layer, as views of one vector."""
-    views: list[NDArray[np.float32]] = []
+    views: list[Array] = []
     at = 0
-    for a, b in zip(widths[:-1], widths[1:], strict=True):
+    for a, b in pairwise(widths):
         views += [flat[at : at + a * b].reshape(a, b), flat[at + a * b : at + (a + 1) * b]]
         at += (a + 1) * b
-    return views
+    return cast("Layers", tuple(views))

@@ -34,6 +34,7 @@ SPACE = Space(
 
 # Small enough for seconds, eager enough for many splits, router updates and growths of pools.
 PARAMS: dict[str, dict[str, Any]] = {
+    "bayesian_mixture": {"experts": ["hoeffding_tree", "naive_bayes", "logistic_regression"]},
     "drift_moe": {
         "experts": 4,
         "top_k": 2,
@@ -41,6 +42,13 @@ PARAMS: dict[str, dict[str, Any]] = {
         "delta": 0.05,
         "hidden": [16, 8],
         "router_batch": 32,
+        "leaves_max": 60,
+    },
+    "drift_moe_task": {
+        "grace_period": 20,
+        "delta": 0.05,
+        "hidden": [16, 8],
+        "router_batch": 4,
         "leaves_max": 60,
     },
     "hoeffding_tree": {"grace_period": 20, "delta": 0.05, "leaves_max": 60},
@@ -54,6 +62,11 @@ VARIANTS = {
     "drift_moe, soft and standardised": (
         "drift_moe",
         {**PARAMS["drift_moe"], "combine": "soft", "standardise": True},
+    ),
+    "drift_moe, trained by torch": ("drift_moe", {**PARAMS["drift_moe"], "router": "torch"}),
+    "drift_moe_task, as published": (
+        "drift_moe_task",
+        {**PARAMS["drift_moe_task"], "variant": "paper"},
     ),
     "hoeffding_tree, majority": (
         "hoeffding_tree",
@@ -70,9 +83,14 @@ VARIANTS = {
     "naive_bayes, forgetting": ("naive_bayes", {"forgetting": 0.99}),
     "passive_aggressive, pa2": ("passive_aggressive", {"variant": "pa2", "impute": "zero"}),
 }
-# Those that grow trees, and those whose state is of one size for ever.
+# Those that grow trees, and those whose state is of one size for ever. (A Bayesian mixture is as
+# large as its experts.)
 GROWING = [name for name, (_, params) in VARIANTS.items() if "leaves_max" in params]
-FIXED = [name for name in VARIANTS if name not in GROWING and not name.startswith("river:")]
+FIXED = [
+    name
+    for name in VARIANTS
+    if name not in GROWING and not name.startswith(("river:", "bayesian_mixture"))
+]
 
 
 def test_every_learner_of_the_catalog_is_checked() -> None:
@@ -327,5 +345,6 @@ def test_memory_has_a_bound(variant: str) -> None:
         tree.run(late_labels(1000), rows)
         tree_sizes.append(size(tree.snapshot()))
     assert len(set(tree_sizes[20:])) == 1
-    batch = 4 * params.get("router_batch", 0) * (len(SPACE.features) + params.get("experts", 1))
-    assert empty < max(sizes) <= empty + params.get("experts", 1) * tree_sizes[-1] + batch
+    n_trees = SPACE.n_classes if name == "drift_moe_task" else params.get("experts", 1)
+    batch = 4 * params.get("router_batch", 0) * (len(SPACE.features) + 2 * n_trees)
+    assert empty < max(sizes) <= empty + n_trees * tree_sizes[-1] + batch
