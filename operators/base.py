@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from operators.snapshot import State
 from operators.tape import Rows, Tape
 
@@ -73,3 +76,11 @@ class Learner(Protocol):
 
     def restore(self, state: State) -> None:
         """Take over a state made by `snapshot` of a learner with equal parameters."""
+
+
+@runtime_checkable
+class WeightedLearner(Learner, Protocol):
+    """A learner for which some records may count more than others."""
+
+    def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
+        """Run the steps in order; a row counts `weight[row]` (> 0) where it is learnt."""

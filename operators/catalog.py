@@ -27,23 +27,23 @@ LEARNERS = {
     ),
     "bayesian_mixture": "operators.moe.bayesian_mixture.BayesianMixture",
     "drift_moe": "operators.moe.drift_moe.DriftMoE",
-    "last_label": "operators.moe.last_label.LastLabel",
     "drift_moe_task": "operators.moe.drift_moe_task.DriftMoETask",
-    "leveraging_bagging": "operators.ensembles.leveraging_bagging.LeveragingBaggingClassifier",
-    "nearest_neighbours": "operators.neighbours.nearest.NearestNeighbours",
-    "newton_regression": "operators.linear.newton.NewtonRegression",
-    "streaming_random_patches": (
-        "operators.ensembles.streaming_random_patches.StreamingRandomPatchesClassifier"
-    ),
     "hoeffding_tree": "operators.trees.hoeffding.HoeffdingTreeClassifier",
+    "last_label": "operators.moe.last_label.LastLabel",
+    "leveraging_bagging": "operators.ensembles.leveraging_bagging.LeveragingBaggingClassifier",
     "linear_regression": "operators.linear.regression.LinearRegression",
     "logistic_regression": "operators.linear.softmax.SoftmaxRegression",
     "naive_bayes": "operators.bayes.naive_bayes.NaiveBayes",
+    "nearest_neighbours": "operators.neighbours.nearest.NearestNeighbours",
+    "newton_regression": "operators.linear.newton.NewtonRegression",
     "passive_aggressive": "operators.linear.passive_aggressive.PassiveAggressiveClassifier",
     "passive_aggressive_regressor": (
         "operators.linear.passive_aggressive.PassiveAggressiveRegressor"
     ),
     "recursive_least_squares": "operators.linear.rls.RecursiveLeastSquares",
+    "streaming_random_patches": (
+        "operators.ensembles.streaming_random_patches.StreamingRandomPatchesClassifier"
+    ),
 }
 DETECTORS = {"adwin": "operators.drift.adwin.ADWIN"}
 

@@ -68,9 +68,7 @@ class NaiveBayes(OneByOne):
         clear_bayes(self.kernel)
         self._arrays = {name: getattr(self.kernel, name) for name in _STATE}
 
-    def run(
-        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
-    ) -> None:
+    def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
         """Run the steps in order; each row may count its own weight where it is learnt."""
         assert_rows(self.space, tape, rows)
         weight = np.ones(len(rows)) if weight is None else weight

@@ -31,7 +31,7 @@ def make_detectors(count: int, delta: float) -> Detectors:
         header=header,
         buckets=np.zeros((count, _LEVELS, places, 2)),
         rings=np.zeros((count, _LEVELS, 2), dtype=np.int64),
-        index=np.zeros(2, dtype=np.int64),
+        alarms=np.zeros(2, dtype=np.int64),
         means=np.zeros((2, 2)),
         delta=delta,
     )
@@ -144,9 +144,7 @@ class TreeEnsemble(OneByOne):
         """Trees replaced so far."""
         return int(self.members.replaced[1])
 
-    def run(
-        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
-    ) -> None:
+    def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
         """Run the steps in order; each row may count its own weight where it is learnt."""
         weight = np.ones(len(rows)) if weight is None else weight
         self.pools.check(tape, rows)

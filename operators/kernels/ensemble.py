@@ -55,14 +55,14 @@ class Detectors(NamedTuple):
     ----------
     header, buckets, rings
         (n,), (n, levels, places, 2) and (n, levels, 2): see `operators.kernels.adwin`; mutated.
-    index, means
+    alarms, means
         (2,) and (2, 2) working space.
     """
 
     header: NDArray[np.void]
     buckets: FloatArray
     rings: IntArray
-    index: IntArray
+    alarms: IntArray
     means: FloatArray
     delta: float
 
@@ -138,7 +138,7 @@ def watch(detectors: Detectors, k: int, errors: FloatArray) -> bool:
         CLOCK,
         LENGTH_MIN,
         GRACE,
-        detectors.index,
+        detectors.alarms,
         detectors.means,
     )
     return alarms > 0 and detectors.means[0, 1] > detectors.means[0, 0]  # type: ignore[no-any-return]

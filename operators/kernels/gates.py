@@ -185,7 +185,7 @@ def answer_gates(gates: Gates) -> int:
         gates.answers[router + 1 + k] = probabilities[k]
     normalise(gates.shares[router])
     mix(gates, router)
-    return largest(gates.score)
+    return int(largest(gates.score))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -37,7 +37,7 @@ from operators.kernels.views import view_of_new_leaf
 def n_children(forest: Forest, node: int) -> int:
     """Return the number of a split's children."""
     arity = forest.nodes[node]["arity"]
-    return np.int64(2) if arity == BY_NUMBER or arity == BY_CODE else np.int64(arity)
+    return 2 if arity in (BY_NUMBER, BY_CODE) else int(arity)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

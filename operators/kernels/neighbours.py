@@ -33,7 +33,7 @@ class Neighbours(NamedTuple):
         (length,) int64; mutated.
     weight
         (length,) float64, votes of each record; mutated.
-    count
+    learnt
         (1,) int64, records learnt so far; mutated.
     distance
         (length,) float32 working space.
@@ -44,7 +44,7 @@ class Neighbours(NamedTuple):
     window: Float32Array
     label: IntArray
     weight: FloatArray
-    count: IntArray
+    learnt: IntArray
     distance: Float32Array
     near: IntArray
 
@@ -55,7 +55,7 @@ def make_neighbours(entries: int, length: int, k: int) -> Neighbours:
         window=np.zeros((entries, length), dtype=np.float32),
         label=np.zeros(length, dtype=np.int64),
         weight=np.zeros(length),
-        count=np.zeros(1, dtype=np.int64),
+        learnt=np.zeros(1, dtype=np.int64),
         distance=np.zeros(length, dtype=np.float32),
         near=np.zeros(k, dtype=np.int64),
     )
@@ -95,7 +95,7 @@ def select(neighbours: Neighbours, filled: int) -> int:
 @njit(cache=True, nogil=True, error_model="numpy")
 def predict_neighbours(neighbours: Neighbours, vector: FloatArray, out: FloatArray) -> None:
     """Write each class's share of the neighbours' votes."""
-    filled = min(neighbours.count[0], len(neighbours.label))
+    filled = min(neighbours.learnt[0], len(neighbours.label))
     measure(neighbours, vector, filled)
     out[:] = PRIOR / len(out)
     total = PRIOR
@@ -110,12 +110,12 @@ def predict_neighbours(neighbours: Neighbours, vector: FloatArray, out: FloatArr
 @njit(cache=True, nogil=True, error_model="numpy")
 def learn_neighbours(neighbours: Neighbours, vector: FloatArray, y: int, weight: float) -> None:
     """Put a record in the place of the oldest."""
-    i = neighbours.count[0] % len(neighbours.label)
+    i = neighbours.learnt[0] % len(neighbours.label)
     for j in range(len(neighbours.window)):
         neighbours.window[j, i] = np.float32(vector[j + 1])
     neighbours.label[i] = y
     neighbours.weight[i] = weight
-    neighbours.count[0] += 1
+    neighbours.learnt[0] += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -35,19 +35,19 @@ def bits(state: State) -> np.uint64:
     state[0] = z
     z = (z ^ (z >> _30)) * _MIX_1
     z = (z ^ (z >> _27)) * _MIX_2
-    return z ^ (z >> _31)
+    return z ^ (z >> _31)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def uniform(state: State) -> float:
     """Return a number in [0, 1)."""
-    return np.float64(bits(state) >> _11) * _UNIT  # type: ignore[no-any-return]
+    return np.float64(bits(state) >> _11) * _UNIT
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def below(state: State, n: int) -> int:
     """Return a whole number in [0, n)."""
-    return np.int64(uniform(state) * n)  # type: ignore[no-any-return]
+    return int(uniform(state) * n)
 
 
 def poisson_table(rate: float) -> NDArray[np.float64]:

@@ -52,7 +52,7 @@ THRESHOLDS = 10
 # The normal distribution at z = -8 .. 8 in steps of 1/128: read off between two entries it is
 # right to 2e-6, which chooses the same threshold, in a tenth of the time of erfc.
 Z_MAX, Z_STEPS = 8.0, 128.0
-NORMAL = np.array([0.5 * math.erfc((8.0 - k / 128.0) / math.sqrt(2.0)) for k in range(16 * 128 + 2)])
+NORMAL = np.array([0.5 * math.erfc((8.0 - k / 128.0) / math.sqrt(2)) for k in range(2050)])
 BRANCH_FRACTION_MIN = 0.01
 ROOT_TWO = math.sqrt(2.0)
 

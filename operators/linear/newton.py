@@ -84,9 +84,7 @@ class NewtonRegression(OneByOne):
             },
         }
 
-    def run(
-        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
-    ) -> None:
+    def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
         """Run the steps in order; each row may count its own weight where it is learnt."""
         assert_rows(self.space, tape, rows)
         weight = np.ones(len(rows)) if weight is None else weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.base import Space
+from operators.base import Space, WeightedLearner
 from operators.bayes.naive_bayes import NaiveBayes
 from operators.checks import assert_rows, check_classifier
 from operators.ensembles.ensemble import TreeEnsemble
@@ -95,7 +95,7 @@ class AdaptiveMoE(OneByOne):
         self.space = space
         self.seed = seed
         self._balance = float(balance)
-        self._experts = {
+        self._experts: dict[str, WeightedLearner] = {
             "forest": TreeEnsemble(
                 space,
                 seed,

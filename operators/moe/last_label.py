@@ -51,15 +51,11 @@ class LastLabel(OneByOne):
         )
         self._arrays = {"counts": self._kernel.counts, "last": self._kernel.last}
 
-    def run(
-        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
-    ) -> None:
+    def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
         """Run the steps in order; each row may count its own weight where it is learnt."""
         assert_rows(self.space, tape, rows)
         weight = np.ones(len(rows)) if weight is None else weight
-        run_follows(
-            tape.action, tape.row, rows.y, weight, rows.output, rows.trace, self._kernel
-        )
+        run_follows(tape.action, tape.row, rows.y, weight, rows.output, rows.trace, self._kernel)
 
     def snapshot(self) -> State:
         """Return the whole state."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,14 +67,15 @@ class NearestNeighbours(OneByOne):
         entries = len(self._dense.vector) - 1
         length = max(min(window, CELLS_MAX // max(entries, 1)), min(window, WINDOW_MIN))
         self._kernel = make_neighbours(entries, length, neighbours)
-        self._arrays = {
+        self._arrays: dict[str, NDArray[Any]] = {
             "statistics": self._dense.statistics,
-            **{name: getattr(self._kernel, name) for name in ("window", "label", "weight", "count")},
+            "window": self._kernel.window,
+            "label": self._kernel.label,
+            "weight": self._kernel.weight,
+            "learnt": self._kernel.learnt,
         }
 
-    def run(
-        self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None
-    ) -> None:
+    def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
         """Run the steps in order; each row may count its own weight where it is learnt."""
         assert_rows(self.space, tape, rows)
         weight = np.ones(len(rows)) if weight is None else weight

@@ -48,10 +48,10 @@ class HoeffdingTreeClassifier(OneByOne):
     Notes
     -----
     By default it follows MOA's HoeffdingTree (information gain, Gaussian observers with ten
-    thresholds, multiway nominal splits), with four differences. "Do not split" has merit 0, so that a
-    single or a useless feature is never split on. A missing value takes the branch that had most
-    weight. A branch that nothing has taken starts with its parent's class distribution at weight
-    one. Where naive Bayes rules out every class, class weights answer. Predicting costs
+    thresholds, multiway nominal splits), with four differences. "Do not split" has merit 0, so
+    that a single or a useless feature is never split on. A missing value takes the branch that had
+    most weight. A branch that nothing has taken starts with its parent's class distribution at
+    weight one. Where naive Bayes rules out every class, class weights answer. Predicting costs
     O(features x classes), learning O(features) and every `grace_period` records
     O(features x classes x thresholds).
 
