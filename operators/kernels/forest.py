@@ -14,6 +14,9 @@ with room for F numeric features, followed for each nominal feature of m codes b
 
     count, log_denominator, code_count[m], code_log[m]
 
+and, where numbers are observed by histograms, bins for each numeric feature, whose scales end the
+row (`operators.kernels.histogram`).
+
 Which features those are is the leaf's *view*, a row of integers:
 
     numeric features, nominal features | column[F] | (column, codes, offset) ...
@@ -153,6 +156,7 @@ class Forest(NamedTuple):
     leaf_prediction: int
     criterion: int
     nominal_split: int
+    has_histograms: bool
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

@@ -47,6 +47,7 @@ from operators.kernels.forest import (
     FloatArray,
     Forest,
 )
+from operators.kernels.histogram import count_value
 
 # A spike as a very narrow parabola: exactly 0 at the mean and beyond any other score elsewhere,
 # without a branch in the inner loop.
@@ -134,6 +135,8 @@ def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: flo
         else:
             leaf[at + INVERSE * n] = SPIKE
             leaf[at + LOG_SCALE * n] = 0.0
+        if forest.has_histograms:
+            count_value(forest, leaf, j, value, y, weight)
     for j in range(views[view, N_NOMINAL]):
         at = COLUMNS + n + NOMINAL_FIELDS * j
         value = x[views[view, at + COLUMN]]

@@ -1,10 +1,11 @@
 """When and how a leaf splits: information gain or Gini's under the Hoeffding bound.
 
-A numeric feature offers ten thresholds spread evenly between the least and the greatest value
-seen; the weight of a class on either side comes from its Gaussian, cut off at the class's own
-least and greatest value. A nominal feature offers one branch a code, or each code against the
-others. A split of which fewer than two branches have more than 1 % of the weight has no merit,
-and "do not split" has merit 0.
+A numeric feature offers the edges of its histogram's bins, or, where each class is taken for a
+bell, ten thresholds spread evenly between the least and the greatest value seen; the weight of a
+class on either side then comes from its Gaussian, cut off at the class's own least and greatest
+value. A nominal feature offers one branch a code, or each code against the others. A split of
+which fewer than two branches have more than 1 % of the weight has no merit, and "do not split" has
+merit 0.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from operators.kernels.forest import (
     take_nodes,
     take_row,
 )
+from operators.kernels.histogram import BINS, branch_bins, edge_at, edge_value
 from operators.kernels.memory import make_room_for_leaves
 from operators.kernels.naive_bayes import add_weight, clear_leaf
 from operators.kernels.views import view_of_new_leaf
@@ -206,6 +208,18 @@ def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> t
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def best_edge(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[float, float]:
+    """Return the best merit of numeric feature `j` by its histograms, and its threshold."""
+    best, best_at = -np.inf, 0.0
+    for edge in range(BINS - 1):
+        branch_bins(forest, leaf, j, edge)
+        gain = merit(forest, before, 2)
+        if gain > best:
+            best, best_at = gain, edge_value(forest, leaf, j, edge)
+    return best, best_at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def best_code(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[float, float]:
     """Return the best merit of nominal feature `j` split in two, and the code taken apart."""
     view = np.int64(leaf[VIEW])
@@ -224,6 +238,8 @@ def offer(forest: Forest, leaf: FloatArray, before: float, j: int) -> tuple[floa
     """Return the best merit of a view's feature `j`, numeric ones first, and its threshold."""
     view = np.int64(leaf[VIEW])
     n_numeric = forest.views[view, N_NUMERIC]
+    if j < n_numeric and forest.has_histograms:
+        return best_edge(forest, leaf, before, j)  # type: ignore[no-any-return]
     if j < n_numeric:
         return best_threshold(forest, leaf, before, j)  # type: ignore[no-any-return]
     if forest.nominal_split == ONE_CODE:
@@ -286,7 +302,10 @@ def split(forest: Forest, tree: int, node: int, leaf: FloatArray, j: int, thresh
     if not make_room_for_leaves(forest, tree, node, arity - 1):
         return
     if k < 0:
-        branch_numeric(forest, leaf, j, threshold)
+        if forest.has_histograms:
+            branch_bins(forest, leaf, j, edge_at(forest, leaf, j, threshold))
+        else:
+            branch_numeric(forest, leaf, j, threshold)
         forest.nodes[node]["feature"] = forest.views[view, COLUMNS + j]
     else:
         if kind == BY_CODE:

@@ -34,6 +34,7 @@ from operators.kernels.forest import (
     VIEW_BY_TREE,
     Forest,
 )
+from operators.kernels.histogram import BINS, SCALE_FIELDS
 from operators.kernels.memory import plant
 from operators.kernels.random import state_of
 from operators.kernels.views import draw_view, full_view
@@ -42,6 +43,7 @@ from operators.tape import LEARN, Rows, Tape
 
 LeafPrediction = Literal["majority", "naive_bayes", "naive_bayes_adaptive"]
 Criterion = Literal["information_gain", "gini"]
+NumericObserver = Literal["gaussian", "histogram"]
 NominalSplit = Literal["multiway", "binary"]
 ViewOf = Literal["forest", "tree", "leaf"]
 _LEAF_PREDICTION = {
@@ -71,6 +73,7 @@ class TreeParams:
     leaves_max: int
     criterion: Criterion = "information_gain"
     nominal_split: NominalSplit = "multiway"
+    numeric_observer: NumericObserver = "gaussian"
 
     def __post_init__(self) -> None:
         if self.grace_period < 1:
@@ -85,6 +88,7 @@ class TreeParams:
             "leaf_prediction": LeafPrediction,
             "criterion": Criterion,
             "nominal_split": NominalSplit,
+            "numeric_observer": NumericObserver,
         }
         for name, option in options.items():
             value = getattr(self, name)
@@ -142,12 +146,15 @@ class TreePools:
         # Room for the largest nominal features that one view can hold together.
         nominal = np.sort(capacities[capacities > 0])[::-1][:seen]
         stride = 2 + NUMERIC_FIELDS * slots + int((CODES + 2 * nominal).sum())
+        has_histograms = params.numeric_observer == "histogram"
+        stride += BINS * slots * has_histograms
+        scales = SCALE_FIELDS * slots * has_histograms
         width = COLUMNS + slots + NOMINAL_FIELDS * len(nominal)
         self._columns = np.flatnonzero(capacities > 0)
         self._limits = capacities[self._columns].astype(np.float64)
         self.forest = Forest(
             nodes=np.zeros(0, dtype=NODE),
-            leaves=np.zeros((0, HEADER + space.n_classes * stride)),
+            leaves=np.zeros((0, HEADER + space.n_classes * stride + scales)),
             stumps=np.zeros((0, STUMP_HEADER + space.n_classes)),
             trees=np.zeros(n_trees, dtype=TREE),
             seen=np.zeros((n_trees, space.n_classes), dtype=np.uint8),
@@ -172,6 +179,7 @@ class TreePools:
             leaf_prediction=_LEAF_PREDICTION[params.leaf_prediction],
             criterion=_CRITERION[params.criterion],
             nominal_split=_NOMINAL_SPLIT[params.nominal_split],
+            has_histograms=has_histograms,
         )
         self._reserve(n_trees, n_trees, 0)
         self._plant()

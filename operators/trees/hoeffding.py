@@ -11,6 +11,7 @@ from operators.trees.forest import (
     Criterion,
     LeafPrediction,
     NominalSplit,
+    NumericObserver,
     TreeParams,
     TreePools,
 )
@@ -42,6 +43,9 @@ class HoeffdingTreeClassifier(OneByOne):
         three times as many of these the tree stops growing.
     criterion
         What a split is to gain: information or Gini's purity.
+    numeric_observer
+        `gaussian`: each class is a bell, and ten thresholds are tried. `histogram`: 32 bins, whose
+        edges are tried; better where classes are no bells, at about five times the memory.
     nominal_split
         On a category: one branch for each code (`multiway`), or one code against the others.
 
@@ -83,6 +87,7 @@ class HoeffdingTreeClassifier(OneByOne):
         leaves_max: int = 1000,
         criterion: Criterion = "information_gain",
         nominal_split: NominalSplit = "multiway",
+        numeric_observer: NumericObserver = "gaussian",
     ) -> None:
         self.space = space
         self.seed = seed
@@ -97,6 +102,7 @@ class HoeffdingTreeClassifier(OneByOne):
                 leaves_max=leaves_max,
                 criterion=criterion,
                 nominal_split=nominal_split,
+                numeric_observer=numeric_observer,
             ),
         )
 
