@@ -218,7 +218,7 @@ def cross_entropy_slopes(logits: Float32Array, masks: Float32Array, slopes: Floa
     for r in range(logits.shape[0]):
         for k in range(logits.shape[1]):
             right = 1.0 / (1.0 + math.exp(-np.float64(logits[r, k])))
-            slopes[r, k] = (right - masks[r, k]) / size
+            slopes[r, k] = (right - np.float64(masks[r, k])) / size
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

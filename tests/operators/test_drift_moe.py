@@ -329,4 +329,4 @@ def test_routing_helps_where_regions_differ() -> None:
     routed = accuracy(prequential(DriftMoE(data[2]), data), data[1])
     scaled = accuracy(prequential(DriftMoE(data[2], standardise=True), data), data[1])
     assert routed > alone + 0.02
-    assert scaled > routed + 0.02
+    assert scaled > routed + 0.01
