@@ -99,8 +99,9 @@ def reset_information(row: FloatArray, at: int, width: int, is_dense: bool) -> N
 def inherit_model(
     row: FloatArray, at: int, width: int, is_dense: bool, parent: FloatArray, doubt: float
 ) -> None:
-    """Take over a parent's model, its information divided by `doubt`, but knowing no less than
-    at the beginning.
+    """Take over a parent's model, its information divided by `doubt`.
+
+    It comes to know no less than a model does at the beginning.
     """
     stop = at + width + (width * width if is_dense else width)
     row[at:stop] = parent[at:stop]

@@ -40,6 +40,8 @@ RIVER: dict[str, dict[str, Any]] = {
 }
 # Further settings of regressors, by what is said of them; "name, what is said of it".
 SETTINGS: dict[str, dict[str, Any]] = {
+    "hoeffding_tree_regressor, means": {"leaf_prediction": "mean"},
+    "hoeffding_tree_regressor, linear": {"leaf_prediction": "linear"},
     "linear_regression, adagrad on absolute errors": {
         "optimizer": "adagrad",
         "learning_rate": 0.1,
