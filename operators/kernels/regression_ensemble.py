@@ -156,7 +156,7 @@ def learn_members(
     y -= forest.target[OFFSET]
     scale = DEVIATIONS_OF_ERROR * math.sqrt(forest.target[TARGET_M2] / forest.target[COUNT])
     trend = trace[TRACE * n]
-    has_drifted = False
+    alarms = 0
     for k in range(n):
         noted = trace[TRACE * k : TRACE * (k + 1)]
         gap = y - noted[ANSWER]
@@ -177,8 +177,8 @@ def learn_members(
             if members.response == REPLACE_DRIFTED:
                 replace(forest, members, warning, drift, k)
             else:
-                has_drifted = True
-    if has_drifted:
+                alarms += 1
+    for _ in range(alarms):
         replace_worst(forest, members, warning, drift)
 
 
