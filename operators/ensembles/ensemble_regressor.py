@@ -84,6 +84,7 @@ class TreeEnsembleRegressor(ValueOneByOne):
             replaced=np.zeros(2, dtype=np.int64),
             poisson=poisson_table(rate),
             untraced=np.zeros(TRACE),
+            error=np.zeros(1),
             response=response,
             has_warning=has_warning,
             is_weighted=aggregation == "weighted",

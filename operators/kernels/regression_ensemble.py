@@ -58,8 +58,8 @@ class Members(NamedTuple):
         (2,) int64, background trees begun and trees replaced so far; mutated.
     poisson
         Cumulative probabilities of a record's weight.
-    untraced
-        (TRACE,) float64 working space.
+    untraced, error
+        (TRACE,) and (1,) float64 working space.
     response
         What a drift does: `REPLACE_DRIFTED` its tree, or `RESET_WORST` of all trees.
     has_warning
@@ -73,6 +73,7 @@ class Members(NamedTuple):
     replaced: IntArray
     poisson: FloatArray
     untraced: FloatArray
+    error: FloatArray
     response: int
     has_warning: bool
     is_weighted: bool
@@ -168,12 +169,12 @@ def learn_members(
                 # It has answered nothing yet: what it would say now stands for that.
                 predict_tree(forest, n + k, x, trend, members.untraced)
                 learn_tree(forest, n + k, x, y, weight, trend, members.untraced)
-        error = min(abs(gap) / scale, 1.0) if scale > 0.0 else 0.0
-        if members.has_warning and watch(warning, k, error):
+        members.error[0] = min(abs(gap) / scale, 1.0) if scale > 0.0 else 0.0
+        if members.has_warning and watch(warning, k, members.error):
             plant_tree(forest, n + k)
             members.has_background[k] = 1
             members.replaced[0] += 1
-        if watch(drift, k, error):
+        if watch(drift, k, members.error):
             if members.response == REPLACE_DRIFTED:
                 replace(forest, members, warning, drift, k)
             else:

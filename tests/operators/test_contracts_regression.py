@@ -331,4 +331,4 @@ def test_memory_has_a_bound(variant: str) -> None:
         rows = stream(1000, learner.trace_width, seed=turn)
         learner.run(late_labels(1000), rows)
         sizes.append(size(learner.snapshot()))
-    assert max(sizes[30:]) <= max(sizes[:30])
+    assert max(sizes[30:]) <= 1.1 * max(sizes[:30])
