@@ -59,15 +59,9 @@ def add_value(
     if not 0.0 <= i < BINS and is_to_widen(row, at):
         i = widen(row, at, value)
     row[at + WEIGHT] += weight
-    if i < 0.0:
-        place = 0
+    if not 0.0 <= i < BINS:
         row[at + OUTSIDE] += weight
-    elif i < BINS:
-        place = np.int64(i) + 1
-    else:
-        place = BINS + 1
-        row[at + OUTSIDE] += weight
-    place = at + BINS_AT + SUMS * place
+    place = at + BINS_AT + SUMS * np.int64(min(max(i, -1.0), float(BINS)) + 1.0)
     row[place] += weight
     row[place + 1] += weight * y
     row[place + 2] += weight * residual

@@ -133,7 +133,8 @@ def bounded(value: float) -> float:
 @njit(cache=True, nogil=True, error_model="numpy")
 def has_code(sets: NDArray[np.uint64], node: int, code: int) -> bool:
     """Return whether a code is in a node's set."""
-    return (sets[node, code >> 6] >> np.uint64(code & 63)) & np.uint64(1) == np.uint64(1)  # type: ignore[no-any-return]
+    bit = np.uint64(1) << np.uint64(code & 63)
+    return bool(sets[node, code >> 6] & bit != np.uint64(0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -154,7 +155,7 @@ def leaf_node(forest: Forest, tree: int, x: FloatArray) -> int:
             branch = np.int64(1)
         node = np.int64(nodes[node]["child"]) + branch
         feature = nodes[node]["feature"]
-    return node  # type: ignore[no-any-return]
+    return node  # type: ignore[return-value]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -46,6 +46,7 @@ from operators.kernels.regression_forest import (
     WEIGHT,
     FloatArray,
     Forest,
+    IntArray,
     clear_node,
     drop_tree,
     take_leaf,
@@ -101,11 +102,19 @@ def order_codes(forest: Forest, leaf: FloatArray, at: int, codes: int, which: in
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def best_division(
-    forest: Forest, leaf: FloatArray, at: int, codes: int, which: int, weight_min: float
+    forest: Forest,
+    leaf: FloatArray,
+    at: int,
+    codes: int,
+    which: int,
+    weight_min: float,
+    chance: float,
 ) -> tuple[float, int]:
     """Return the greatest gain of cutting the ordered codes, and how many go to the first child.
 
-    (0, -1) if there is none.
+    (0, -1) if there is none. Ordering k codes by their means makes a gain out of noise, of at
+    most k - 2 times `chance` (one record's share of the squares) more than a cut that was given;
+    so much is taken off.
     """
     order = forest.order
     seen = order_codes(forest, leaf, at, codes, which)
@@ -115,12 +124,13 @@ def best_division(
         s += leaf[at + SUMS * order[i] + which]
     best, best_count = 0.0, -1
     n_left, s_left = 0.0, 0.0
+    taken_off = max(seen - 2, 0) * chance
     for i in range(seen - 1):
         n_left += leaf[at + SUMS * order[i]]
         s_left += leaf[at + SUMS * order[i] + which]
         if n_left < weight_min or n - n_left < weight_min:
             continue
-        value = gain(n, s, n_left, s_left)
+        value = gain(n, s, n_left, s_left) - taken_off
         if value > best:
             best, best_count = value, i + 1
     return best, best_count
@@ -147,7 +157,9 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
         if codes == 0:
             value, place = best_border(leaf, forest.slots[k], which, weight_min)
         else:
-            value, place = best_division(forest, leaf, forest.slots[k], codes, which, weight_min)
+            value, place = best_division(
+                forest, leaf, forest.slots[k], codes, which, weight_min, squares / leaf[SEEN]
+            )
         if value > best:
             best, second, best_slot, best_place = value, best, k, place
         elif value > second:
@@ -268,7 +280,7 @@ def choose_features(forest: Forest, tree: int, leaf: FloatArray) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw(forest: Forest, chosen: np.ndarray) -> None:  # type: ignore[type-arg]
+def draw(forest: Forest, chosen: IntArray) -> None:
     """Write as many different features as a leaf has slots, all choices equally likely."""
     shuffled = forest.shuffled
     n = len(shuffled)

@@ -56,7 +56,7 @@ def held_near(forest: Forest, value: float) -> float:
     """Return a value that lies near the targets seen so far."""
     low, high = forest.target[LOW], forest.target[HIGH]
     room = BEYOND * (high - low)
-    return max(low - room, min(value, high + room))
+    return max(low - room, min(value, high + room))  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -65,7 +65,7 @@ def predict_trend(forest: Forest, x: FloatArray) -> float:
     if len(forest.z) == 0:
         return 0.0
     standardise(forest, x)
-    return held_near(forest, predict_model(forest.trend, 0, forest.z))
+    return held_near(forest, predict_model(forest.trend, 0, forest.z))  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -165,7 +165,7 @@ def learn_linear(forest: Forest, leaf: FloatArray, y: float, weight: float) -> f
     learn_model(leaf, at, forest.z, forest.is_dense, weight, residual, fading, forest.g)
     leaf[RESIDUAL_SUM] += weight * residual
     leaf[RESIDUAL_SQUARES] += weight * residual * residual
-    return residual
+    return residual  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
