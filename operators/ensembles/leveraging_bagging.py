@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operators.base import Space
-from operators.ensembles.ensemble import TreeEnsemble, subspace_size
+from operators.ensembles.ensemble import TreeEnsemble
 from operators.kernels.ensemble import RESET_WORST
 from operators.trees.forest import Criterion, LeafPrediction, NominalSplit, TreeParams
 

@@ -88,6 +88,15 @@ def test_what_a_learner_cannot_use_is_refused(name: str, params: dict[str, Any],
     assert str(caught.value).startswith(said)
 
 
+def test_a_model_of_the_other_kind_is_refused() -> None:
+    for name, target in (
+        ("hoeffding_tree_regressor", "classification"),
+        ("hoeffding_tree", "regression"),
+    ):
+        with pytest.raises(ConfigError, match=r"^model: space.n_classes: must be (0|>= 1) for a"):
+            check_params(Model(name=name), "model", target)
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     wrong = {"delta": 0, "clock": "x"}
     with pytest.raises(ConfigError) as caught:
