@@ -25,12 +25,19 @@ LEARNERS = {
     "adaptive_random_forest": (
         "operators.ensembles.adaptive_random_forest.AdaptiveRandomForestClassifier"
     ),
+    "adaptive_random_forest_regressor": (
+        "operators.ensembles.adaptive_random_forest_regressor.AdaptiveRandomForestRegressor"
+    ),
     "bayesian_mixture": "operators.moe.bayesian_mixture.BayesianMixture",
     "drift_moe": "operators.moe.drift_moe.DriftMoE",
     "drift_moe_task": "operators.moe.drift_moe_task.DriftMoETask",
     "hoeffding_tree": "operators.trees.hoeffding.HoeffdingTreeClassifier",
+    "hoeffding_tree_regressor": "operators.trees.regression.HoeffdingTreeRegressor",
     "last_label": "operators.moe.last_label.LastLabel",
     "leveraging_bagging": "operators.ensembles.leveraging_bagging.LeveragingBaggingClassifier",
+    "leveraging_bagging_regressor": (
+        "operators.ensembles.leveraging_bagging_regressor.LeveragingBaggingRegressor"
+    ),
     "linear_regression": "operators.linear.regression.LinearRegression",
     "logistic_regression": "operators.linear.softmax.SoftmaxRegression",
     "naive_bayes": "operators.bayes.naive_bayes.NaiveBayes",
@@ -43,6 +50,9 @@ LEARNERS = {
     "recursive_least_squares": "operators.linear.rls.RecursiveLeastSquares",
     "streaming_random_patches": (
         "operators.ensembles.streaming_random_patches.StreamingRandomPatchesClassifier"
+    ),
+    "streaming_random_patches_regressor": (
+        "operators.ensembles.streaming_random_patches_regressor.StreamingRandomPatchesRegressor"
     ),
 }
 DETECTORS = {"adwin": "operators.drift.adwin.ADWIN"}

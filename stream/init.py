@@ -23,7 +23,7 @@ _PATH = re.compile(PATH_PATTERN)
 _CLASSES_MAX = 20
 _ID_NAME = re.compile(r"(.*[_-])?(id|uuid|key)", re.IGNORECASE)
 _TARGET_CODE_MAX = 1024
-_REGRESSOR = "river:tree.HoeffdingAdaptiveTreeRegressor"
+_REGRESSOR = "adaptive_random_forest_regressor"
 
 
 def draft_config(path: Path | str, target: str, rows: int = 10_000) -> str:
@@ -168,7 +168,7 @@ def _labels() -> list[str]:
 
 def _model(label: ColumnFacts) -> list[str]:
     if _is_regression(label):
-        model = [f"  name: {_REGRESSOR} # any river regressor can stand here"]
+        model = [f"  name: {_REGRESSOR} # `hoeffding_tree_regressor` is faster"]
     else:
         model = ["  name: drift_moe # trees behind a learnt router; `hoeffding_tree` is faster"]
     return [

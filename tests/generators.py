@@ -57,6 +57,24 @@ def rbf(count: int, seed: int, speed: float = 1e-4, centres: int = 50, width: in
     return x, label[chosen].astype(np.float64), space
 
 
+def friedman(count: int, seed: int, *, drift: bool = False) -> Stream:
+    """Friedman's first function of five of ten uniform numbers, with noise of deviation 1.
+
+    With drift, which numbers matter changes abruptly after each quarter; the last quarter is as
+    the first.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.random((count, 10))
+    quarters = [(0, 1, 2, 3, 4), (3, 4, 0, 1, 2), (5, 6, 7, 8, 9), (0, 1, 2, 3, 4)]
+    y = np.empty(count)
+    for q, roles in enumerate(quarters):
+        part = slice(q * count // 4, (q + 1) * count // 4)
+        a, b, c, d, e = x[part, quarters[0] if not drift else roles].T
+        y[part] = 10 * np.sin(np.pi * a * b) + 20 * (c - 0.5) ** 2 + 10 * d + 5 * e
+    space = Space(tuple(Feature(f"x{j}") for j in range(10)), n_classes=0)
+    return x, y + rng.normal(size=count), space
+
+
 def electricity() -> Stream:
     """The Australian electricity market, 45,312 half hours; skips where the data is absent."""
     root = Path(__file__).resolve().parents[1]

@@ -40,11 +40,12 @@ def make_detectors(count: int, delta: float) -> Detectors:
 def detectors_state(detectors: Detectors) -> State:
     """Return what is in use of the windows."""
     levels = int(detectors.header["levels"].max(initial=1))
-    return {
-        "header": detectors.header.copy(),
-        "buckets": detectors.buckets[:, :levels].copy(),
-        "rings": detectors.rings[:, :levels].copy(),
-    }
+    rings = detectors.rings[:, :levels].copy()
+    buckets = detectors.buckets[:, :levels].copy()
+    # Places outside the rings hold buckets that were merged or forgotten: they are no state.
+    place = np.arange(buckets.shape[2]) - rings[:, :, [adwin.FIRST]]
+    buckets[place % buckets.shape[2] >= rings[:, :, [adwin.COUNT]]] = 0.0
+    return {"header": detectors.header.copy(), "buckets": buckets, "rings": rings}
 
 
 def restore_detectors(detectors: Detectors, state: State) -> None:

@@ -72,8 +72,8 @@ def test_what_a_detector_cannot_use_is_refused(
         ("drift_moe", {"experts": 0}, "model.params.experts: must be >= 1; got 0."),
         ("drift_moe", {"top_k": 13}, "model.params.top_k: must be in [1, experts=12]; got 13."),
         ("drift_moe", {"hidden": [8, "x"]}, "model.params.hidden[1]: must be a valid integer; got"),
-        ("hoeffding_tree", {"space": 1}, "model.params.space: must be one of delta, "),
-        ("tree", {}, "model.name: must be one of drift_moe, hoeffding_tree, or river: and the "),
+        ("hoeffding_tree", {"space": 1}, "model.params.space: must be one of "),
+        ("tree", {}, "model.name: must be one of "),
         ("river:tree.Oak", {}, "model.name: must be one of "),
         (
             "river:ensemble.BaggingClassifier",
@@ -86,6 +86,15 @@ def test_what_a_learner_cannot_use_is_refused(name: str, params: dict[str, Any],
     with pytest.raises(ConfigError) as caught:
         check_params(Model(name=name, params=params), "model", "classification")
     assert str(caught.value).startswith(said)
+
+
+def test_a_model_of_the_other_kind_is_refused() -> None:
+    for name, target in (
+        ("hoeffding_tree_regressor", "classification"),
+        ("hoeffding_tree", "regression"),
+    ):
+        with pytest.raises(ConfigError, match=r"^model: space.n_classes: must be (0|>= 1) for a"):
+            check_params(Model(name=name), "model", target)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

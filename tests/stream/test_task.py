@@ -138,18 +138,21 @@ def test_a_prediction_is_made_before_its_label_is_learnt() -> None:
     assert later["probabilities"]["yes"] > 0.5
 
 
-def test_a_regression_pipeline_runs_a_river_regressor() -> None:
+@pytest.mark.parametrize(
+    "model", ["hoeffding_tree_regressor", "river:river.linear_model.LinearRegression"]
+)
+def test_a_regression_pipeline_runs_a_regressor(model: str) -> None:
     config = toy_config(
         schema={"features": [{"name": "a", "type": "float"}]},
         target={"type": "regression", "path": "$.y"},
-        model={"name": "river:river.linear_model.LinearRegression"},
+        model={"name": model},
     )
     task = new_task(config)
     rng = random.Random(1)
     values = [event(a=a, b=None, y=3 * a) for a in (rng.random() for _ in range(3000))]
     feed(task, batch(EVENTS, values))
     figures = task.parts.evaluator.figures()
-    assert figures["faded_mae"] < 0.1 < figures["mae"] * 3
+    assert figures["faded_mae"] < 0.1
     assert math.isfinite(figures["rmse"])
 
 
