@@ -170,7 +170,7 @@ def _model(label: ColumnFacts) -> list[str]:
     if _is_regression(label):
         model = [f"  name: {_REGRESSOR} # `hoeffding_tree_regressor` is faster"]
     else:
-        model = ["  name: drift_moe # trees behind a learnt router; `hoeffding_tree` is faster"]
+        model = ["  name: adaptive_moe # unlike experts, gated; `hoeffding_tree` is faster"]
     return [
         "model:",
         *model,

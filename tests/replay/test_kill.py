@@ -40,7 +40,7 @@ def config(log: dict[str, Any], folder: Path, inputs: str, app: str) -> Config:
         log={**log, "partitions": 1},
         topics={"features": f"{inputs}.features", "labels": f"{inputs}.labels"},
         labels={"source": "topic", "max_delay": "1h", "wait_for_other": "1h"},
-        model={"name": "drift_moe"},
+        model={"name": "adaptive_moe"},
         steps={"records_max": 500},
         checkpoint={"store": f"file://{folder}/checkpoints", "interval": "200ms"},
         metrics={"host": "127.0.0.1", "port": 0},

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_example_loads(path: Path) -> None:
     config = load_config(path, {})
-    assert config.model.name == "drift_moe"
+    assert config.model.name == "adaptive_moe"
 
 
 def test_there_is_one_for_each_way_to_run() -> None:

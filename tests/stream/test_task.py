@@ -19,6 +19,7 @@ from tests.builders import EVENTS, LABELS, batch, cut, event, stream, toy_config
 
 MODELS = [
     {"name": "hoeffding_tree", "params": {"grace_period": 25}},
+    {"name": "adaptive_moe", "params": {"window": 200}},
     {"name": "drift_moe", "params": {"experts": 4, "top_k": 2}},
     {"name": "drift_moe", "params": {"experts": 4, "top_k": 2, "standardise": True,
                                      "combine": "soft"}},
@@ -59,7 +60,7 @@ def flat(outputs: list[OutputBatch]) -> dict[str, list[tuple[Any, ...]]]:
     return by_topic
 
 
-@pytest.mark.parametrize("model", MODELS, ids=["tree", "moe", "moe-soft"])
+@pytest.mark.parametrize("model", MODELS, ids=["adaptive_moe", "tree", "moe", "moe-soft"])
 def test_outputs_and_state_do_not_depend_on_how_batches_were_cut(model: dict[str, Any]) -> None:
     config = toy_config(model=model)
     whole = inline(stream(5000))
@@ -75,7 +76,7 @@ def test_outputs_and_state_do_not_depend_on_how_batches_were_cut(model: dict[str
     assert all(result == results[0] for result in results[1:])
 
 
-@pytest.mark.parametrize("model", MODELS, ids=["tree", "moe", "moe-soft"])
+@pytest.mark.parametrize("model", MODELS, ids=["adaptive_moe", "tree", "moe", "moe-soft"])
 def test_with_labels_in_their_own_topic_nothing_depends_on_cuts_either(
     model: dict[str, Any],
 ) -> None:
@@ -108,7 +109,7 @@ def test_with_labels_in_their_own_topic_nothing_depends_on_cuts_either(
     assert all(result == results[0] for result in results[1:])
 
 
-@pytest.mark.parametrize("model", MODELS, ids=["tree", "moe", "moe-soft"])
+@pytest.mark.parametrize("model", MODELS, ids=["adaptive_moe", "tree", "moe", "moe-soft"])
 def test_a_restored_task_goes_on_as_if_nothing_had_happened(model: dict[str, Any]) -> None:
     config = toy_config(model=model)
     whole = inline(stream(2000))

@@ -279,7 +279,12 @@ def test_errors_in_the_file_have_a_line_each(
 @pytest.mark.slow
 @needs_electricity
 @pytest.mark.parametrize(
-    ("model", "percent", "band"), [("drift_moe", 78.7, 1.5), ("hoeffding_tree", 79.0, 1.0)]
+    ("model", "percent", "band"),
+    [
+        ("adaptive_moe", 91.0, 0.7),
+        ("drift_moe", 78.7, 1.7),
+        ("hoeffding_tree", 79.0, 1.0),
+    ],
 )
 def test_electricity_in_its_band(cli: Cli, model: str, percent: float, band: float) -> None:
     config = EXAMPLES / "electricity.yaml"
