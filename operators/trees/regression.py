@@ -58,8 +58,8 @@ class HoeffdingTreeRegressor(ValueOneByOne):
     >>> tree = HoeffdingTreeRegressor(Space((Feature("load"),), n_classes=0), grace_period=50)
     >>> for load in range(1000):
     ...     tree.learn_one({"load": load % 10}, abs(load % 10 - 5))
-    >>> [round(tree.predict_one({"load": load}), 1) for load in (2, 5, 7)]
-    [3.0, 0.0, 2.0]
+    >>> [round(tree.predict_one({"load": load})) for load in (2, 5, 7)]
+    [3, 0, 2]
 
     References
     ----------
