@@ -200,7 +200,9 @@ def _at_lines(text: str, document: Document) -> str:
     lines = []
     for line in text.splitlines():
         if line.startswith("--"):
-            said = line.replace("--model.name: ", "--model: ").replace("--model.params.", "--param ")
+            said = line.replace("--model.name: ", "--model: ").replace(
+                "--model.params.", "--param "
+            )
             lines.append(said)
             continue
         name = line.split(": ", 1)[0]

@@ -42,7 +42,13 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
     server = Server(config.metrics.host, config.metrics.port, metrics.registry, health)
     try:
         _log.info("serving", port=server.port)
-        observer = MetricsObserver(metrics, health, config.model.name, detector_names(config))
+        observer = MetricsObserver(
+            metrics,
+            health,
+            config.model.name,
+            detector_names(config),
+            config.metrics.fading_factor,
+        )
         work(config, observer, stop)
     finally:
         server.close()

@@ -80,7 +80,7 @@ def test_a_tree_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
     data = tmp_path / "toy.csv"
     data.write_text("a,b,y\n" + "\n".join(f"{i % 7},{i % 5},{i % 2}" for i in range(50)))
     pipeline = tmp_path / "toy.yaml"
-    features = ", ".join("{name: %s, type: float}" % name for name in "ab")
+    features = "{name: a, type: float}, {name: b, type: float}"
     pipeline.write_text(
         "app: toy\nlog: {type: embedded}\n"
         f"schema: {{features: [{features}]}}\n"
