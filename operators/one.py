@@ -9,6 +9,7 @@ a row on a tape takes one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -65,7 +66,12 @@ class _Face:
             return np.nan
         if not feature.capacity:
             number = float(value)  # type: ignore[arg-type]
-            return number if np.isfinite(number) else np.nan
+            if math.isinf(number):
+                raise ValueError(
+                    f"x[{feature.name!r}]: must be finite, or None or NaN where it is missing; "
+                    f"got {number!r}."
+                )
+            return number
         category = str(value)
         if category not in codes and is_learning and len(codes) < feature.capacity:
             codes[category] = len(codes)
@@ -90,7 +96,7 @@ class OneByOne(_Face):
         ----------
         x
             Values by feature name. A name that is absent, None or NaN is missing; a name that
-            the space does not have is ignored.
+            the space does not have is ignored. Infinity is refused.
         y
             Its class, as written in the label.
         """
@@ -121,6 +127,8 @@ class OneByOne(_Face):
     def _class_code(self, y: ClassLabel) -> int:
         codes = self._class_codes
         if y not in codes:
+            if y is None or y != y:
+                raise ValueError(f"y: must be a class; got {y!r}.")
             if len(codes) == self.space.n_classes:
                 raise ValueError(
                     f"y: must be one of {list(codes)} ({self.space.n_classes} classes); got "
