@@ -113,6 +113,14 @@ def evaluate(
 
 
 @app.command()
+def models(json: Json = False) -> None:
+    """List the models that a pipeline can name, with their parameters and defaults."""
+    from stream.cli.models import list_models
+
+    list_models(json)
+
+
+@app.command()
 def warmup(
     config: Annotated[
         Path | None,
