@@ -23,7 +23,7 @@ from tests.operators import test_contracts as classes
 from tests.operators import test_contracts_regression as values
 from tests.operators.regressors import REGRESSORS
 
-RECORDS = 60_000
+RECORDS = 210_000
 CHUNK = 3000
 X = {"load": 1.0, "price": 2.0, "colour": "red", "constant": 1.0}
 
