@@ -194,7 +194,7 @@ class ValueOneByOne(_Face):
         y
             Its target, a finite number.
         """
-        if not np.isfinite(y):
+        if y is None or not math.isfinite(y):
             raise ValueError(f"y: must be a finite number; got {y!r}.")
         rows = self._rows(x, is_learning=True)
         rows.y[0] = y
