@@ -84,3 +84,31 @@ class WeightedLearner(Learner, Protocol):
 
     def run(self, tape: Tape, rows: Rows, weight: NDArray[np.float64] | None = None) -> None:
         """Run the steps in order; a row counts `weight[row]` (> 0) where it is learnt."""
+
+
+@runtime_checkable
+class Mixture(Protocol):
+    """What a learner that is made of experts can tell beside its answers; optional.
+
+    Parameters
+    ----------
+    expert_names
+        One name for each expert, unlike each other; they never change.
+    """
+
+    expert_names: tuple[str, ...]
+
+    def shares(self, rows: Rows) -> NDArray[np.float64]:
+        """Return each expert's part in the answers to rows that have been predicted.
+
+        Parameters
+        ----------
+        rows
+            As `Learner.run` left them at PREDICT. Only what is written there is looked at, never
+            the learner's state, which has learnt other rows since.
+
+        Returns
+        -------
+        NDArray
+            (n_rows, n_experts) float64, not below 0; each row's sum is 1.
+        """

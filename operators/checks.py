@@ -58,7 +58,11 @@ def check_regressor(space: Space) -> None:
 
 
 def assert_rows(space: Space, tape: Tape, rows: Rows) -> None:
-    """Assert that codes are within their capacity and that there are labels to learn from."""
+    """Assert that codes are within their capacity and that there are labels to learn from.
+
+    Infinity in a feature would stay in every later mean.
+    """
+    assert_not_infinite(rows)
     for j, feature in enumerate(space.features):
         if feature.capacity:
             codes = rows.x[:, j]
@@ -68,3 +72,14 @@ def assert_rows(space: Space, tape: Tape, rows: Rows) -> None:
         assert ((learnt >= 0) & (learnt < space.n_classes)).all()
     else:
         assert np.isfinite(learnt).all()
+
+
+def assert_not_infinite(rows: Rows) -> None:
+    """Assert that features are finite, or NaN where they are missing."""
+    infinite = np.isinf(rows.x)
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise AssertionError(
+            f"x[{row}, {column}] must be finite, or NaN where it is missing; "
+            f"got {rows.x[row, column]}."
+        )

@@ -9,12 +9,15 @@ a row on a tape takes one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
 from operators.base import Feature, Space
+from operators.snapshot import State
 from operators.tape import LEARN, PREDICT, Rows, Tape
 
 ClassLabel = str | int | bool
@@ -25,19 +28,40 @@ _PREDICT_THEN_LEARN = Tape(_ACTIONS, _ROW)
 
 
 class _Face:
-    """What both kinds of learner need: rows from dictionaries.
+    """What both kinds of learner need: rows from dictionaries, and copies.
 
-    The learner has to set `space` and `trace_width`.
+    The learner has to set `space` and `trace_width`. A copy or a pickle of it is a learner made
+    with the same arguments that takes over its snapshot: copied one by one, arrays that are views
+    of each other would go their own ways.
     """
 
     space: Space
     trace_width: int
+    _made_with: tuple[tuple[Any, ...], dict[str, Any]]
 
     # What river asks of the last step of a pipeline.
     _supervised = True
 
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        """Keep the arguments, for copies."""
+        made = super().__new__(cls)
+        made._made_with = given, named
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        codes = {name: self.__dict__[name] for name in _CODES if name in self.__dict__}
+        return _made_again, (type(self), *self._made_with, self.snapshot(), codes)
+
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run a tape; the learner brings it."""
+        raise NotImplementedError
+
+    def snapshot(self) -> State:
+        """Return the whole state; the learner brings it."""
+        raise NotImplementedError
+
+    def restore(self, state: State) -> None:
+        """Take over a snapshot; the learner brings it."""
         raise NotImplementedError
 
     @cached_property
@@ -65,11 +89,33 @@ class _Face:
             return np.nan
         if not feature.capacity:
             number = float(value)  # type: ignore[arg-type]
-            return number if np.isfinite(number) else np.nan
+            if math.isinf(number):
+                raise ValueError(
+                    f"x[{feature.name!r}]: must be finite, or None or NaN where it is missing; "
+                    f"got {number!r}."
+                )
+            return number
         category = str(value)
         if category not in codes and is_learning and len(codes) < feature.capacity:
             codes[category] = len(codes)
         return codes.get(category, np.nan)
+
+
+_CODES = ("_category_codes", "_class_codes")
+
+
+def _made_again(
+    kind: type[_Face],
+    given: tuple[Any, ...],
+    named: dict[str, Any],
+    state: State,
+    codes: dict[str, Any],
+) -> _Face:
+    """Make a copy of a learner."""
+    learner = kind(*given, **named)
+    learner.restore(state)
+    learner.__dict__.update(codes)
+    return learner
 
 
 class OneByOne(_Face):
@@ -90,7 +136,7 @@ class OneByOne(_Face):
         ----------
         x
             Values by feature name. A name that is absent, None or NaN is missing; a name that
-            the space does not have is ignored.
+            the space does not have is ignored. Infinity is refused.
         y
             Its class, as written in the label.
         """
@@ -121,6 +167,8 @@ class OneByOne(_Face):
     def _class_code(self, y: ClassLabel) -> int:
         codes = self._class_codes
         if y not in codes:
+            if y is None or y != y:
+                raise ValueError(f"y: must be a class; got {y!r}.")
             if len(codes) == self.space.n_classes:
                 raise ValueError(
                     f"y: must be one of {list(codes)} ({self.space.n_classes} classes); got "
@@ -146,7 +194,7 @@ class ValueOneByOne(_Face):
         y
             Its target, a finite number.
         """
-        if not np.isfinite(y):
+        if y is None or not math.isfinite(y):
             raise ValueError(f"y: must be a finite number; got {y!r}.")
         rows = self._rows(x, is_learning=True)
         rows.y[0] = y

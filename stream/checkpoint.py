@@ -21,7 +21,7 @@ import fsspec
 import msgspec
 import numpy as np
 
-from operators.snapshot import Scalar, State
+from operators.snapshot import Scalar, State, raw_bytes
 from stream import __version__
 from stream.errors import CheckpointError, SetupError
 
@@ -29,6 +29,8 @@ FORMAT = 1
 _MAGIC = b"driftgate-checkpoint\n"
 _ALIGN = 64
 _SHA_BYTES = 32
+_HEAD_BYTES = len(_MAGIC) + 8  # the magic line and the length of the header
+Buffer = bytes | memoryview
 
 
 class _Array(msgspec.Struct, frozen=True):
@@ -82,17 +84,17 @@ class Checkpoint:
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
-    """Write a checkpoint as bytes."""
+    """Write a checkpoint as bytes; each array is copied once."""
     arrays: dict[str, _Array] = {}
     scalars: dict[str, Scalar] = {}
-    chunks: list[bytes] = []
+    chunks: list[Buffer] = []
     place = 0
     for name, value in sorted(checkpoint.state.items()):
         if not isinstance(value, np.ndarray):
             scalars[name] = value
             continue
         assert not value.dtype.hasobject, f"{name} must not hold Python objects"
-        data = np.ascontiguousarray(value).tobytes()
+        data = raw_bytes(value)
         arrays[name] = _Array(np.lib.format.dtype_to_descr(value.dtype), value.shape, place)
         padding = -len(data) % _ALIGN
         chunks += [data, b"\0" * padding]
@@ -111,12 +113,17 @@ def encode(checkpoint: Checkpoint) -> bytes:
             scalars,
         )
     )
-    body = b"".join([_MAGIC, len(header).to_bytes(8, "little"), header, *chunks])
-    return body + hashlib.sha256(body).digest()
+    # Blanks after it are still JSON, and let the arrays begin where a processor likes them.
+    header += b" " * (-(_HEAD_BYTES + len(header)) % _ALIGN)
+    pieces = [_MAGIC, len(header).to_bytes(8, "little"), header, *chunks]
+    sha = hashlib.sha256()
+    for piece in pieces:
+        sha.update(piece)
+    return b"".join([*pieces, sha.digest()])
 
 
 def decode(data: bytes, where: str) -> Checkpoint:
-    """Read a checkpoint back.
+    """Read a checkpoint back; its arrays are views of `data`, not to be written to.
 
     Parameters
     ----------
@@ -128,12 +135,11 @@ def decode(data: bytes, where: str) -> Checkpoint:
     CheckpointError
         It is damaged, or of a format that this version cannot read.
     """
-    body, checksum = data[:-_SHA_BYTES], data[-_SHA_BYTES:]
+    body, checksum = memoryview(data)[:-_SHA_BYTES], data[-_SHA_BYTES:]
     if not data.startswith(_MAGIC) or hashlib.sha256(body).digest() != checksum:
         raise CheckpointError(f"{where}: checksum must hold; the checkpoint is damaged.")
-    start = len(_MAGIC) + 8
-    size = int.from_bytes(data[len(_MAGIC) : start], "little")
-    header = msgspec.json.decode(data[start : start + size], type=_Header)
+    size = int.from_bytes(data[len(_MAGIC) : _HEAD_BYTES], "little")
+    header = msgspec.json.decode(body[_HEAD_BYTES : _HEAD_BYTES + size], type=_Header)
     if header.format != FORMAT:
         raise CheckpointError(
             f"{where}: format must be {FORMAT}; got {header.format}. "
@@ -143,8 +149,8 @@ def decode(data: bytes, where: str) -> Checkpoint:
     for name, array in header.arrays.items():
         dtype = np.lib.format.descr_to_dtype(_tuples(array.dtype))
         count = int(np.prod(array.shape, dtype=np.int64))
-        values = np.frombuffer(body, dtype, count, start + size + array.start)
-        state[name] = values.reshape(array.shape).copy()
+        values = np.frombuffer(body, dtype, count, _HEAD_BYTES + size + array.start)
+        state[name] = values.reshape(array.shape)
     return Checkpoint(
         header.app,
         header.partition,

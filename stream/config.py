@@ -407,6 +407,17 @@ class Model(OperatorConfig):
     )
 
 
+class Predictions(Section):
+    """What a prediction says beside its answer."""
+
+    explain: bool = Field(
+        default=False,
+        description="Whether predictions of a model with experts say who made them: `experts`, "
+        "each one's part in the answer, rounded; parts below 0.001 are left out. Records get "
+        "longer; answers stay the same.",
+    )
+
+
 class Steps(Section):
     """How much a task does at a time; no output depends on it."""
 
@@ -467,6 +478,7 @@ class Config(Section):
         default=(OperatorConfig(name="adwin"),),
         description="Watch the model's errors; each alarm is a record of the drift topic.",
     )
+    predictions: Predictions = Predictions()
     seed: int = Field(default=1, ge=0, lt=2**31, description="Of everything random.")
     steps: Steps = Steps()
     checkpoint: Checkpoint = Checkpoint()

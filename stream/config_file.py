@@ -21,7 +21,7 @@ from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
-from stream.config import Config, OperatorConfig, format_duration
+from stream.config import Config, Model, OperatorConfig, format_duration
 from stream.config_errors import explain
 from stream.config_yaml import Document, Path, read_document, show_path
 from stream.errors import ConfigError
@@ -41,7 +41,12 @@ ENVIRONMENT: Mapping[str, Path] = {
 _EMBEDDED_ONLY = ("log", "path")
 
 
-def load_config(path: FilePath | str, environ: Mapping[str, str]) -> Config:
+def load_config(
+    path: FilePath | str,
+    environ: Mapping[str, str],
+    model: str | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Config:
     """Read and check a pipeline's file.
 
     Parameters
@@ -49,6 +54,11 @@ def load_config(path: FilePath | str, environ: Mapping[str, str]) -> Config:
     environ
         Usually `os.environ`; only the variables of `ENVIRONMENT` are looked at, and empty ones
         count as absent.
+    model
+        Name of a model in place of the file's (the command line's `--model`). What the file says
+        of its own is then not looked at, so that its kind need not be loaded.
+    params
+        Parameters of the model (`--param`), over those that the file gives to the same model.
 
     Raises
     ------
@@ -64,14 +74,27 @@ def load_config(path: FilePath | str, environ: Mapping[str, str]) -> Config:
     except ValidationError as error:
         raise ConfigError(explain(error, document, sources)) from None
     _check_records(config, document)
+    place = "model"
+    if model is not None or params:
+        config, place = _with_model(config, model or config.model.name, params or {}), "--model"
     try:
-        check_operators(config)
+        _check_operators(config, place)
     except ConfigError as error:
         raise ConfigError(_at_lines(str(error), document)) from None
     return config
 
 
-def check_operators(config: Config, model: str = "model") -> None:
+def _with_model(config: Config, name: str, params: Mapping[str, Any]) -> Config:
+    """Put the command line's choice of a model in."""
+    if name == config.model.name:
+        params = {**config.model.params, **params}
+        chosen = config.model.model_copy(update={"params": params})
+    else:
+        chosen = Model(name=name, params=dict(params))
+    return config.model_copy(update={"model": chosen})
+
+
+def _check_operators(config: Config, model: str) -> None:
     """Check the parameters of the model and the detectors.
 
     Parameters
@@ -169,10 +192,19 @@ def _check_records(config: Config, document: Document) -> None:
 
 
 def _at_lines(text: str, document: Document) -> str:
-    """Put file and line in front of each line that begins with the path of a key."""
+    """Put file and line in front of each line that begins with the path of a key.
+
+    What begins with an option was said on the command line, and is named as it is there.
+    """
     by_name = {show_path(path): path for path in document.lines}
     lines = []
     for line in text.splitlines():
+        if line.startswith("--"):
+            said = line.replace("--model.name: ", "--model: ").replace(
+                "--model.params.", "--param "
+            )
+            lines.append(said)
+            continue
         name = line.split(": ", 1)[0]
         while name and name not in by_name:
             name = name[: max(name.rfind("."), name.rfind("["), 0)]

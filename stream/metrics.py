@@ -1,8 +1,8 @@
 """Every Prometheus metric of a worker, declared once: name, labels, unit and meaning.
 
 Names start with `driftgate_`, units are base units, and labels take few values: the app, a topic,
-a partition, a model, a detector, a reason, the name of a figure. No key, user or feature value is
-ever a label. `docs/metrics.md` is rendered from these declarations by
+a partition, a model, an expert of it, a detector, a reason, the name of a figure. No key, user or
+feature value is ever a label. `docs/metrics.md` is rendered from these declarations by
 `python -m stream.metrics docs/metrics.md`.
 
 Metrics are told what happened; nothing is ever read back from them.
@@ -20,6 +20,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from stream import __version__
+from stream.expert_load import ExpertLoad
 from stream.metrics_collect import BatchHistogram, Labelled
 
 STAGES = ("read", "join", "model", "write", "commit")
@@ -90,6 +91,7 @@ class Metrics:
         self._declare_steps()
         self._declare_labels()
         self._declare_quality()
+        self._declare_experts()
         self._declare_state()
         self._declare_process()
         self._start_at_zero()
@@ -173,6 +175,30 @@ class Metrics:
         )
         self.drift_events = self._counter(
             "drift_events", "Drifts that a detector signalled.", "partition", "detector"
+        )
+
+    def _declare_experts(self) -> None:
+        """Declare who answers in a mixture of experts; other models have none of these."""
+        self.expert_share = self._gauge(
+            "expert_share_ratio",
+            "An expert's mean part in the recent answers.",
+            "partition",
+            "model",
+            "expert",
+        )
+        self.expert_utilisation = self._gauge(
+            "expert_utilisation_ratio",
+            "How evenly recent work is spread: 1 when all experts do as much, 1 / n when one of n "
+            "does everything.",
+            "partition",
+            "model",
+        )
+        self.router_entropy = self._gauge(
+            "router_entropy_bits",
+            "Mean entropy of the experts' parts in one recent answer: 0 when one expert makes it "
+            "alone.",
+            "partition",
+            "model",
         )
 
     def _declare_state(self) -> None:
@@ -262,6 +288,15 @@ class Metrics:
             self.prequential.labels(
                 partition=str(partition), model=model, figure=figure, window=window
             ).set(value)
+
+    def set_experts(self, partition: int, model: str, load: ExpertLoad) -> None:
+        """Set how busy the experts of a mixture are; nothing where no answer has come yet."""
+        place = {"partition": str(partition), "model": model}
+        for expert, share in load.shares.items():
+            self.expert_share.labels(**place, expert=expert).set(share)
+        if load.shares:
+            self.expert_utilisation.labels(**place).set(load.utilisation)
+            self.router_entropy.labels(**place).set(load.entropy_bits)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         metric = Counter(f"driftgate_{name}", meaning, labels, registry=self._inner)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from time import time
 from typing import Protocol
 
+from stream.expert_load import ExpertLoad
 from stream.metrics import Metrics
 from stream.recovery import Recovered
 from stream.server import Health
@@ -68,15 +69,24 @@ class MetricsObserver:
         Name of the model, a label of its figures.
     detectors
         Names of the detectors, whose counters start at zero.
+    fading_factor
+        Of the means over a mixture's experts.
     """
 
     def __init__(
-        self, metrics: Metrics, health: Health, model: str, detectors: Sequence[str]
+        self,
+        metrics: Metrics,
+        health: Health,
+        model: str,
+        detectors: Sequence[str],
+        fading_factor: float,
     ) -> None:
         self._detectors = detectors
         self._metrics = metrics
         self._health = health
         self._model = model
+        self._fading_factor = fading_factor
+        self._loads: dict[int, ExpertLoad] = {}
 
     def tick(self) -> None:
         self._health.tick()
@@ -95,6 +105,7 @@ class MetricsObserver:
         numbers = list(partitions)
         self._health.revoked(numbers)
         for number in numbers:
+            self._loads.pop(number, None)
             self._metrics.partition_revoked(number)
 
     def recovered(self, recovered: Recovered) -> None:
@@ -136,6 +147,9 @@ class MetricsObserver:
         whole = {name: value for name, value in figures.items() if not name.startswith("faded_")}
         metrics.set_prequential(report.partition, self._model, "cumulative", whole)
         metrics.set_prequential(report.partition, self._model, "faded", faded)
+        load = self._loads.setdefault(report.partition, ExpertLoad(self._fading_factor))
+        load.observe(report.expert_shares)
+        metrics.set_experts(report.partition, self._model, load)
 
     def _count(self, report: StepReport, number: str) -> None:
         metrics = self._metrics

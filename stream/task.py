@@ -16,10 +16,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from msgspec import UnsetType
 from numpy.typing import NDArray
 
 from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
+from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
 from stream.drift_events import DriftEvent, drift_event
 from stream.errors import ModelError
@@ -33,7 +35,10 @@ from stream.topology import Parts
 
 @dataclass(slots=True)
 class StepReport:
-    """What one step did, for metrics, progress and plots; never an input of anything."""
+    """What one step did, for metrics, progress and plots; never an input of anything.
+
+    `expert_shares` has, for each expert of a mixture, its part in each answer of the step.
+    """
 
     partition: int
     taken: dict[str, int]
@@ -49,6 +54,7 @@ class StepReport:
     pending: int
     held: int
     figures: dict[str, float]
+    expert_shares: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -171,6 +177,7 @@ class PartitionTask:
         watch.lap("code")
         self._run_model(tape, rows)
         watch.lap("model")
+        shares = self._shares(rows, len(plan.accepted))
         errors = self.parts.evaluator.run(tape, rows, baseline).errors
         drift = self._detect(errors, plan)
         self.parts.labels.settle(plan, rows, baseline)
@@ -184,12 +191,12 @@ class PartitionTask:
         timestamps = [stamp for piece in taken for stamp in piece.records.timestamps]
         clock = max(timestamps, default=max((d.timestamp for d in dead), default=0))
         entry = self._entry(taken)
-        outputs = self._outputs(plan, events, rows, drift, dead, entry, clock)
+        outputs = self._outputs(plan, events, rows, shares, drift, dead, entry, clock)
         watch.lap("write")
         watch.seconds["read"] = self._read_seconds
         self._read_seconds = 0.0
         self.steps += 1
-        report = self._report(plan, taken, drift, dead, timestamps, watch.seconds)
+        report = self._report(plan, taken, shares, drift, dead, timestamps, watch.seconds)
         return Step(entry, outputs, self.offsets, report)
 
     def _run_model(self, tape: Tape, rows: Rows) -> None:
@@ -203,6 +210,14 @@ class PartitionTask:
                 f"{type(error).__name__}: {error}. The task stops before this batch; change the "
                 "model, or the features it is given."
             ) from error
+
+    def _shares(self, rows: Rows, predicted: int) -> NDArray[np.float64]:
+        """Return each expert's part in this step's answers; no column where there are none."""
+        if self.parts.mixture is None:
+            return np.empty((predicted, 0))
+        new = slice(0, predicted)
+        fresh = Rows(rows.x[new], rows.y[new], rows.output[new], rows.trace[new])
+        return self.parts.mixture.shares(fresh)
 
     def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
         """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""
@@ -247,6 +262,7 @@ class PartitionTask:
         plan: Plan,
         events: Records,
         rows: Rows,
+        shares: NDArray[np.float64],
         drift: list[DriftEvent],
         dead: list[DeadLetter],
         entry: JournalEntry,
@@ -265,6 +281,7 @@ class PartitionTask:
                 events.offsets,
                 rows.output[: len(accepted)],
                 plan.known,
+                self._explained(shares),
             )
             target = TopicPartition(topics["predictions"], self.partition)
             batches.append(OutputBatch(target, events.timestamps, events.keys, values))
@@ -277,10 +294,15 @@ class PartitionTask:
         journal = TopicPartition(topics["journal"], self.partition)
         return [*batches, OutputBatch(journal, [clock], [None], [encode_entry(entry)])]
 
+    def _explained(self, shares: NDArray[np.float64]) -> list[Shares | UnsetType] | None:
+        names = self._expert_names()
+        return explained(names, shares) if names and self.parts.is_explained else None
+
     def _report(
         self,
         plan: Plan,
         taken: list[Taken],
+        shares: NDArray[np.float64],
         drift: list[DriftEvent],
         dead: list[DeadLetter],
         timestamps: Sequence[int],
@@ -304,8 +326,12 @@ class PartitionTask:
             pending=self.parts.labels.pending,
             held=self.parts.labels.held,
             figures=self.parts.evaluator.figures(),
+            expert_shares=dict(zip(self._expert_names(), shares.T, strict=True)),
             seconds=seconds,
         )
+
+    def _expert_names(self) -> tuple[str, ...]:
+        return self.parts.mixture.expert_names if self.parts.mixture is not None else ()
 
     def snapshot(self) -> State:
         """Return the whole state of the task; equal records give equal bytes.

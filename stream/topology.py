@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from operators.base import Learner
+from operators.base import Learner, Mixture
 from operators.catalog import create_detector, create_learner
 from operators.drift.base import Detector
 from operators.prequential import PrequentialClassification, PrequentialRegression
@@ -55,6 +55,10 @@ class Parts:
         Topic of events, then that of labels if they have one.
     readers
         By input topic; stateless.
+    mixture
+        The learner, if it is made of experts.
+    is_explained
+        Whether predictions name them.
     widths
         Columns of x, output, trace and of the evaluator's watch.
     """
@@ -69,6 +73,8 @@ class Parts:
     target_coder: TargetCoder
     labels: LabelSource
     learner: Learner
+    mixture: Mixture | None
+    is_explained: bool
     evaluator: Evaluator
     detectors: Mapping[str, Detector]
     prediction_writer: PredictionWriter
@@ -117,6 +123,8 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
         target_coder=target_coder,
         labels=_label_source(config, partition, target_coder, widths),
         learner=learner,
+        mixture=learner if isinstance(learner, Mixture) else None,
+        is_explained=config.predictions.explain,
         evaluator=_evaluator(config, space.n_classes),
         detectors=_detectors(config),
         prediction_writer=PredictionWriter(config, target_coder),

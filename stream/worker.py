@@ -104,7 +104,8 @@ class Worker:
     def catch_up(self, stop: threading.Event) -> None:
         """Turn until everything that the inputs hold has been taken, or until told to stop."""
         while not stop.is_set():
-            if not self._turn_or_recover(stop) and self._caught_up():
+            self._turn_or_recover(stop)
+            if self._caught_up():
                 return
 
     def close(self) -> None:
@@ -140,10 +141,10 @@ class Worker:
 
     # One turn.
 
-    def _turn_or_recover(self, stop: threading.Event) -> bool:
-        """Take one turn; whatever can be mended is mended. Returns whether anything was taken."""
+    def _turn_or_recover(self, stop: threading.Event) -> None:
+        """Take one turn; whatever can be mended is mended."""
         try:
-            return self._turn()
+            self._turn()
         except CommitUncertainError as error:
             self._observer.uncertain()
             _log.warning("commit uncertain", reason=str(error))
@@ -160,9 +161,8 @@ class Worker:
             # which leaving the group would do.
             self._live.clear()
             raise
-        return True
 
-    def _turn(self) -> bool:
+    def _turn(self) -> None:
         self._observer.tick()
         blocked = any(live.blocked_since is not None for live in self._live.values())
         batches = self._log.poll(
@@ -177,7 +177,7 @@ class Worker:
         for batch in batches:
             self._live[batch.source.partition].task.accept(batch)
         try:
-            stepped = self._step_and_commit()
+            self._step_and_commit()
         except LogUnavailableError as error:
             # The step has run, its outputs are not committed: going on would lose them.
             raise CommitUncertainError(str(error)) from error
@@ -185,24 +185,21 @@ class Worker:
             self._hold_back(live)
             if monotonic() - live.checkpointed_at >= self._interval_s:
                 self._checkpoint(live)
-        return bool(batches) or stepped
 
-    def _step_and_commit(self) -> bool:
+    def _step_and_commit(self) -> None:
         """Step until nothing is left that may be taken; a commit runs beside the next step.
 
         Every commit has ended when this returns, so none is ever under way during a poll, in
-        which partitions may change hands. Returns whether anything was taken.
+        which partitions may change hands.
         """
         finish: Callable[[], None] | None = None
-        stepped = False
         while True:
             steps = [(live, step) for live in self._live.values() if (step := self._step(live))]
             if finish is not None:
                 finish()
             if not steps:
-                return stepped
+                return
             finish = self._begin_commit(steps)
-            stepped = True
 
     def _step(self, live: _Live) -> Step | None:
         waited = live.blocked_since is not None and (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,25 +9,12 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka import dev_broker
-
-KERNELS = Path(__file__).parents[1] / "operators" / "kernels"
+from stream.kernel_cache import drop_stale
 
 
 def pytest_configure() -> None:
-    """Drop compiled kernels when any kernel has changed.
-
-    numba looks at the file of the function that it compiled, not at those of the functions that
-    this one calls, so a cache can hold a mixture of old and new kernels.
-    """
-    sources = b"".join(path.read_bytes() for path in sorted(KERNELS.glob("*.py")))
-    digest = hashlib.sha256(sources).hexdigest()
-    mark = KERNELS / "__pycache__" / "kernels.sha256"
-    if mark.is_file() and mark.read_text() == digest:
-        return
-    for compiled in mark.parent.glob("*.nb[ic]"):
-        compiled.unlink(missing_ok=True)
-    mark.parent.mkdir(exist_ok=True)
-    mark.write_text(digest)
+    """Drop compiled kernels when any kernel has changed."""
+    drop_stale()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from operators.checks import assert_not_infinite
 from operators.kernels.forest import (
     ADAPTIVE,
     CODES,
@@ -218,6 +219,7 @@ class TreePools:
 
     def check(self, tape: Tape, rows: Rows) -> None:
         """Assert what the codec guarantees: codes within their capacity, labels to learn from."""
+        assert_not_infinite(rows)
         if len(self._columns):
             codes = rows.x[:, self._columns]
             assert not (codes < 0).any()

@@ -94,6 +94,10 @@ def evaluate(
     model: Annotated[
         str | None, typer.Option(help="Another model, by name in the catalog or `river:...`.")
     ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="A parameter of the model, as `key=value`; may be repeated."),
+    ] = None,
     label_delay: Annotated[
         int, typer.Option(help="Labels come after this many further events.", min=0)
     ] = 0,
@@ -105,7 +109,35 @@ def evaluate(
     """Run the same task as in production over a data file, each row predicted before learnt."""
     from stream.cli.evaluate import run_evaluate
 
-    run_evaluate(config, data, model, label_delay, limit, seed, plot, json)
+    run_evaluate(config, data, model, param or [], label_delay, limit, seed, plot, json)
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the models that a pipeline can name, with their parameters and defaults."""
+    from stream.cli.models import list_models
+
+    list_models(json)
+
+
+@app.command()
+def warmup(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="A pipeline's YAML file.", show_default=False),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model of the catalogue; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compile what a pipeline needs, or every model there is, into the cache on disk.
+
+    Afterwards a worker answers its first record in a second or two instead of up to a minute.
+    """
+    from stream.cli.warmup import run_warmup
+
+    run_warmup(config, model or [], json)
 
 
 @app.command()

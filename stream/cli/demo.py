@@ -11,6 +11,7 @@ from stream.cli.report import LiveProgress, as_json, print_summary
 from stream.config_file import load_config
 from stream.datasets.flights import PIPELINE, read_flights
 from stream.evaluate import evaluate, warm_up
+from stream.kernel_cache import drop_stale
 from stream.logs import configure_logging
 from stream.plot import plot_evaluation
 
@@ -29,6 +30,7 @@ def run_demo(limit: int | None, plot: Path | None, as_machine: bool) -> None:
     with console.status("reading the flights"):
         events, labels = read_flights(limit)
     with console.status("compiling (the first time takes up to a minute)"):
+        drop_stale()
         warm_up(config, events, labels)
     with LiveProgress(len(events), console) as progress:
         result = evaluate(config, events, labels, progress)

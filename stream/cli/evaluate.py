@@ -7,15 +7,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from stream.cli.report import LiveProgress, as_json, print_summary
-from stream.config import Config, Model
-from stream.config_file import check_operators, load_config
+from stream.config import Config
+from stream.config_file import load_config
 from stream.datasets import read_rows, to_events
 from stream.errors import ConfigError
 from stream.evaluate import Series, delay_labels, evaluate, warm_up
+from stream.kernel_cache import drop_stale
 from stream.logs import configure_logging
 from stream.plot import plot_evaluation
 
@@ -24,6 +26,7 @@ def run_evaluate(
     path: Path,
     data: Path,
     model: str | None,
+    params: Sequence[str],
     label_delay: int,
     limit: int | None,
     seed: int | None,
@@ -32,11 +35,14 @@ def run_evaluate(
 ) -> None:
     """Evaluate and print; the exit code is 0 whatever the accuracy."""
     configure_logging("human", "warning")
-    config = override(load_config(path, os.environ), model, seed)
+    config = load_config(path, os.environ, model, read_params(params))
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
     console = Console(stderr=as_machine, highlight=False)
     with console.status("reading the data"):
         config, events, labels = read_series(config, data, limit, label_delay)
     with console.status("compiling (the first time takes up to a minute)"):
+        drop_stale()
         warm_up(config, events, labels)
     with LiveProgress(len(events), console) as progress:
         result = evaluate(config, events, labels, progress)
@@ -52,19 +58,24 @@ def run_evaluate(
         console.print(f"Wrote {plot}")
 
 
-def override(config: Config, model: str | None, seed: int | None) -> Config:
-    """Put another model (with its default parameters) or another seed in."""
-    changes: dict[str, object] = {}
-    if model is not None and model != config.model.name:
-        changes["model"] = Model(name=model)
-    if seed is not None:
-        changes["seed"] = seed
-    changed = config.model_copy(update=changes)
-    try:
-        check_operators(changed, "--model")
-    except ConfigError as error:
-        raise ConfigError(str(error).replace("--model.name: ", "--model: ")) from None
-    return changed
+def read_params(given: Sequence[str]) -> dict[str, Any]:
+    """Read `key=value` pairs; a value is JSON, or else text.
+
+    Examples
+    --------
+    >>> read_params(["delta=1e-5", "hidden=[8, 8]", "combine=soft"])
+    {'delta': 1e-05, 'hidden': [8, 8], 'combine': 'soft'}
+    """
+    params = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"--param: must be key=value; got {pair!r}.")
+        try:
+            params[name] = json.loads(text)
+        except json.JSONDecodeError:
+            params[name] = text
+    return params
 
 
 def read_series(

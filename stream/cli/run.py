@@ -16,6 +16,7 @@ from stream.cli.doctor import probe_quietly
 from stream.config import Config, KafkaLog
 from stream.config_file import load_config
 from stream.errors import SetupError
+from stream.kernel_cache import drop_stale
 from stream.log.open import open_log
 from stream.logs import Level, configure_logging
 from stream.metrics import Metrics
@@ -33,6 +34,7 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
     configure_logging(log_format, log_level)
     config = load_config(path, os.environ)
     refuse_if_unfit(config)
+    drop_stale()
     stop = threading.Event()
     _stop_on_signals(stop)
     metrics, health = Metrics(config.app), Health(_stall_after_s(config))
@@ -40,7 +42,13 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
     server = Server(config.metrics.host, config.metrics.port, metrics.registry, health)
     try:
         _log.info("serving", port=server.port)
-        observer = MetricsObserver(metrics, health, config.model.name, detector_names(config))
+        observer = MetricsObserver(
+            metrics,
+            health,
+            config.model.name,
+            detector_names(config),
+            config.metrics.fading_factor,
+        )
         work(config, observer, stop)
     finally:
         server.close()

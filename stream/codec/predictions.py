@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from stream.codec.classes import class_key
@@ -24,8 +25,17 @@ class Source(msgspec.Struct, gc=False):
     offset: int
 
 
+SHARE_MIN = 0.001
+"""Smallest part in an answer that is said."""
+_SHARE_DIGITS = 4
+Shares = dict[str, float]
+
+
 class ClassPrediction(msgspec.Struct, gc=False):
-    """A predicted class: the most probable known one, and how probable each known one is."""
+    """A predicted class: the most probable known one, and how probable each known one is.
+
+    `experts` is there only where it was asked for (`predictions.explain`).
+    """
 
     id: str
     event_time: str
@@ -33,6 +43,7 @@ class ClassPrediction(msgspec.Struct, gc=False):
     probabilities: dict[str, float]
     model: str
     source: Source
+    experts: Shares | UnsetType = UNSET
 
 
 class ValuePrediction(msgspec.Struct, gc=False):
@@ -43,6 +54,7 @@ class ValuePrediction(msgspec.Struct, gc=False):
     prediction: float
     model: str
     source: Source
+    experts: Shares | UnsetType = UNSET
 
 
 class PredictionWriter:
@@ -76,6 +88,7 @@ class PredictionWriter:
         offsets: Sequence[int],
         outputs: NDArray[np.float64],
         known: Sequence[int] | NDArray[np.int64],
+        experts: Sequence[Shares | UnsetType] | None = None,
     ) -> list[bytes]:
         """Write one prediction a row.
 
@@ -89,6 +102,8 @@ class PredictionWriter:
             How many classes were known when each row was predicted; ignored for regression. It
             must not be read off the coder after a whole batch was coded, or bytes would depend
             on how the log cut its batches.
+        experts
+            What `explained` made of a mixture's shares; not said where it is None.
 
         Raises
         ------
@@ -97,9 +112,10 @@ class PredictionWriter:
         """
         moments = format_times(times)
         sources = [Source(source.topic, source.partition, offset) for offset in offsets]
+        said = experts if experts is not None else [UNSET] * len(ids)
         if not self._target.n_classes:
-            return self._write_values(ids, moments, sources, outputs)
-        return self._write_classes(ids, moments, sources, outputs, np.asarray(known))
+            return self._write_values(ids, moments, sources, outputs, said)
+        return self._write_classes(ids, moments, sources, outputs, np.asarray(known), said)
 
     def _write_values(
         self,
@@ -107,13 +123,14 @@ class PredictionWriter:
         moments: list[str],
         sources: list[Source],
         outputs: NDArray[np.float64],
+        said: Sequence[Shares | UnsetType],
     ) -> list[bytes]:
         _check_finite(outputs[:, 0])
         encode, model = self._encode, self._model
         return [
-            encode(ValuePrediction(name, moment, value, model, source))
-            for name, moment, value, source in zip(
-                ids, moments, outputs[:, 0].tolist(), sources, strict=True
+            encode(ValuePrediction(name, moment, value, model, source, experts))
+            for name, moment, value, source, experts in zip(
+                ids, moments, outputs[:, 0].tolist(), sources, said, strict=True
             )
         ]
 
@@ -124,6 +141,7 @@ class PredictionWriter:
         sources: list[Source],
         outputs: NDArray[np.float64],
         known: NDArray[np.int64],
+        said: Sequence[Shares | UnsetType],
     ) -> list[bytes]:
         if not len(ids):
             return []
@@ -146,12 +164,31 @@ class PredictionWriter:
                     dict(zip(known_names[count], row, strict=False)),
                     model,
                     source,
+                    experts,
                 )
             )
-            for name, moment, code, count, row, source in zip(
-                ids, moments, best, known.tolist(), outputs.tolist(), sources, strict=True
+            for name, moment, code, count, row, source, experts in zip(
+                ids, moments, best, known.tolist(), outputs.tolist(), sources, said, strict=True
             )
         ]
+
+
+def explained(names: Sequence[str], shares: NDArray[np.float64]) -> list[Shares | UnsetType]:
+    """Say who made each row's answer, in the order of the experts.
+
+    Examples
+    --------
+    >>> explained(["old", "young"], np.array([[0.25, 0.75], [0.00009, 0.99991]]))
+    [{'old': 0.25, 'young': 0.75}, {'young': 0.9999}]
+    """
+    return [
+        {
+            name: round(share, _SHARE_DIGITS)
+            for name, share in zip(names, row, strict=True)
+            if share >= SHARE_MIN
+        }
+        for row in shares.tolist()
+    ]
 
 
 def _check_finite(values: NDArray[np.float64]) -> None:

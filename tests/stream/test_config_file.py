@@ -15,9 +15,8 @@ from pydantic import SecretStr
 
 from stream.config import Config, KafkaLog
 from stream.config_errors import PATTERN_WORDS
-from stream.config_file import ENVIRONMENT, check_operators, load_config, schema_json
+from stream.config_file import ENVIRONMENT, load_config, schema_json
 from stream.errors import ConfigError
-from tests.builders import toy_config
 
 GOOD = """\
 app: toy
@@ -147,10 +146,21 @@ def test_an_operators_parameter_is_found_on_its_line(tmp_path: Path) -> None:
     assert unknown.startswith("p.yaml:12: model.name: must be one of ")
 
 
-def test_the_command_line_is_named_when_it_chose_the_model() -> None:
-    config = toy_config(model={"name": "oracle"})
-    with pytest.raises(ConfigError, match=r"^--model\.name: must be one of "):
-        check_operators(config, "--model")
+def test_the_command_line_may_choose_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(GOOD.replace("hoeffding_tree", "oracle"))
+    # What the file says of its own model does not matter then.
+    config = load_config(path, {}, "hoeffding_tree", {"delta": 0.5})
+    assert (config.model.name, config.model.params) == ("hoeffding_tree", {"delta": 0.5})
+    path.write_text(GOOD.replace("hoeffding_tree", "hoeffding_tree, params: {leaves_max: 9}"))
+    config = load_config(path, {}, params={"delta": 0.5})
+    assert config.model.params == {"leaves_max": 9, "delta": 0.5}
+    with pytest.raises(ConfigError, match=r"^--model: must be one of .* Did you mean drift_moe"):
+        load_config(path, {}, "drift_mo")
+    with pytest.raises(ConfigError, match=r"^--param delta: must be in \(0, 1\); got 3\.$"):
+        load_config(path, {}, params={"delta": 3})
+    with pytest.raises(ConfigError, match=r"^--param dleta: .* Did you mean delta\?$"):
+        load_config(path, {}, params={"dleta": 3})
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import DuplicateTimeseries
 
+from stream.expert_load import ExpertLoad
 from stream.metrics import Metrics, render_reference
 from stream.metrics_collect import BatchHistogram
 
 ROOT = Path(__file__).parents[2]
-UNITS = ("_total", "_seconds", "_bytes", "_info")
+UNITS = ("_total", "_seconds", "_bytes", "_bits", "_ratio", "_info")
 # Counts and ratios: Prometheus names these after the thing itself.
 UNITLESS = {
     "driftgate_lag_records",
@@ -30,7 +31,7 @@ UNITLESS = {
 }
 BOUNDED_LABELS = {
     *("topic", "partition", "reason", "outcome", "stage", "model", "figure", "window"),
-    *("detector", "state", "version", "python"),
+    *("detector", "expert", "state", "version", "python"),
 }
 
 
@@ -139,6 +140,20 @@ def test_a_revoked_partition_keeps_counters_and_loses_gauges(metrics: Metrics) -
     figure = {"model": "tree", "figure": "accuracy", "window": "faded"}
     assert value(metrics, "driftgate_prequential", partition="1", **figure) is None
     assert value(metrics, "driftgate_prequential", partition="11", **figure) == 0.75
+
+
+def test_experts_are_shown_once_they_have_answered(metrics: Metrics) -> None:
+    load = ExpertLoad(0.9)
+    metrics.set_experts(1, "moe", load)
+    assert "driftgate_router_entropy_bits" not in exposed_names(metrics)
+    load.observe({"old": np.array([1.0, 0.5]), "young": np.array([0.0, 0.5])})
+    metrics.set_experts(1, "moe", load)
+    place = {"partition": "1", "model": "moe"}
+    share = value(metrics, "driftgate_expert_share_ratio", expert="old", **place)
+    assert share == pytest.approx((0.9 + 0.5) / 1.9)
+    assert value(metrics, "driftgate_router_entropy_bits", **place) == pytest.approx(1 / 1.9)
+    metrics.partition_revoked(1)
+    assert value(metrics, "driftgate_expert_share_ratio", expert="old", **place) is None
 
 
 def test_a_registry_takes_one_metrics_only() -> None:

@@ -67,8 +67,9 @@ class EmbeddedLog:
     def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
         """Return the next records, fairly shared out among the partitions that have any."""
         assert self._listener is not None, "poll must come after subscribe"
-        self._announce(self._listener)
-        deadline = time.monotonic() + timeout_s
+        # Nothing is read of a partition before `seek`, which its new owner can only call once
+        # this has returned.
+        deadline = time.monotonic() + (0.0 if self._announce(self._listener) else timeout_s)
         wait_s = _WAIT_FIRST_S
         with self._store.translated():
             while True:
@@ -154,10 +155,13 @@ class EmbeddedLog:
         finally:
             self._store.close()
 
-    def _announce(self, listener: AssignmentListener) -> None:
-        if self._unannounced:
-            self._assigned, self._unannounced = self._unannounced, []
-            listener.assigned(list(self._assigned))
+    def _announce(self, listener: AssignmentListener) -> bool:
+        """Tell of partitions that are new; returns whether there were any."""
+        if not self._unannounced:
+            return False
+        self._assigned, self._unannounced = self._unannounced, []
+        listener.assigned(list(self._assigned))
+        return True
 
     def _is_fenced(self) -> bool:
         return self._store.epoch(self._group) != self._epoch

@@ -25,6 +25,7 @@ import pytest
 import structlog
 import yaml
 
+from operators.catalog import LEARNERS
 from stream.cli import main
 from stream.config_file import load_config
 from stream.evaluate import committed_values
@@ -39,6 +40,8 @@ COMMANDS = [
     "demo",
     "init",
     "evaluate",
+    "models",
+    "warmup",
     "run",
     "doctor",
     "schema",
@@ -247,6 +250,31 @@ def test_a_limit_and_a_plot(cli: Cli, pipeline: Path, table: Path, tmp_path: Pat
 def test_another_model(cli: Cli, pipeline: Path, table: Path, model: str) -> None:
     got = cli("evaluate", pipeline, "--data", table, "--model", model, "--json").json
     assert (got["model"], got["records"]) == (model, ROWS)
+
+
+def test_parameters_reach_the_model(cli: Cli, pipeline: Path, table: Path) -> None:
+    command = ("evaluate", pipeline, "--data", table, "--json", "--model", "hoeffding_tree")
+    plain = cli(*command).json
+    eager = cli(*command, "--param", "grace_period=10", "--param", "leaf_prediction=majority").json
+    assert plain["predictions_digest"] != eager["predictions_digest"]
+    line = one_line(cli(*command, "--param", "grace_perod=10"))
+    assert line.startswith("driftgate: --param grace_perod: must be one of ")
+    assert "Did you mean grace_period?" in line
+    line = one_line(cli(*command, "--param", "grace_period"))
+    assert line == "driftgate: --param: must be key=value; got 'grace_period'."
+
+
+def test_every_model_is_listed_and_can_be_named(cli: Cli, pipeline: Path, table: Path) -> None:
+    found = {model["name"]: model for model in cli("models", "--json").json["models"]}
+    assert set(found) == set(LEARNERS)
+    assert found["hoeffding_tree"]["params"]["grace_period"] == 200
+    assert all(model["summary"].endswith(".") for model in found.values())
+    shown = cli("models").out
+    assert all(name in shown for name in found)
+    for name, model in found.items():
+        if model["target"] == "classification":
+            command = ("evaluate", pipeline, "--data", table, "--limit", 60, "--model", name)
+            assert cli(*command, "--json").json["records"] == 60
 
 
 @pytest.mark.parametrize("model", ["hoefding_tree", "river:tree.NoSuchTree"])

@@ -1,0 +1,103 @@
+"""A rehearsal: operators run over made-up rows, so that all of their kernels get compiled.
+
+numba compiles a kernel for the types of its arguments when it is first called. Whoever has to
+answer at once rehearses beforehand, with arrays made as the stream makes them; what was compiled
+then lies in numba's cache on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from operators.base import Feature, Space
+from operators.catalog import create_detector, create_learner, find_learner
+from operators.prequential import WATCH_WIDTH, PrequentialClassification, PrequentialRegression
+from operators.snapshot import State
+from operators.tape import Rows, Tape, test_then_train
+
+N_CLASSES = 3
+_ROWS = 3000
+"""Enough for trees to split and grow their pools, for routers to learn, and for a drift."""
+_CAPACITY = 4
+
+
+def rehearse_learner(name: str, params: Mapping[str, Any]) -> None:
+    """Run a learner of the catalogue through all that a task does with it.
+
+    Raises
+    ------
+    ValueError
+        When the name or a parameter is wrong; see `operators.catalog.create_learner`.
+    """
+    space = _space(is_classifier(name))
+    learner, heir = (create_learner(name, space, 1, params) for _ in range(2))
+    rows = _rows(space, learner.trace_width)
+    tape = test_then_train(len(rows))
+    learner.run(_piece(tape, 0, len(tape) // 2), rows)
+    heir.restore(_as_read_back(learner.snapshot()))
+    heir.run(_piece(tape, len(tape) // 2, len(tape)), rows)
+
+
+def rehearse_detector(name: str, params: Mapping[str, Any]) -> None:
+    """Run a detector of the catalogue over errors that rise in the middle."""
+    detector, heir = create_detector(name, params), create_detector(name, params)
+    errors = (np.arange(_ROWS) % 5 < 1 + 2 * (np.arange(_ROWS) > _ROWS // 2)).astype(np.float64)
+    detector.update_many(errors)
+    heir.restore(_as_read_back(detector.snapshot()))
+    heir.update_many(errors)
+
+
+def rehearse_evaluator(n_classes: int) -> None:
+    """Run the prequential evaluator of classes, or of values if there are none."""
+
+    def make() -> PrequentialClassification | PrequentialRegression:
+        return PrequentialClassification(n_classes) if n_classes else PrequentialRegression()
+
+    evaluator, heir = make(), make()
+    rows = _rows(_space(n_classes > 0, n_classes), 0)
+    rows.output[:] = 1 / max(n_classes, 1)
+    watch = np.full((len(rows), WATCH_WIDTH), np.nan)
+    evaluator.run(test_then_train(len(rows)), rows, watch)
+    heir.restore(_as_read_back(evaluator.snapshot()))
+    heir.run(test_then_train(len(rows)), rows, watch)
+
+
+def is_classifier(name: str) -> bool:
+    """Whether a learner of the catalogue predicts classes: those have probabilities."""
+    return hasattr(find_learner(name), "predict_proba_one")
+
+
+def _space(has_classes: bool, n_classes: int = N_CLASSES) -> Space:
+    colours = tuple("abcd"[:_CAPACITY])
+    features = (Feature("x"), Feature("y"), Feature("colour", _CAPACITY, colours))
+    count = n_classes if has_classes else 0
+    return Space(features, count, tuple(range(count)))
+
+
+def _rows(space: Space, trace_width: int) -> Rows:
+    """Rows whose target depends on all features, and turns round in the middle."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(_ROWS, len(space.features)))
+    x[:, 2] = rng.integers(_CAPACITY, size=_ROWS)
+    y = x[:, 0] + 0.5 * x[:, 1] + (x[:, 2] == 1)
+    y[_ROWS // 2 :] *= -1
+    if space.n_classes:
+        y = np.digitize(y, np.linspace(-0.5, 0.8, space.n_classes - 1)).astype(np.float64)
+    x[rng.random(x.shape) < 0.02] = np.nan
+    output = np.full((_ROWS, space.n_outputs), np.nan)
+    return Rows(x, y, output, np.full((_ROWS, trace_width), np.nan))
+
+
+def _piece(tape: Tape, start: int, stop: int) -> Tape:
+    return Tape(tape.action[start:stop].copy(), tape.row[start:stop].copy())
+
+
+def _as_read_back(state: State) -> State:
+    """Give arrays as a checkpoint does: not to be written to."""
+    for value in state.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    return state
