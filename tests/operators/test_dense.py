@@ -1,4 +1,4 @@
-"""Dense records against a plain restatement; encodings with hashing and such are in test_encoder."""
+"""Dense records against a plain restatement; encoding with hashing is in test_encoder."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators import tape
 from operators.base import Feature, Space
 from operators.kernels.neighbours import make_neighbours, select
 from operators.neighbours.nearest import NearestNeighbours
-from operators import tape
 from operators.tape import Rows
 from tests import generators
 from tests.generators import accuracy, prequential
