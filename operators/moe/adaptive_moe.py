@@ -24,6 +24,7 @@ from operators.trees.forest import TreeParams
 VERSION = 1
 MEMORY = (0.9, 0.99, 0.999)
 """What earlier log losses count at each label, in the gates that go by recent ones."""
+ROUTER_HIDDEN = (64, 32)
 ROUTER_BATCH = 256
 
 
@@ -122,7 +123,7 @@ class AdaptiveMoE(OneByOne):
         self._dense = make_dense(space, memory=1000.0)
         entries = len(self._dense.vector) - 1
         self._router = CompiledMLPRouter(
-            entries, n_experts, hidden=(64, 32), batch=ROUTER_BATCH, seed=seed
+            entries, n_experts, hidden=ROUTER_HIDDEN, batch=ROUTER_BATCH, seed=seed
         )
         self._gates = make_gates(n_experts, n_classes, MEMORY, pool_rate=0.003, score_rate=0.001)
         self._batch = Batch(
