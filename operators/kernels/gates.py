@@ -31,6 +31,7 @@ Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 PROBABILITY_MIN = 1e-3  # what one wrong answer can cost an expert is bounded
+LOG_MIN = math.log(PROBABILITY_MIN)
 POOL_MEMORY = 0.999
 POOL = 0
 # Importance of classes: what earlier labels count, and the most that balancing does.
@@ -139,97 +140,102 @@ def normalise(values: FloatArray) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def pool(gates: Gates) -> None:
+def logarithms(probabilities: FloatArray, logs: FloatArray) -> None:
+    """Write the logarithms of probabilities that are at least `PROBABILITY_MIN`."""
+    for k in range(probabilities.shape[0]):
+        for c in range(probabilities.shape[1]):
+            value = probabilities[k, c]
+            logs[k, c] = math.log(value) if value > PROBABILITY_MIN else LOG_MIN
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pool(powers: FloatArray, logs: FloatArray, answer: FloatArray, shares: FloatArray) -> None:
     """Write the pool's answer, and the positive part of its powers as shares."""
-    logs, answer = gates.logs, gates.answers[POOL]
     answer[:] = 0.0
     total = 0.0
-    for k in range(len(logs)):
-        power = gates.pool[k]
+    for k in range(len(powers)):
+        power = powers[k]
         for c in range(len(answer)):
             answer[c] += power * logs[k, c]
-        gates.shares[POOL, k] = max(power, 0.0)
-        total += max(power, 0.0)
-    for k in range(len(logs)):
-        gates.shares[POOL, k] = gates.shares[POOL, k] / total if total > 0.0 else 1.0 / len(logs)
+        shares[k] = max(power, 0.0)
+        total += shares[k]
+    for k in range(len(powers)):
+        shares[k] = shares[k] / total if total > 0.0 else 1.0 / len(powers)
     normalise(answer)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def mix(gates: Gates, g: int) -> None:
+def mix(probabilities: FloatArray, shares: FloatArray, answer: FloatArray) -> None:
     """Write the mean of the experts' probabilities by a gate's shares."""
-    probabilities, answer, shares = gates.probabilities, gates.answers[g], gates.shares[g]
     answer[:] = 0.0
     for k in range(len(probabilities)):
-        share = shares[k]
+        share, said = shares[k], probabilities[k]
         for c in range(len(answer)):
-            answer[c] += share * probabilities[k, c]
+            answer[c] += share * said[c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def answer_gates(gates: Gates) -> int:
     """Write every gate's answer to `gates.probabilities`' question; return the gate to believe."""
-    probabilities, logs = gates.probabilities, gates.logs
-    n_experts, n_recent = len(probabilities), len(gates.recent)
-    for k in range(n_experts):
-        for c in range(probabilities.shape[1]):
-            logs[k, c] = math.log(max(probabilities[k, c], PROBABILITY_MIN))
-    pool(gates)
-    for r in range(n_recent):
-        gates.shares[1 + r] = gates.recent[r]
-        normalise(gates.shares[1 + r])
-        mix(gates, 1 + r)
-    router = 1 + n_recent
-    for k in range(n_experts):
-        gates.shares[router, k] = gates.logits[k]
-        gates.answers[router + 1 + k] = probabilities[k]
-    normalise(gates.shares[router])
-    mix(gates, router)
+    probabilities, logs, logits = gates.probabilities, gates.logs, gates.logits
+    answers, shares, recent = gates.answers, gates.shares, gates.recent
+    logarithms(probabilities, logs)
+    pool(gates.pool, logs, answers[POOL], shares[POOL])
+    for r in range(len(recent)):
+        shares[1 + r] = recent[r]
+        normalise(shares[1 + r])
+        mix(probabilities, shares[1 + r], answers[1 + r])
+    router = 1 + len(recent)
+    for k in range(len(probabilities)):
+        shares[router, k] = logits[k]
+        answers[router + 1 + k] = probabilities[k]
+    normalise(shares[router])
+    mix(probabilities, shares[router], answers[router])
     return int(largest(gates.score))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def note(gates: Gates, trace: FloatArray) -> None:
     """Write down what `learn_gates` will need: log probabilities, votes and the pool's means."""
-    n_experts, n_classes = gates.logs.shape
-    at = 0
-    for k in range(n_experts):
-        for c in range(n_classes):
-            trace[at] = gates.logs[k, c]
-            at += 1
-    for g in range(len(gates.score)):
-        trace[at] = largest(gates.answers[g])
-        at += 1
+    logs, answers = gates.logs, gates.answers
+    pooled = answers[POOL]
+    n_experts, n_classes = logs.shape
+    means = n_experts * n_classes + len(answers)
     for k in range(n_experts):
         mean = 0.0
         for c in range(n_classes):
-            mean += gates.answers[POOL, c] * gates.logs[k, c]
-        trace[at] = mean
-        at += 1
+            trace[k * n_classes + c] = logs[k, c]
+            mean += pooled[c] * logs[k, c]
+        trace[means + k] = mean
+    for g in range(len(answers)):
+        trace[n_experts * n_classes + g] = largest(answers[g])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def learn_gates(gates: Gates, trace: FloatArray, y: int, weight: float) -> None:
     """Learn from a label and from what was written down when its record was predicted."""
     n_experts, n_classes = gates.logs.shape
-    n_gates = len(gates.score)
-    for g in range(n_gates):
+    score, recent, memory = gates.score, gates.recent, gates.memory
+    squares, powers = gates.squares, gates.pool
+    gain = min(gates.score_rate * weight, 1.0)
+    for g in range(len(score)):
         hit = 1.0 if trace[n_experts * n_classes + g] == y else 0.0
-        gates.score[g] += min(gates.score_rate * weight, 1.0) * (hit - gates.score[g])
+        score[g] += gain * (hit - score[g])
     for k in range(n_experts):
         likelihood = trace[k * n_classes + y]
-        for r in range(len(gates.recent)):
-            gates.recent[r, k] = gates.memory[r] * gates.recent[r, k] + weight * likelihood
-        slope = weight * (trace[n_experts * n_classes + n_gates + k] - likelihood)
-        gates.squares[k] = POOL_MEMORY * gates.squares[k] + (1.0 - POOL_MEMORY) * slope * slope
-        gates.pool[k] -= gates.pool_rate * slope / (math.sqrt(gates.squares[k]) + 0.1)
+        for r in range(len(recent)):
+            recent[r, k] = memory[r] * recent[r, k] + weight * likelihood
+        slope = weight * (trace[n_experts * n_classes + len(score) + k] - likelihood)
+        squares[k] = POOL_MEMORY * squares[k] + (1.0 - POOL_MEMORY) * slope * slope
+        powers[k] -= gates.pool_rate * slope / (math.sqrt(squares[k]) + 0.1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def take_input(batch: Batch, vector: FloatArray) -> None:
     """Write the router's view of a record."""
-    for j in range(len(batch.input)):
-        batch.input[j] = np.float32(vector[j + 1])
+    into = batch.input
+    for j in range(len(into)):
+        into[j] = np.float32(vector[j + 1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -274,6 +280,7 @@ def run_gates(
         (K, n_rows, n_classes) float64.
     """
     n_experts, n_classes = gates.logs.shape
+    probabilities, answers, shares = gates.probabilities, gates.answers, gates.shares
     end = n_experts * n_classes + len(gates.score) + n_experts
     for step in range(len(row)):
         i = row[step]
@@ -282,15 +289,15 @@ def run_gates(
         if action[step] == 0:
             for k in range(n_experts):
                 for c in range(n_classes):
-                    gates.probabilities[k, c] = said[k, i, c]
+                    probabilities[k, c] = said[k, i, c]
             forward(network, batch.input, gates.logits)
             chosen = answer_gates(gates)
             note(gates, trace[i])
             trace[i, end] = chosen
             for c in range(n_classes):
-                output[i, c] = gates.answers[chosen, c]
+                output[i, c] = answers[chosen, c]
             for k in range(n_experts):
-                trace[i, end + 1 + k] = gates.shares[chosen, k]
+                trace[i, end + 1 + k] = shares[chosen, k]
             continue
         code = np.int64(y[i])
         learn_gates(gates, trace[i], code, weight[i])

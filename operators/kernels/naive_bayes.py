@@ -181,8 +181,9 @@ def score_numbers(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def score_codes(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> None:
     """Add to `forest.scores` what the codes say."""
-    views, scores, stride = forest.views, forest.scores, forest.stride
+    views, scores, stride, places = forest.views, forest.scores, forest.stride, forest.order
     view = np.int64(leaf[VIEW])
+    count = 0
     for j in range(views[view, N_NOMINAL]):
         at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
         value = x[views[view, at + COLUMN]]
@@ -190,11 +191,19 @@ def score_codes(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bo
             continue
         block = HEADER + views[view, at + OFFSET]
         code = block + CODES + views[view, at + N_CODES] + np.int64(value)
+        if is_complete:  # the class's constant has the denominators
+            places[count] = code
+            count += 1
+            continue
         for c in range(forest.n_classes):
             scores[c] += leaf[code + c * stride]
-        if not is_complete:  # otherwise the class's constant has this
-            for c in range(forest.n_classes):
-                scores[c] -= leaf[block + LOG_DENOMINATOR + c * stride]
+            scores[c] -= leaf[block + LOG_DENOMINATOR + c * stride]
+    # One class after the other reads the leaf from front to back.
+    for c in range(forest.n_classes):
+        score, base = scores[c], c * stride
+        for k in range(count):
+            score += leaf[base + places[k]]
+        scores[c] = score
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
