@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from operators.checks import assert_not_infinite
 from operators.kernels.random import state_of
 from operators.kernels.regression_bins import HISTOGRAM, SUMS
 from operators.kernels.regression_forest import (
@@ -189,6 +190,7 @@ class RegressionPools:
             codes = rows.x[:, self._nominal]
             assert not (codes < 0).any()
             assert not (codes >= self._nominal_capacities).any()
+        assert_not_infinite(rows)
         assert np.isfinite(rows.y[tape.row[tape.action == LEARN]]).all()
 
     def snapshot(self) -> State:

@@ -34,6 +34,9 @@ SPACE = Space(
 
 # Small enough for seconds, eager enough for many splits, router updates and growths of pools.
 PARAMS: dict[str, dict[str, Any]] = {
+    "adaptive_random_forest": {"trees": 3, "grace_period": 20, "delta": 0.05, "leaves_max": 60},
+    "leveraging_bagging": {"trees": 3, "grace_period": 20, "delta": 0.05, "leaves_max": 60},
+    "streaming_random_patches": {"trees": 3, "grace_period": 20, "delta": 0.05, "leaves_max": 60},
     "adaptive_moe": {
         "trees": 2,
         "window": 100,
@@ -78,6 +81,15 @@ VARIANTS = {
     "drift_moe_task, as published": (
         "drift_moe_task",
         {**PARAMS["drift_moe_task"], "variant": "paper"},
+    ),
+    "hoeffding_tree, histograms, gini, one code": (
+        "hoeffding_tree",
+        {
+            **PARAMS["hoeffding_tree"],
+            "numeric_observer": "histogram",
+            "criterion": "gini",
+            "nominal_split": "binary",
+        },
     ),
     "hoeffding_tree, majority": (
         "hoeffding_tree",

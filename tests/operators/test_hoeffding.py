@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from operators import tape
 from operators.base import Feature, Space
+from operators.kernels.forest import BY_CODE, BY_NUMBER
 from operators.snapshot import digest
 from operators.tape import Rows, Tape
 from operators.trees.hoeffding import HoeffdingTreeClassifier
@@ -60,7 +61,7 @@ def structure(tree: HoeffdingTreeClassifier) -> Any:
         node = forest.nodes[index]
         if node["feature"] < 0:
             return "leaf"
-        arity = int(node["arity"]) or 2
+        arity = 2 if node["arity"] in (BY_NUMBER, BY_CODE) else int(node["arity"])
         children = tuple(walk(int(node["child"]) + branch) for branch in range(arity))
         return int(node["feature"]), int(node["heavy"]), children
 
@@ -94,7 +95,9 @@ def assert_as_reference(data: Stream, **params: Any) -> HoeffdingTreeClassifier:
     codes=st.integers(1, 4),
     missing=st.sampled_from([0.0, 0.1, 0.5]),
     leaf_prediction=st.sampled_from(["majority", "naive_bayes", "naive_bayes_adaptive"]),
-    leaves_max=st.sampled_from([1, 4, 1000]),
+    leaves_max=st.sampled_from([1, 2, 4, 1000]),
+    criterion=st.sampled_from(["information_gain", "gini"]),
+    nominal_split=st.sampled_from(["multiway", "binary"]),
 )
 def test_a_tree_grows_and_answers_as_the_formulas_say(
     seed: int,
@@ -104,10 +107,17 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
     missing: float,
     leaf_prediction: str,
     leaves_max: int,
+    criterion: str,
+    nominal_split: str,
 ) -> None:
     data = mixed(count, seed, classes=classes, codes=codes, missing=missing)
     tree = assert_as_reference(
-        data, leaf_prediction=leaf_prediction, leaves_max=leaves_max, **EAGER
+        data,
+        leaf_prediction=leaf_prediction,
+        leaves_max=leaves_max,
+        criterion=criterion,
+        nominal_split=nominal_split,
+        **EAGER,
     )
     assert tree.leaf_count <= leaves_max
 
@@ -115,6 +125,17 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
 def test_a_tree_with_many_splits_is_the_same_tree() -> None:
     tree = assert_as_reference(mixed(1500, seed=5), **EAGER)
     assert tree.leaf_count > 8
+
+
+def test_leaves_that_were_put_to_sleep_wake_up_again() -> None:
+    """Where the classes were clear at first, they are not later: the promise moves there."""
+    x, y, space = mixed(3000, seed=5, missing=0.0)
+    x[:1500, 0] = np.where(x[:1500, 0] > 0, y[:1500] + 10, x[:1500, 0])
+    tree = assert_as_reference((x, y, space), leaves_max=5, **EAGER)
+    trees = tree.snapshot()["trees"]
+    assert isinstance(trees, np.ndarray)
+    assert tree.leaf_count == 5
+    assert 0 < trees["stump_count"][0] <= 15
 
 
 def test_an_untouched_tree_is_undecided() -> None:
@@ -185,8 +206,8 @@ def test_a_snapshot_of_another_space_is_refused() -> None:
     other = HoeffdingTreeClassifier(Space(space.features, n_classes=2))
     with pytest.raises(ValueError, match=r"trees: `leaves` of the snapshot must have the layout"):
         other.restore(state)
-    with pytest.raises(ValueError, match="snapshot version must be 1; got 2"):
-        other.restore({**state, "version": 2})
+    with pytest.raises(ValueError, match="snapshot version must be 2; got 3"):
+        other.restore({**state, "version": 3})
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,16 @@ class Leaf:
     pending: int = 0
     majority_right: int = 0
     bayes_right: int = 0
+    is_stump: bool = False  # counts classes only
+
+    @property
+    def promise(self) -> float:
+        return sum(self.weights) - max(self.weights)
+
+    def forget_values(self, *, is_stump: bool) -> None:
+        self.values.clear()
+        self.pending = self.majority_right = self.bayes_right = 0
+        self.is_stump = is_stump
 
     def seen(self, c: int, f: int) -> list[float]:
         return self.values.get((c, f), [])
@@ -28,6 +38,7 @@ class Leaf:
 class Split:
     feature: int
     threshold: float | None  # None: one branch a code
+    is_code: bool  # the threshold is a code, against all others
     heavy: int
     children: list[Leaf | Split]
 
@@ -40,10 +51,11 @@ class HoeffdingTree:
     tie_threshold: float = 0.05
     leaf_prediction: str = "naive_bayes_adaptive"
     leaves_max: int = 1000
+    criterion: str = "information_gain"
+    nominal_split: str = "multiway"
 
     def __post_init__(self) -> None:
         self.root: Leaf | Split = Leaf([0.0] * self.space.n_classes)
-        self.leaf_count = 1
         self.classes: set[int] = set()
 
     def predict(self, x: Record) -> list[float]:
@@ -52,6 +64,8 @@ class HoeffdingTree:
         if total == 0:
             return [1 / self.space.n_classes] * self.space.n_classes
         shares = [weight / total for weight in leaf.weights]
+        if leaf.is_stump:
+            return shares
         adaptive = self.leaf_prediction == "naive_bayes_adaptive"
         if self.leaf_prediction == "majority" or (
             adaptive and leaf.majority_right > leaf.bayes_right
@@ -66,6 +80,9 @@ class HoeffdingTree:
     def learn(self, x: Record, y: int) -> None:
         leaf, path = self.descend(x)
         self.classes.add(y)
+        if leaf.is_stump:
+            self.learn_stump(leaf, y)
+            return
         if self.leaf_prediction == "naive_bayes_adaptive":
             leaf.majority_right += first_largest(leaf.weights, 0.0) == y
             leaf.bayes_right += first_largest(self.scores(leaf, x), -math.inf) == y
@@ -78,11 +95,49 @@ class HoeffdingTree:
             leaf.pending = 0
             split = self.split_of(leaf)
             if split is not None:
-                self.leaf_count += len(split.children) - 1
                 if path is None:
                     self.root = split
                 else:
                     path[0].children[path[1]] = split
+
+    def learn_stump(self, stump: Leaf, y: int) -> None:
+        stump.weights[y] += 1
+        stump.pending += 1
+        if stump.pending == 10 * self.grace_period:
+            stump.pending = 0
+            weakest = self.least_promising()
+            if stump.promise > weakest.promise:
+                weakest.forget_values(is_stump=True)
+                stump.forget_values(is_stump=False)
+
+    def leaves(self) -> list[Leaf]:
+        """Leaves and stumps, the last branch first."""
+        found: list[Leaf] = []
+        waiting = [self.root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Split):
+                waiting += node.children
+            else:
+                found.append(node)
+        return found
+
+    @property
+    def leaf_count(self) -> int:
+        return sum(not leaf.is_stump for leaf in self.leaves())
+
+    def least_promising(self, spared: Leaf | None = None) -> Leaf:
+        candidates = [leaf for leaf in self.leaves() if not leaf.is_stump and leaf is not spared]
+        return min(candidates, key=lambda leaf: leaf.promise)
+
+    def make_room(self, leaf: Leaf, more: int) -> bool:
+        excess = self.leaf_count + more - self.leaves_max
+        stumps = len(self.leaves()) - self.leaf_count
+        if excess > 0 and (stumps + excess > 3 * self.leaves_max or excess >= self.leaf_count):
+            return False
+        for _ in range(excess):
+            self.least_promising(leaf).forget_values(is_stump=True)
+        return True
 
     def descend(self, x: Record) -> tuple[Leaf, tuple[Split, int] | None]:
         node, path = self.root, None
@@ -92,6 +147,8 @@ class HoeffdingTree:
                 branch = node.heavy
             elif node.threshold is None:
                 branch = int(value)
+            elif node.is_code:
+                branch = 0 if value == node.threshold else 1
             else:
                 branch = 0 if value <= node.threshold else 1
             path = (node, branch)
@@ -123,30 +180,41 @@ class HoeffdingTree:
                 score -= (value - seen[0]) ** 2 * 1e300  # a spike
         return score
 
+    def gain(self, before: list[float], branches: list[list[float]]) -> float:
+        impurity = gini if self.criterion == "gini" else entropy
+        total = sum(map(sum, branches))
+        if sum(sum(branch) > 0.01 * total for branch in branches) < 2:
+            return -math.inf
+        return impurity(before) - sum(sum(b) / total * impurity(b) for b in branches if sum(b) > 0)
+
     def split_of(self, leaf: Leaf) -> Split | None:
         if sum(weight > 0 for weight in leaf.weights) < 2:
             return None
         candidates = [(0.0, -1, None, [])]  # merit, feature, threshold, branches
         for f, feature in in_order(self.space):
-            options = by_code(leaf, f, feature.capacity, self.space.n_classes)
             if not feature.capacity:
                 options = by_threshold(leaf, f, self.space.n_classes)
-            offers = [(gain(leaf.weights, b), f, at, b) for at, b in options]
+            elif self.nominal_split == "binary":
+                options = by_one_code(leaf, f, feature.capacity, self.space.n_classes)
+            else:
+                options = by_code(leaf, f, feature.capacity, self.space.n_classes)
+            offers = [(self.gain(leaf.weights, b), f, at, b) for at, b in options]
             if offers:
                 candidates.append(max(offers, key=lambda offer: offer[0]))
         best, second = sorted(candidates, key=lambda candidate: -candidate[0])[:2]
-        spread = math.log2(max(len(self.classes), 2))
+        spread = 1.0 if self.criterion == "gini" else math.log2(max(len(self.classes), 2))
         total = sum(leaf.weights)
         bound = math.sqrt(spread**2 * math.log(1 / self.delta) / (2 * total))
         if best[1] < 0 or not (best[0] - second[0] > bound or bound < self.tie_threshold):
             return None
         _, f, threshold, branches = best
-        if self.leaf_count + len(branches) - 1 > self.leaves_max:
+        if not self.make_room(leaf, len(branches) - 1):
             return None
         totals = [sum(branch) for branch in branches]
         shares = [weight / total for weight in leaf.weights]
         children: list[Any] = [Leaf(list(b if sum(b) > 0 else shares)) for b in branches]
-        return Split(f, threshold, totals.index(max(totals)), children)
+        is_code = threshold is not None and self.space.features[f].capacity > 0
+        return Split(f, threshold, is_code, totals.index(max(totals)), children)
 
 
 def in_order(space: Space) -> list[tuple[int, Any]]:
@@ -163,11 +231,9 @@ def entropy(weights: list[float]) -> float:
     return -sum(w / total * math.log2(w / total) for w in weights if w > 0)
 
 
-def gain(before: list[float], branches: list[list[float]]) -> float:
-    total = sum(map(sum, branches))
-    if sum(sum(branch) > 0.01 * total for branch in branches) < 2:
-        return -math.inf
-    return entropy(before) - sum(sum(b) / total * entropy(b) for b in branches if sum(b) > 0)
+def gini(weights: list[float]) -> float:
+    total = sum(weights)
+    return 1 - sum((w / total) ** 2 for w in weights)
 
 
 def by_code(leaf: Leaf, f: int, capacity: int, n_classes: int) -> list[Any]:
@@ -175,6 +241,15 @@ def by_code(leaf: Leaf, f: int, capacity: int, n_classes: int) -> list[Any]:
         [float(leaf.seen(c, f).count(code)) for c in range(n_classes)] for code in range(capacity)
     ]
     return [(None, branches)]
+
+
+def by_one_code(leaf: Leaf, f: int, capacity: int, n_classes: int) -> list[Any]:
+    [(_, branches)] = by_code(leaf, f, capacity, n_classes)
+    whole = [sum(branch[c] for branch in branches) for c in range(n_classes)]
+    return [
+        (float(code), [branch, [whole[c] - branch[c] for c in range(n_classes)]])
+        for code, branch in enumerate(branches)
+    ]
 
 
 def by_threshold(leaf: Leaf, f: int, n_classes: int) -> list[Any]:

@@ -48,7 +48,7 @@ def test_a_pipeline_with_its_parameters(
     pipeline = tmp_path / "small.yaml"
     text = EXAMPLE.read_text()
     pipeline.write_text(
-        text.replace("name: drift_moe", "name: hoeffding_tree\n  params: {leaves_max: 4}")
+        text.replace("name: adaptive_moe", "name: hoeffding_tree\n  params: {leaves_max: 4}")
     )
     _, out, _ = driftgate(["warmup", str(pipeline)], monkeypatch, capsys)
     lines = [line.split()[:2] for line in out.splitlines()]
