@@ -24,7 +24,7 @@ from operators.trees.forest import TreeParams
 VERSION = 1
 MEMORY = (0.9, 0.99, 0.999)
 """What earlier log losses count at each label, in the gates that go by recent ones."""
-ROUTER_HIDDEN = (64, 32)
+ROUTER_HIDDEN = (32, 16)
 ROUTER_BATCH = 256
 
 
@@ -51,7 +51,8 @@ class AdaptiveMoE(OneByOne):
     delta_drift, delta_warning
         Significance of the ADWINs that replace a tree and that start one in the background.
     grace_period, delta, leaves_max
-        Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`.
+        Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`. A record weighs 6 on
+        average, so a leaf tries to split about every 33 records.
 
     Notes
     -----
@@ -86,7 +87,7 @@ class AdaptiveMoE(OneByOne):
         balance: float = 0.0,
         delta_drift: float = 1e-3,
         delta_warning: float = 1e-2,
-        grace_period: int = 50,
+        grace_period: int = 200,
         delta: float = 0.01,
         leaves_max: int = 1000,
     ) -> None:

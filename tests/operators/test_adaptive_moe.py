@@ -179,7 +179,7 @@ def test_late_labels_cost_little_where_records_do_not_depend_on_each_other() -> 
         accuracy(run(AdaptiveMoE(data[2]), data, late(8000, delay)).output[1500:], data[1][1500:])
         for delay in (0, 500)
     ]
-    assert hits[0] >= hits[1] > hits[0] - 0.03
+    assert abs(hits[0] - hits[1]) < 0.03
 
 
 def test_a_drift_makes_the_forest_replace_trees() -> None:
