@@ -36,7 +36,13 @@ SPACE = Space(
 PARAMS: dict[str, dict[str, Any]] = {
     "adaptive_random_forest": {"trees": 3, "grace_period": 20, "delta": 0.05, "leaves_max": 60},
     "leveraging_bagging": {"trees": 3, "grace_period": 20, "delta": 0.05, "leaves_max": 60},
-    "streaming_random_patches": {"trees": 3, "grace_period": 20, "delta": 0.05, "leaves_max": 60},
+    "streaming_random_patches": {
+        "trees": 6,
+        "features": 0.8,
+        "grace_period": 20,
+        "delta": 0.05,
+        "leaves_max": 60,
+    },
     "adaptive_moe": {
         "trees": 2,
         "window": 100,
@@ -117,7 +123,12 @@ FIXED = [
     if name not in GROWING and not name.startswith(("river:", "bayesian_mixture"))
 ]
 # Windows of ADWIN, and the bytes that each can grow to: 32 levels of 8 buckets of 2 numbers.
-WINDOWS = {"adaptive_moe": 2 * PARAMS["adaptive_moe"]["trees"] + 1, "newton_regression": 1}
+ENSEMBLES = ("adaptive_random_forest", "leveraging_bagging", "streaming_random_patches")
+WINDOWS = {
+    "adaptive_moe": 2 * PARAMS["adaptive_moe"]["trees"] + 1,
+    "newton_regression": 1,
+    **{name: 2 * PARAMS[name]["trees"] for name in ENSEMBLES},
+}
 WINDOW_MAX = 32 * (8 * 2 + 2) * 8
 # Those that look at no feature: what they can learn is what label follows which.
 FEATURELESS = ["last_label"]
@@ -368,10 +379,9 @@ def test_memory_has_a_bound(variant: str) -> None:
     """
     name, params = VARIANTS[variant]
     params = {**params, "leaves_max": 8}
-    tree, learner = (
-        create_learner("hoeffding_tree", SPACE, 1, {**PARAMS["hoeffding_tree"], "leaves_max": 8}),
-        create_learner(name, SPACE, 1, params),
-    )
+    alone = params if name == "hoeffding_tree" else {**PARAMS["hoeffding_tree"], "leaves_max": 8}
+    tree = create_learner("hoeffding_tree", SPACE, 1, alone)
+    learner = create_learner(name, SPACE, 1, params)
     empty, tree_sizes, sizes = size(learner.snapshot()), [], []
     for turn in range(40):
         rows = stream(1000, learner.trace_width, seed=turn)
@@ -383,6 +393,7 @@ def test_memory_has_a_bound(variant: str) -> None:
     n_trees = {
         "adaptive_moe": 2 * params.get("trees", 0),  # as many in the background
         "drift_moe_task": SPACE.n_classes,
+        **{name: 2 * PARAMS[name]["trees"] for name in ENSEMBLES},
     }.get(name, params.get("experts", 1))
     batch = 4 * params.get("router_batch", 0) * (len(SPACE.features) + 2 * n_trees)
     windows = WINDOWS.get(name, 0) * WINDOW_MAX
