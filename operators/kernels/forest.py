@@ -12,14 +12,17 @@ and each class is
 
 with room for F numeric features, followed for each nominal feature of m codes by
 
-    count, log_denominator, code_count[m], code_log[m]
+    count, log_denominator, code_count[m]
+
+After the classes come, for each code of each nominal feature, the logarithms of all classes,
+code_log[m, C]: predicting reads one of these rows a feature, all classes at once.
 
 and, where numbers are observed by histograms, bins for each numeric feature, whose scales end the
 row (`operators.kernels.histogram`).
 
 Which features those are is the leaf's *view*, a row of integers:
 
-    numeric features, nominal features | column[F] | (column, codes, offset) ...
+    numeric features, nominal features | column[F] | (column, codes, offset, logs) ...
 
 One view serves all leaves, or a tree's leaves (random patches), or each leaf has its own (random
 forests). A stump is a leaf that only counts classes: what remains of one that was deactivated.
@@ -78,8 +81,8 @@ NOMINAL_COUNT, LOG_DENOMINATOR, CODES = range(3)
 
 # View: how many numeric and nominal features, then the columns.
 N_NUMERIC, N_NOMINAL, COLUMNS = range(3)
-COLUMN, N_CODES, OFFSET = range(3)
-NOMINAL_FIELDS = 3
+COLUMN, N_CODES, OFFSET, LOGS = range(4)
+NOMINAL_FIELDS = 4
 
 MAJORITY, NAIVE_BAYES, ADAPTIVE = range(3)
 ONE_VIEW, VIEW_BY_TREE, VIEW_BY_LEAF = range(3)
@@ -122,6 +125,8 @@ class Forest(NamedTuple):
         (arity_max, n_classes) float64 working space.
     slots
         Room for numeric features in a class stretch.
+    codes
+        Room for codes of nominal features.
     subspace
         Features of a random view.
     leaves_max
@@ -146,6 +151,7 @@ class Forest(NamedTuple):
     n_classes: int
     slots: int
     stride: int
+    codes: int
     view_kind: int
     subspace: int
     grace_period: float

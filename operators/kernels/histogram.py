@@ -27,7 +27,7 @@ APART = 4.0
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def scale_of(forest: Forest, j: int) -> int:
     """Return where a leaf keeps the scale of numeric feature `j`."""
-    return HEADER + forest.n_classes * forest.stride + SCALE_FIELDS * j
+    return HEADER + forest.n_classes * (forest.stride + forest.codes) + SCALE_FIELDS * j
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

@@ -29,6 +29,7 @@ from operators.kernels.forest import (
     INVERSE,
     LOG_DENOMINATOR,
     LOG_SCALE,
+    LOGS,
     LOW,
     M2,
     MAJORITY_RIGHT,
@@ -137,18 +138,21 @@ def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: flo
             leaf[at + LOG_SCALE * n] = 0.0
         if forest.has_histograms:
             count_value(forest, leaf, j, value, y, weight)
+    logs = HEADER + forest.n_classes * forest.stride
     for j in range(views[view, N_NOMINAL]):
         at = COLUMNS + n + NOMINAL_FIELDS * j
         value = x[views[view, at + COLUMN]]
         if value != value:
             continue
-        codes = views[view, at + N_CODES]
         block = base + views[view, at + OFFSET]
         code = block + CODES + np.int64(value)
         leaf[block + NOMINAL_COUNT] += weight
-        leaf[block + LOG_DENOMINATOR] = log_of(leaf[block + NOMINAL_COUNT] + codes)
+        leaf[block + LOG_DENOMINATOR] = log_of(
+            leaf[block + NOMINAL_COUNT] + views[view, at + N_CODES]
+        )
         leaf[code] += weight
-        leaf[code + codes] = log_of(leaf[code] + 1.0)
+        place = logs + (views[view, at + LOGS] + np.int64(value)) * forest.n_classes
+        leaf[place + y] = log_of(leaf[code] + 1.0)
     add_weight(forest, leaf, y, weight)
 
 
@@ -181,29 +185,21 @@ def score_numbers(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def score_codes(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> None:
     """Add to `forest.scores` what the codes say."""
-    views, scores, stride, places = forest.views, forest.scores, forest.stride, forest.order
+    views, scores, stride, n_classes = forest.views, forest.scores, forest.stride, forest.n_classes
     view = np.int64(leaf[VIEW])
-    count = 0
+    logs = HEADER + n_classes * stride
     for j in range(views[view, N_NOMINAL]):
         at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
         value = x[views[view, at + COLUMN]]
         if value != value:
             continue
-        block = HEADER + views[view, at + OFFSET]
-        code = block + CODES + views[view, at + N_CODES] + np.int64(value)
-        if is_complete:  # the class's constant has the denominators
-            places[count] = code
-            count += 1
-            continue
-        for c in range(forest.n_classes):
-            scores[c] += leaf[code + c * stride]
-            scores[c] -= leaf[block + LOG_DENOMINATOR + c * stride]
-    # One class after the other reads the leaf from front to back.
-    for c in range(forest.n_classes):
-        score, base = scores[c], c * stride
-        for k in range(count):
-            score += leaf[base + places[k]]
-        scores[c] = score
+        place = logs + (views[view, at + LOGS] + np.int64(value)) * n_classes
+        for c in range(n_classes):
+            scores[c] += leaf[place + c]
+        if not is_complete:  # otherwise the class's constant has this
+            block = HEADER + views[view, at + OFFSET]
+            for c in range(n_classes):
+                scores[c] -= leaf[block + LOG_DENOMINATOR + c * stride]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

@@ -8,6 +8,7 @@ from operators.kernels.forest import (
     CODES,
     COLUMN,
     COLUMNS,
+    LOGS,
     N_CODES,
     N_NOMINAL,
     N_NUMERIC,
@@ -30,13 +31,15 @@ def add_to_view(forest: Forest, view: int, column: int) -> None:
         return
     k = views[view, N_NOMINAL]
     at = COLUMNS + forest.slots + NOMINAL_FIELDS * k
-    offset = 2 + NUMERIC_FIELDS * forest.slots
+    offset, logs = 2 + NUMERIC_FIELDS * forest.slots, 0
     if k > 0:
         before = at - NOMINAL_FIELDS
-        offset = views[view, before + OFFSET] + CODES + 2 * views[view, before + N_CODES]
+        offset = views[view, before + OFFSET] + CODES + views[view, before + N_CODES]
+        logs = views[view, before + LOGS] + views[view, before + N_CODES]
     views[view, at + COLUMN] = column
     views[view, at + N_CODES] = codes
     views[view, at + OFFSET] = offset
+    views[view, at + LOGS] = logs
     views[view, N_NOMINAL] += 1
 
 

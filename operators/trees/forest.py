@@ -57,7 +57,7 @@ _NOMINAL_SPLIT = {"multiway": MULTIWAY, "binary": ONE_CODE}
 _VIEW_OF = {"forest": ONE_VIEW, "tree": VIEW_BY_TREE, "leaf": VIEW_BY_LEAF}
 STUMPS_PER_LEAF = 3
 """Stumps a full tree may have for each leaf: together they cost less than the leaves."""
-VERSION = 2
+VERSION = 3
 Kind = TypeVar("Kind", bound=np.generic)
 _PARTS = ("nodes", "leaves", "stumps", "views", "trees", "seen", "used", "free_nodes", "random")
 _GROWING = {"nodes": NODES_USED, "leaves": LEAVES_USED, "stumps": STUMPS_USED}
@@ -146,7 +146,7 @@ class TreePools:
         slots = min(seen, int((capacities == 0).sum()))
         # Room for the largest nominal features that one view can hold together.
         nominal = np.sort(capacities[capacities > 0])[::-1][:seen]
-        stride = 2 + NUMERIC_FIELDS * slots + int((CODES + 2 * nominal).sum())
+        stride = 2 + NUMERIC_FIELDS * slots + int((CODES + nominal).sum())
         has_histograms = params.numeric_observer == "histogram"
         stride += BINS * slots * has_histograms
         scales = SCALE_FIELDS * slots * has_histograms
@@ -155,7 +155,7 @@ class TreePools:
         self._limits = capacities[self._columns].astype(np.float64)
         self.forest = Forest(
             nodes=np.zeros(0, dtype=NODE),
-            leaves=np.zeros((0, HEADER + space.n_classes * stride + scales)),
+            leaves=np.zeros((0, HEADER + space.n_classes * (stride + int(nominal.sum())) + scales)),
             stumps=np.zeros((0, STUMP_HEADER + space.n_classes)),
             trees=np.zeros(n_trees, dtype=TREE),
             seen=np.zeros((n_trees, space.n_classes), dtype=np.uint8),
@@ -170,6 +170,7 @@ class TreePools:
             n_classes=space.n_classes,
             slots=slots,
             stride=stride,
+            codes=int(nominal.sum()),
             view_kind=_VIEW_OF[view_of],
             subspace=subspace,
             grace_period=float(params.grace_period),
