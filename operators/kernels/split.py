@@ -80,6 +80,8 @@ def gini(weights: FloatArray, total: float) -> float:
     """Return Gini's impurity of a class distribution times its weight."""
     squares = 0.0
     for weight in weights:
+        if weight == total:
+            return 0.0  # exactly, as in `entropy`
         squares += weight * weight
     return total - squares / total
 
