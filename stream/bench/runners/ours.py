@@ -10,7 +10,7 @@ import numpy as np
 from operators.base import Learner, Space
 from operators.catalog import create_learner
 from operators.snapshot import SnapshotUnavailableError
-from operators.tape import Rows
+from operators.tape import Rows, Tape
 from stream.bench.candidates import Candidate
 from stream.bench.case import Case, Outcome
 from stream.bench.meter import PeakMemory, Stopwatch
@@ -32,9 +32,9 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
     done = 0
     while done < len(rows) and watch.cpu_s < case.budget_s:
         until = min(done + _ROWS_A_TAPE, len(rows))
-        tape = late_tape(done, until, case.label_delay)
+        tape, part = _piece(rows, late_tape(done, until, case.label_delay))
         with watch:
-            learner.run(tape, rows)
+            learner.run(tape, part)
         done = until
         progress(done)
     grown_bytes = memory.grown_bytes()
@@ -47,6 +47,13 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
         snapshot_bytes=_snapshot_bytes(learner),
         scores=score(rows.output[:done], rows.y[:done], case.label_delay),
     )
+
+
+def _piece(rows: Rows, tape: Tape) -> tuple[Tape, Rows]:
+    """Cut out the rows that a tape is about, as a task hands its model no others."""
+    first, end = int(tape.row.min()), int(tape.row.max()) + 1
+    part = Rows(rows.x[first:end], rows.y[first:end], rows.output[first:end], rows.trace[first:end])
+    return Tape(tape.action, tape.row - first), part
 
 
 def _create(candidate: Candidate, space: Space, seed: int) -> Learner:
