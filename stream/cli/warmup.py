@@ -44,7 +44,7 @@ def run_warmup(path: Path | None, models: Sequence[str], as_machine: bool) -> No
         with console.status(f"{task.name} ({number} of {len(tasks)})"):
             seconds, kernels = _timed(task)
         console.print(
-            f"{task.kind:9}  {task.name:28}  {seconds:6.1f} s  {kernels.anew:3} compiled, "
+            f"{task.kind:9}  {task.name:36}  {seconds:6.1f} s  {kernels.anew:3} compiled, "
             f"{kernels.from_cache:3} found"
         )
         done.append(
