@@ -21,10 +21,11 @@ demo: $(VENV)/.driftgate-installed  ## Watch a mixture of experts predict New Yo
 	$(BIN)/driftgate demo
 
 test: $(VENV)/.driftgate-installed tools  ## Run all tests: fast ones, then those on a real Kafka broker
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m kafka
+	$(BIN)/python -m pytest -m 'not kafka' -n 2 --dist loadfile
 
 fast: $(VENV)/.driftgate-installed  ## Run the tests that need no broker
-	$(BIN)/python -m pytest -m 'not kafka and not slow'
+	$(BIN)/python -m pytest -m 'not kafka and not slow' -n 2 --dist loadfile
 
 check: $(VENV)/.driftgate-installed  ## Formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
