@@ -27,6 +27,12 @@ RECORDS = 210_000
 CHUNK = 3000
 # Bytes of those that are still growing: its tree may have 1,000 leaves, whatever is configured.
 GROWING = {"bayesian_mixture": 2_000_000}
+# What river allocates is its own affair.
+OURS = {
+    variant: made
+    for variant, made in {**classes.VARIANTS, **values.VARIANTS}.items()
+    if not variant.startswith("river:")
+}
 X = {"load": 1.0, "price": 2.0, "colour": "red", "constant": 1.0}
 
 
@@ -115,15 +121,13 @@ def test_what_a_checkpoint_gives_back_can_be_continued(name: str) -> None:
     assert classes.bytes_of(more) == classes.bytes_of(again)
 
 
-@pytest.mark.parametrize("variant", sorted({**classes.VARIANTS, **values.VARIANTS}))
+@pytest.mark.parametrize("variant", sorted(OURS))
 def test_memory_stays_within_bounds(variant: str) -> None:
     """The concept turns round every 1,500 records; what was needed for the first half is enough.
 
     Both what a snapshot holds, and all that Python and NumPy have allocated.
     """
-    if variant.startswith("river:"):
-        pytest.skip("what river allocates is its own affair")
-    name, params = {**classes.VARIANTS, **values.VARIANTS}[variant]
+    name, params = OURS[variant]
     if "leaves_max" in params:
         params = {**params, "leaves_max": 8}  # reached long before the middle
     learner = create_learner(name, kind(name).SPACE, 1, params)
