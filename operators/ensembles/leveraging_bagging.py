@@ -9,7 +9,7 @@ from operators.trees.forest import Criterion, LeafPrediction, NominalSplit, Tree
 
 
 class LeveragingBaggingClassifier(TreeEnsemble):
-    """Bagged trees on all features, of which the worst is reset when one's error rises [1]_.
+    """Bagged trees on all features, of which the worst are reset when errors rise [1]_.
 
     Prefer it where every feature matters and memory is short: it has no background trees.
 
@@ -30,7 +30,9 @@ class LeveragingBaggingClassifier(TreeEnsemble):
 
     Notes
     -----
-    Only rises of the error count: one that falls is good news.
+    Only rises of the error count: one that falls is good news. Each alarm resets one tree, the
+    one with the largest recent error. The paper's reset is one a record; but members that are much
+    alike all see a drift at the same record, and most of them would then stay as they are.
 
     References
     ----------

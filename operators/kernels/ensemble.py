@@ -314,7 +314,7 @@ def learn_ensemble(
     ask_members(forest, members, x, i)
     members.known[0] = -1
     complete = is_complete(x)
-    has_drifted = False
+    n_drifted = 0
     for k in range(len(members.tree)):
         error = 0.0 if members.voted[k] == y else 1.0
         members.record[k, HITS] += 1.0 - error
@@ -340,8 +340,9 @@ def learn_ensemble(
             if members.response == REPLACE_DRIFTED:
                 replace(forest, members, warning, drift, k)
             else:
-                has_drifted = True
-    if has_drifted:
+                n_drifted += 1
+    # One tree for each alarm: members that are much alike all see a drift at the same record.
+    for _ in range(n_drifted):
         reset_worst(forest, members, warning, drift)
 
 
