@@ -2,7 +2,7 @@
 
 `/livez`   the main loop has turned lately; never whether a broker can be reached, because a
            restart mends no broker
-`/startupz` the main loop has begun to turn (imports and compilation are over)
+`/startupz` the main loop has begun to turn: imports and the compiling of kernels are over
 `/readyz`  the worker has joined its group, every assigned partition is restored, and nobody has
            fenced it; a worker with no partitions is ready, or a roll-out would wait for ever
 `/metrics` Prometheus

@@ -23,6 +23,7 @@ from stream.metrics import Metrics
 from stream.observer import MetricsObserver
 from stream.server import STALL_FRACTION, Health, Server
 from stream.topology import build_parts, detector_names
+from stream.warmup import of_pipeline
 from stream.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -49,9 +50,25 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
             detector_names(config),
             config.metrics.fading_factor,
         )
+        warm_up(config, stop)
         work(config, observer, stop)
     finally:
         server.close()
+
+
+def warm_up(config: Config, stop: threading.Event) -> None:
+    """Compile, or load, what the pipeline calls before this worker takes any partition.
+
+    Without a cache that takes a minute and more, in which a partition would stand still.
+    """
+    _log.info("warming up", model=config.model.name)
+    seconds, anew = 0.0, 0
+    for rehearsal in of_pipeline(config):
+        if stop.is_set():
+            return
+        took_s, kernels = rehearsal.timed()
+        seconds, anew = seconds + took_s, anew + kernels.anew
+    _log.info("warm", seconds=round(seconds, 3), compiled=anew)
 
 
 def work(config: Config, observer: MetricsObserver, stop: threading.Event) -> None:

@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("DRIFTGATE_DATA", ROOT.parent / "shared" / "data"))
 ELECTRICITY = DATA / "electricity.csv.gz"
 LIMIT = 2000
+COMPILING_S = 400
 
 
 class Pipeline:
@@ -53,14 +54,14 @@ class Pipeline:
         texts = [str(word) for word in words]
         return [sys.executable, "-m", "stream", *texts[:first], str(self.path), *texts[first:]]
 
-    def call(self, *words: object) -> subprocess.CompletedProcess[str]:
+    def call(self, *words: object, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*words),
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
         )
 
     def work_until(self, role: str, count: int) -> None:
@@ -132,7 +133,10 @@ def test_the_kafka_example_and_a_huge_record(pipeline: Pipeline) -> None:
     admin.close()
     loaded = pipeline.call("topics", "load", "--data", ELECTRICITY, "--limit", LIMIT)
     assert loaded.returncode == 0, loaded.stderr
+    warm = pipeline.call("warmup", timeout_s=COMPILING_S)
+    assert warm.returncode == 0, warm.stderr
     pipeline.work_until("predictions", LIMIT)
+    assert "compiled=0" in (pipeline.folder / "run.log").read_text()
     ids = [json.loads(value)["id"] for value in pipeline.committed("predictions")]
     assert sorted(map(int, ids)) == list(range(LIMIT))
     assert pipeline.committed("dead_letters") == [huge]
