@@ -18,8 +18,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from operators.kernels.compiled import njit
 
 HEADER = np.dtype(
     [

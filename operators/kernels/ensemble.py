@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.kernels.adwin import reset, update_many
+from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     ADAPTIVE,
     BAYES_RIGHT,

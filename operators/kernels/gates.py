@@ -18,12 +18,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.dense import Dense, encode, learn_dense
 from operators.kernels.ensemble import largest
-from operators.kernels.mlp import Network, Training, forward, learn_batch
+from operators.kernels.mlp import Network, Training, copy_values, forward, learn_batch
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
@@ -182,13 +182,15 @@ def answer_gates(gates: Gates) -> int:
     logarithms(probabilities, logs)
     pool(gates.pool, logs, answers[POOL], shares[POOL])
     for r in range(len(recent)):
-        shares[1 + r] = recent[r]
+        for k in range(len(probabilities)):
+            shares[1 + r, k] = recent[r, k]
         normalise(shares[1 + r])
         mix(probabilities, shares[1 + r], answers[1 + r])
     router = 1 + len(recent)
     for k in range(len(probabilities)):
         shares[router, k] = logits[k]
-        answers[router + 1 + k] = probabilities[k]
+        for c in range(probabilities.shape[1]):
+            answers[router + 1 + k, c] = probabilities[k, c]
     normalise(shares[router])
     mix(probabilities, shares[router], answers[router])
     return int(largest(gates.score))
@@ -303,7 +305,7 @@ def run_gates(
         learn_gates(gates, trace[i], code, weight[i])
         filled = batch.filled[0]
         mark_right(gates, trace[i], code, batch.masks[filled])
-        batch.inputs[filled] = batch.input
+        copy_values(batch.input, batch.inputs[filled])
         batch.filled[0] = filled + 1
         if filled + 1 == len(batch.inputs):
             learn_batch(network, training, batch.inputs, batch.masks)

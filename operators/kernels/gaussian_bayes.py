@@ -22,9 +22,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.encoder import VALUE_MAX, FloatArray, IntArray, bounded
 
 COUNT, SQUARES, MEAN, M2 = range(4)
@@ -191,11 +191,11 @@ def learn_bayes(model: Bayes, x: FloatArray, y: int, weight: float) -> None:
 def rescale(model: Bayes) -> None:
     """Divide the scale out of everything that is a weight."""
     factor = 1.0 / model.scale[0]
-    moments = model.moments
+    moments, shares, counts, totals = model.moments, model.shares, model.counts, model.totals
     model.scale[0] = 1.0
-    model.shares[:] *= factor
-    model.counts[:] *= factor
-    model.totals[:] *= factor
+    shares *= factor
+    counts *= factor
+    totals *= factor
     for c in range(moments.shape[0]):
         for j in range(moments.shape[1]):
             moments[c, j, COUNT] *= factor

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from operators.kernels.compiled import njit
 from operators.kernels.forest import HEADER, FloatArray, Forest
 
 BINS = 32

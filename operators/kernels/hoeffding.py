@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     ADAPTIVE,
     BAYES_RIGHT,

@@ -20,8 +20,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numba import njit
-
+from operators.kernels.compiled import njit
 from operators.kernels.encoder import Encoder, FloatArray
 
 SGD, ADAGRAD, FTRL = range(3)

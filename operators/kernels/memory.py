@@ -8,8 +8,8 @@ classes; a stump whose promise has come to exceed that of the least leaf changes
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     BY_CODE,
     BY_NUMBER,
@@ -58,7 +58,7 @@ def stump_promise(stump: FloatArray) -> float:
     return stump[TOTAL] - top  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def least_promising(forest: Forest, tree: int, spared: int) -> tuple[int, float]:
     """Return the node of a tree's leaf of least promise, and that promise; one leaf is spared."""
     stack = np.empty(
@@ -157,7 +157,7 @@ def plant(forest: Forest, tree: int, view: int) -> None:
     clear_leaf(forest, forest.leaves[row], view_of_new_leaf(forest, row, view))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def fell(forest: Forest, tree: int) -> None:
     """Give back all that a tree holds but its root."""
     stack = np.empty(

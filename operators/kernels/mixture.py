@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.forest import FloatArray, Forest, IntArray, is_complete, lacks_room
 from operators.kernels.hoeffding import learn_tree, predict_tree
 from operators.kernels.mlp import Float32Array, Network, forward, keep

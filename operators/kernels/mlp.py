@@ -16,8 +16,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from operators.kernels.compiled import njit
 
 Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -188,15 +189,22 @@ def forward(network: Network, x: Float32Array, logits: Float32Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def copy_values(values: Float32Array, out: Float32Array) -> None:
+    """Write values to another array, which must not overlap."""
+    for j in range(len(out)):
+        out[j] = values[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def keep(network: Network, logits: Float32Array, record: int) -> None:
     """Keep the activations of the last `forward` for a record of the batch to come.
 
     Between two updates the weights stand still, so what predicting computed is what training
     would compute.
     """
-    network.batch_1[record] = network.hidden_1
-    network.batch_2[record] = network.hidden_2
-    network.batch_3[record] = logits
+    copy_values(network.hidden_1, network.batch_1[record])
+    copy_values(network.hidden_2, network.batch_2[record])
+    copy_values(logits, network.batch_3[record])
     network.known[record] = True
 
 
@@ -206,8 +214,8 @@ def activate(network: Network, inputs: Float32Array) -> None:
     for r in range(len(inputs)):
         if not network.known[r]:
             forward(network, inputs[r], network.batch_3[r])
-            network.batch_1[r] = network.hidden_1
-            network.batch_2[r] = network.hidden_2
+            copy_values(network.hidden_1, network.batch_1[r])
+            copy_values(network.hidden_2, network.batch_2[r])
         network.known[r] = False
 
 

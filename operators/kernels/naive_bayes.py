@@ -4,9 +4,6 @@ A class's score is log weight + sum over features of log p(value | class): a Gau
 number, (count + 1) / (class count + codes) for a code. A missing value leaves its factor out.
 A class whose values of a feature have all been equal is a spike there: density 1 at the value,
 0 elsewhere; a class of which a numeric feature has seen nothing has density 0.
-
-Kernels take arrays out of the forest before their loops: numba counts references whenever a
-field of a tuple is read, and that would cost more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -14,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     ADAPTIVE,
     BAYES_RIGHT,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.dense import Dense, encode, learn_dense
 
 FloatArray = NDArray[np.float64]

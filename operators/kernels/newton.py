@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.dense import Dense, encode, learn_dense
 from operators.kernels.ensemble import CLOCK, Detectors, watch
 

@@ -27,8 +27,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from operators.kernels.compiled import njit
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +85,7 @@ def is_to_widen(row: FloatArray, at: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def widen(row: FloatArray, at: int, value: float) -> float:
     """Double the width until the window covers a value; return the value's bin in the window.
 

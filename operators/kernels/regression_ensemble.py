@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.ensemble import REPLACE_DRIFTED, Detectors, forget, watch
 from operators.kernels.random import poisson
 from operators.kernels.regression_forest import (

@@ -17,8 +17,9 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from operators.kernels.compiled import njit
 
 FloatArray = NDArray[np.float64]
 
@@ -83,7 +84,7 @@ def learn_model(
             row[p + i] += change * (g[i] * g[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def reset_information(row: FloatArray, at: int, width: int, is_dense: bool) -> None:
     """Forget how much is known, and the weights too where they are no numbers."""
     finite = True
@@ -95,7 +96,7 @@ def reset_information(row: FloatArray, at: int, width: int, is_dense: bool) -> N
         row[at : at + width] = weights
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def inherit_model(
     row: FloatArray, at: int, width: int, is_dense: bool, parent: FloatArray, doubt: float
 ) -> None:

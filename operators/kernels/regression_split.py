@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from operators.kernels.compiled import njit
 from operators.kernels.random import below
 from operators.kernels.regression_bins import (
     BINS,
@@ -174,7 +174,7 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
         split(forest, tree, node, best_slot, best_place, which)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def split(forest: Forest, tree: int, node: int, slot: int, place: int, which: int) -> None:
     """Turn a leaf into a split with two leaves."""
     row = np.int64(forest.nodes[node]["child"])
@@ -230,7 +230,7 @@ def divide_codes(
         forest.sets[node, code >> 6] |= np.uint64(1) << np.uint64(code & 63)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def plant_child(forest: Forest, tree: int, row: int, parent: FloatArray, sums: FloatArray) -> None:
     """Write a leaf that begins with a branch's mean and its parent's model.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.regression_bins import SUMS, add_value
 from operators.kernels.regression_forest import (
     ADAPTIVE_LEAF,

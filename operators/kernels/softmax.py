@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from operators.kernels.compiled import njit
 from operators.kernels.encoder import FloatArray, IntArray, encode, learn_statistics
 from operators.kernels.linear import Linear, descend, write_scores
 

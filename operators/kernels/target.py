@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from operators.kernels.compiled import njit
 from operators.kernels.encoder import DEVIATION_MAX, VALUE_MAX, FloatArray, bounded
 
 COUNT, MEAN, M2, SHIFT, SCALE = range(5)

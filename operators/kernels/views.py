@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     CODES,
     COLUMN,
