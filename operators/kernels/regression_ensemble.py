@@ -105,7 +105,7 @@ def member_weight(forest: Forest, members: Members, k: int) -> float:
     return 1.0 / (squares / variance + 1e-6)  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def replace(forest: Forest, members: Members, warning: Detectors, drift: Detectors, k: int) -> None:
     """Put a member's background tree in the place of its tree, or an empty one if it has none."""
     behind = len(members.squares) + k
