@@ -19,6 +19,7 @@ from operators.kernels.mlp import (
     activate,
     adam,
     backward,
+    copy_values,
     cross_entropy_slopes,
     first_layer,
     forward,
@@ -154,7 +155,7 @@ def learn_paper(
     if not is_fresh:
         router_input(mixture.moments, False, x, mixture.input)
         forward_dropped(network, mixture, trace[0])
-    inputs[0] = mixture.input
+    copy_values(mixture.input, inputs[0])
     keep(network, logits, 0)
     mixture.targets[0] = np.float32(0.0)
     mixture.targets[0, y] = np.float32(1.0)
