@@ -89,9 +89,9 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for another process."""
-        return asdict(self) | {"scores": list(self.scores)}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Outcome:
         """Read what `to_json` gave."""
-        return cls(**values | {"scores": Scores(*values["scores"])})
+        return cls(**values)

@@ -52,14 +52,16 @@ def arff_lines(records: Records, name: str) -> Iterator[str]:
     for feature in records.space.features:
         kind = _codes(feature.capacity) if feature.capacity else "numeric"
         yield f"@attribute '{feature.name}' {kind}\n"
-    yield f"@attribute class {_codes(records.space.n_classes)}\n@data\n"
+    n_classes = records.space.n_classes
+    target = _codes(n_classes) if n_classes else "numeric"
+    yield f"@attribute class {target}\n@data\n"
     is_code = [feature.capacity > 0 for feature in records.space.features]
     for start in range(0, len(records.y), _LINES_AT_ONCE):
         rows = records.x[start : start + _LINES_AT_ONCE].tolist()
-        classes = records.y[start : start + _LINES_AT_ONCE].tolist()
-        for row, label in zip(rows, classes, strict=True):
+        targets = records.y[start : start + _LINES_AT_ONCE].tolist()
+        for row, label in zip(rows, targets, strict=True):
             cells = [_cell(value, code) for value, code in zip(row, is_code, strict=True)]
-            yield f"{','.join(cells)},{int(label)}\n"
+            yield f"{','.join(cells)},{_cell(label, n_classes > 0)}\n"
 
 
 def _cell(value: float, is_code: bool) -> str:

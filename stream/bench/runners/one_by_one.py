@@ -23,8 +23,8 @@ class Peer(Protocol):
     def records(self) -> Iterator[Any]:
         """Give the stream's records in the library's own form; making them is not timed."""
 
-    def predict(self, record: Any) -> int:
-        """Answer with a class code, or `NO_ANSWER`."""
+    def predict(self, record: Any) -> float:
+        """Answer with a class code or a number, or `NO_ANSWER`."""
 
     def learn(self, record: Any) -> None:
         """Learn a record with its label."""
@@ -34,7 +34,7 @@ def run_one_by_one(
     case: Case, records: Records, make: Callable[[], Peer], progress: Callable[[int], None]
 ) -> Outcome:
     """Measure a peer; a label that is late waits in a queue."""
-    answers = np.full(len(records.y), NO_ANSWER, dtype=np.int64)
+    answers = np.full(len(records.y), NO_ANSWER)
     waiting: deque[Any] = deque()
     watch = Stopwatch()
     make()  # so that its library, and Java's machine, are loaded before memory is looked at
@@ -54,12 +54,13 @@ def run_one_by_one(
         done += count
         progress(done)
     grown_bytes = memory.grown_bytes()
-    output = as_output(answers[:done], records.space.n_classes)
+    n_classes = records.space.n_classes
+    output = as_output(answers[:done], n_classes)
     return Outcome(
         records=done,
         cpu_s=watch.cpu_s,
         wall_s=watch.wall_s,
         process_cpu_s=time.process_time(),
         memory_bytes=grown_bytes,
-        scores=score(output, records.y[:done], case.label_delay),
+        scores=score(output, records.y[:done], n_classes, case.label_delay),
     )

@@ -38,6 +38,7 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
         done = until
         progress(done)
     grown_bytes = memory.grown_bytes()
+    n_classes = records.space.n_classes
     return Outcome(
         records=done,
         cpu_s=watch.cpu_s,
@@ -45,7 +46,7 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
         process_cpu_s=time.process_time(),
         memory_bytes=grown_bytes,
         snapshot_bytes=_snapshot_bytes(learner),
-        scores=score(rows.output[:done], rows.y[:done], case.label_delay),
+        scores=score(rows.output[:done], rows.y[:done], n_classes, case.label_delay),
     )
 
 

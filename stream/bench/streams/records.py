@@ -1,4 +1,4 @@
-"""What a stream gives: its rows, their classes and the space they live in."""
+"""What a stream gives: its rows, their targets and the space they live in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Records(NamedTuple):
     x
         (n, n_features) float64; a category is its code, missing is NaN.
     y
-        (n,) float64, class codes.
+        (n,) float64, class codes or numbers.
     space
         Names and kinds of the features, number of classes.
     """
@@ -29,5 +29,5 @@ class Records(NamedTuple):
 
 
 def numeric_space(n_features: int, n_classes: int) -> Space:
-    """Space of numeric features x0, x1, ..."""
+    """Space of numeric features x0, x1, ...; no classes where the target is a number."""
     return Space(tuple(Feature(f"x{j}") for j in range(n_features)), n_classes)

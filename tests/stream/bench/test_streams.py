@@ -5,14 +5,24 @@ Against MOA's own generators: test_streams_against_moa.py. Files: test_stream_fi
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from river.datasets import synth
 
+from stream.bench.kinds import REGRESSION, kind_of
 from stream.bench.streams import agrawal as loans
-from stream.bench.streams.catalog import GENERATORS, check_stream, make_stream
+from stream.bench.streams import friedman
+from stream.bench.streams.catalog import (
+    GENERATORS,
+    REGRESSION_STREAMS,
+    check_stream,
+    is_fixed,
+    kind_of_stream,
+    make_stream,
+)
 from stream.bench.streams.drift import ABRUPT, GRADUAL, Changes, concepts, evenly
 from stream.bench.streams.led import LIT, led, places
 from stream.bench.streams.rbf import rbf
@@ -20,6 +30,7 @@ from stream.bench.streams.sea import THRESHOLDS, sea
 from stream.errors import ConfigError
 
 NOWHERE = Path("no-data")
+DATA = Path(os.environ.get("DRIFTGATE_DATA", "../shared/data"))
 STEADY = Changes((), width=50)
 
 
@@ -32,7 +43,8 @@ def test_a_seed_makes_the_stream_and_fits_its_space(name: str) -> None:
     assert y.tobytes() == again.y.tobytes()
     assert x.tobytes() != other.x.tobytes()
     assert x.shape == (500, len(space.features))
-    assert set(np.unique(y)) <= set(range(space.n_classes))
+    assert kind_of(space.n_classes) is kind_of_stream(name)
+    assert kind_of_stream(name) is REGRESSION or set(np.unique(y)) <= set(range(space.n_classes))
     for column, feature in zip(x.T, space.features, strict=True):
         if feature.capacity:
             assert set(np.unique(column)) <= set(range(feature.capacity))
@@ -167,6 +179,56 @@ def test_agrawal_perturbs_numbers_within_their_range() -> None:
     assert (moved[plain[:, 1] == 0, 1] == 0).all()
     assert moved[:, 2].min() >= 20
     assert moved[:, 2].max() <= 80
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles"),
+    [
+        ("gra", (friedman.PLAIN, friedman.SWAPPED, friedman.PLAIN)),
+        ("gsg", (friedman.PLAIN, *friedman.TURNED)),
+    ],
+)
+def test_friedmans_roles_are_rivers(kind: str, roles: tuple[friedman.Roles, ...]) -> None:
+    theirs = synth.FriedmanDrift(kind, position=(1, 2), transition_window=0, seed=1)
+    x = np.random.default_rng(1).random((50, 10))
+    for index, chosen in enumerate(roles):
+        expected = [theirs._y_maker(dict(enumerate(row)), index) for row in x.tolist()]
+        assert friedman.surface(x, chosen) == pytest.approx(expected)
+
+
+def test_friedmans_corners_are_rivers() -> None:
+    theirs = synth.FriedmanDrift("lea", position=(1, 2, 3), seed=1)
+    x = np.random.default_rng(1).random((2000, 10))
+    for index in range(4):
+        expected = [theirs._y_maker(dict(enumerate(row)), index) for row in x.tolist()]
+        found = friedman.local_surface(x, np.full(len(x), index))
+        assert found == pytest.approx(expected)
+        assert (index > 0) == bool((found != friedman.surface(x, friedman.PLAIN)).any())
+
+
+def test_friedmans_noise_is_what_no_model_can_know() -> None:
+    x, y, _ = make_stream("friedman_drift", 30_000, 1, NOWHERE)
+    for part, roles in ((slice(9000), friedman.PLAIN), (slice(11_000, 19_000), friedman.SWAPPED)):
+        left = y[part] - friedman.surface(x[part], roles)
+        assert left.mean() == pytest.approx(0.0, abs=0.05)
+        assert left.std() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("etth1", (17_420, 6)), ("chick_weights", (578, 3)), ("trump_approval", (1001, 6))],
+)
+def test_numbers_in_files_come_whole(name: str, shape: tuple[int, int]) -> None:
+    if name == "etth1" and not (DATA / "etth1.csv.gz").exists():
+        pytest.skip(f"{DATA}/etth1.csv.gz is not there; DRIFTGATE_DATA names its folder")
+    x, y, space = make_stream(name, 100_000, 1, DATA)
+    assert x.shape == shape
+    assert len(space.features) == shape[1]
+    assert np.isfinite(x).all()
+    assert np.isfinite(y).all()
+    assert y.std() > 0
+    assert is_fixed(name)
+    assert name in REGRESSION_STREAMS
 
 
 @pytest.mark.parametrize(
