@@ -66,7 +66,9 @@ def ratios(scene: Scene, summaries: Sequence[Summary]) -> Sheet | None:
     rows = [
         [peer.candidate, *(_gain_and_times(compare(one, peer)) for one in ours)] for peer in peers
     ]
-    title = f"{scene.title}: {ours[0].kind.gain_words}, times the records/s"
+    clocks = " (MOA: its own clock / its whole process)"
+    has_two = any(peer.has_own_clock for peer in peers)
+    title = f"{scene.title}: {ours[0].kind.gain_words}, times the records/s{clocks * has_two}"
     return Sheet(title, ["against", *(one.candidate for one in ours)], rows)
 
 
@@ -89,7 +91,10 @@ def _gap(found: Comparison) -> str:
 
 def _gain_and_times(found: Comparison) -> str:
     gain = "-" if math.isnan(found.gain) else f"{100 * found.gain:+.2f}"
-    return f"{gain}, {_times(found.speed_ratio)}"
+    times = _times(found.speed_ratio)
+    if not math.isnan(found.process_speed_ratio):
+        times += f" / {_times(found.process_speed_ratio)}"
+    return f"{gain}, {times}"
 
 
 def _with_error(value: float, error: float, form: str) -> str:

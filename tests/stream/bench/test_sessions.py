@@ -182,8 +182,8 @@ def test_less_error_is_better() -> None:
     assert [line[-1] for line in sheet.rows] == ["+25.00", "+0.00", "", ""]
     against = ratios(scene, summaries)
     assert against is not None
-    assert against.title.endswith("% of MAE less, times the records/s")
-    assert against.rows[0] == ["moa:fimtdd", "+20.00, 1.0x", "+40.00, 1.0x"]
+    assert "% of MAE less, times the records/s" in against.title
+    assert against.rows[0] == ["moa:fimtdd", "+20.00, 1.0x / 4.0x", "+40.00, 1.0x / 4.0x"]
     assert as_json({scene: summaries})[0]["mae"] == 2.0
 
 
@@ -222,7 +222,7 @@ def test_figures_of_fewer_records_are_not_compared() -> None:
 def test_tables_say_who_is_ahead_and_by_how_much() -> None:
     rows = [
         row("hoeffding_tree", snapshot_bytes=10_000, accuracy=0.81),
-        row("moa:hoeffding_tree", cpu_s=10.0),
+        row("moa:hoeffding_tree", cpu_s=10.0, process_cpu_s=20.0),
         row("river:naive_bayes", accuracy=0.7, cpu_s=1.0),
     ]
     ((scene, summaries),) = by_scene(rows).items()
@@ -233,10 +233,14 @@ def test_tables_say_who_is_ahead_and_by_how_much() -> None:
     against = ratios(scene, summaries)
     assert against is not None
     assert against.rows == [
-        ["moa:hoeffding_tree", "+1.00, 20x"],
+        ["moa:hoeffding_tree", "+1.00, 20x / 40x"],
         ["river:naive_bayes", "+11.00, 2.0x"],
     ]
-    assert "| moa:hoeffding_tree | +1.00, 20x |" in against.to_markdown()
+    assert against.title.endswith("times the records/s (MOA: its own clock / its whole process)")
+    assert "| moa:hoeffding_tree | +1.00, 20x / 40x |" in against.to_markdown()
+    moa, river = as_json({scene: summaries})[0]["against"]
+    assert (moa["speed_ratio"], moa["process_speed_ratio"]) == (20.0, 40.0)
+    assert (river["speed_ratio"], river["process_speed_ratio"]) == (2.0, None)
     assert ratios(scene, summaries[:1]) is None
 
 
