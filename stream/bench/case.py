@@ -25,7 +25,8 @@ class Case:
     seed
         Of the model; the stream was made with the same one.
     label_delay
-        Labels come after this many further records; those of the last records never come.
+        Labels come after this many further records, or when they came (`arrivals.REAL`); those
+        that would come after the last record never do.
     limit
         Records that the candidate is given: fewer than `length` for a slow peer.
     budget_s

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from stream.bench.arrivals import describe
 from stream.bench.kinds import Kind
 from stream.bench.labels import parse_label
 from stream.bench.results import Row
@@ -29,8 +30,7 @@ class Scene(NamedTuple):
         >>> Scene("led_abrupt", 100_000, 500).title
         'led_abrupt, 100,000 records, labels 500 late'
         """
-        late = f"labels {self.label_delay:,} late" if self.label_delay else "labels at once"
-        return f"{self.stream}, {self.length:,} records, {late}"
+        return f"{self.stream}, {self.length:,} records, {describe(self.label_delay)}"
 
 
 @dataclass(frozen=True, slots=True)

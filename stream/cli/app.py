@@ -226,7 +226,10 @@ def bench_learners(
         int | None, typer.Option(help="1 to N, of streams and models. Default: 5.", min=1)
     ] = None,
     label_delay: Annotated[
-        str, typer.Option(help="Labels come after this many further records; with commas.")
+        str,
+        typer.Option(
+            help="Labels come after this many further records; `real`: when they came. With commas."
+        ),
     ] = "0",
     peer_limit: Annotated[
         int | None, typer.Option(help="Most records that a peer is given.", min=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stream.bench import choices, growth, tables
+from stream.bench import arrivals, choices, growth, tables
 from stream.bench.candidates import Candidate, check_kind, parse_model, parse_peer
 from stream.bench.case import Case
 from stream.bench.kinds import Kind
@@ -18,7 +18,7 @@ from stream.bench.labels import split_labels
 from stream.bench.plot import plot_growth, plot_scenes
 from stream.bench.results import Row, check_file
 from stream.bench.session import Places, Plan, cases, run_session
-from stream.bench.streams.catalog import check_stream, kind_of_stream
+from stream.bench.streams.catalog import WITH_ARRIVALS, check_stream, kind_of_stream, knows_arrivals
 from stream.bench.summary import as_json, by_scene
 from stream.errors import ConfigError, SetupError
 
@@ -136,7 +136,7 @@ def plan_learners(choice: Choice) -> Plan:
         streams=streams,
         candidates=candidates,
         lengths=_numbers("--records", choice.records, lengths, least=1),
-        label_delays=_numbers("--label-delay", choice.label_delay, (0,), least=0),
+        label_delays=_label_delays(choice.label_delay, streams),
         seeds=range(1, seeds + 1),
         peer_limit=choice.peer_limit,
         budget_s=choice.budget_s,
@@ -233,7 +233,7 @@ def _refuse_nothing(rows: Sequence[Row], progress: CaseProgress) -> None:
 
 
 def _describe(case: Case) -> str:
-    late = f", {case.label_delay:,} late" if case.label_delay else ""
+    late = f", {arrivals.describe(case.label_delay)}" if case.label_delay else ""
     return f"{case.candidate.label} on {case.stream}, {case.length:,}{late}, seed {case.seed}"
 
 
@@ -264,6 +264,22 @@ def _numbers(name: str, text: str | None, default: Sequence[int], least: int) ->
         return list(default)
     numbers = [_number(name, part, least) for part in text.split(",")]
     return list(dict.fromkeys(numbers))
+
+
+def _label_delays(text: str, streams: Sequence[str]) -> list[int]:
+    """Read numbers of records, and `real`, which not every stream knows."""
+    parts = [part.strip() for part in text.split(",")]
+    delays = [
+        arrivals.REAL if part == "real" else _number("--label-delay", part, least=0)
+        for part in parts
+    ]
+    unknown = [stream for stream in streams if not knows_arrivals(stream)]
+    if arrivals.REAL in delays and unknown:
+        raise ConfigError(
+            f"--label-delay: real: {', '.join(unknown)} cannot tell when labels came; "
+            f"{', '.join(WITH_ARRIVALS)} can."
+        )
+    return list(dict.fromkeys(delays))
 
 
 def _number(name: str, text: str, least: int) -> int:

