@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from operators.catalog import checked_params, find_learner, must_be_one_of
+from operators.base import Feature, Space
+from operators.catalog import checked_params, create_learner, find_learner, must_be_one_of
+from stream.bench.kinds import CLASSIFICATION, REGRESSION, Kind
 from stream.bench.labels import parse_label, write_label
 from stream.errors import ConfigError
 
@@ -82,7 +84,46 @@ def parse_peer(label: str) -> Candidate:
             f"--peers: {label!r} must be LIBRARY:NAME, with a library of "
             f"{', '.join(PEER_LIBRARIES)}."
         )
-    models = import_module(f"stream.bench.runners.{library}").MODELS
+    models = [name for kind in (CLASSIFICATION, REGRESSION) for name in peer_models(library, kind)]
     if name not in models:
-        raise ConfigError(f"--peers: {library}:{must_be_one_of(list(models), name)}")
+        raise ConfigError(f"--peers: {library}:{must_be_one_of(models, name)}")
     return Candidate(library, name, params)
+
+
+def peer_models(library: str, kind: Kind) -> list[str]:
+    """Names of a peer library's models for one kind of stream."""
+    runner = import_module(f"stream.bench.runners.{library}")
+    return list(runner.MODELS if kind is CLASSIFICATION else runner.REGRESSORS)
+
+
+def check_kind(candidate: Candidate, kind: Kind) -> None:
+    """Refuse a model that cannot learn a kind of stream.
+
+    Raises
+    ------
+    ConfigError
+        It is for the other kind.
+    """
+    problem = _misfit_of_ours(candidate, kind) if candidate.is_ours else _misfit(candidate, kind)
+    if problem:
+        raise ConfigError(
+            f"{'--models' if candidate.is_ours else '--peers'}: {candidate.label} is not for "
+            f"streams of {kind.name}: {problem}"
+        )
+
+
+def _misfit_of_ours(candidate: Candidate, kind: Kind) -> str:
+    """Ask the learner itself, with its defaults: its parameters are the case's to check."""
+    space = Space((Feature("x"),), n_classes=2 if kind is CLASSIFICATION else 0)
+    try:
+        create_learner(candidate.name, space, 0, {})
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _misfit(candidate: Candidate, kind: Kind) -> str:
+    models = peer_models(candidate.library, kind)
+    if candidate.name in models:
+        return ""
+    return f"{candidate.library} has {', '.join(models)} for them."

@@ -25,7 +25,8 @@ class Case:
     seed
         Of the model; the stream was made with the same one.
     label_delay
-        Labels come after this many further records; those of the last records never come.
+        Labels come after this many further records, or when they came (`arrivals.REAL`); those
+        that would come after the last record never do.
     limit
         Records that the candidate is given: fewer than `length` for a slow peer.
     budget_s
@@ -89,9 +90,9 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for another process."""
-        return asdict(self) | {"scores": list(self.scores)}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Outcome:
         """Read what `to_json` gave."""
-        return cls(**values | {"scores": Scores(*values["scores"])})
+        return cls(**values)

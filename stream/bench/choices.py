@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from operators.catalog import LEARNERS
-from stream.bench.streams.catalog import GENERATORS
+from stream.bench.kinds import CLASSIFICATION, Kind
+from stream.bench.streams.catalog import GENERATORS, REGRESSION_STREAMS
 from stream.bench.streams.files import FILES
 
 _CLASSIFIERS = (
@@ -42,9 +45,62 @@ PEERS = (
 Its ensembles have 100 trees by default, which is another order of cost: name them too."""
 
 STREAMS = ("electricity", "led_abrupt", "sea_abrupt", "rbf_slow", "rbf_fast")
-"""The five of the published comparison; `all` is these and everything else."""
+"""The five of the published comparison; `all` is these and everything else with classes."""
 
-ALL_STREAMS = (*STREAMS, *(name for name in (*GENERATORS, *FILES) if name not in STREAMS))
+ALL_STREAMS = (
+    *STREAMS,
+    *(name for name in (*GENERATORS, *FILES) if name not in (*STREAMS, *REGRESSION_STREAMS)),
+)
 
 QUICK_PEERS = ("moa:hoeffding_tree", "capymoa:hoeffding_tree", "river:hoeffding_tree")
 QUICK_STREAMS = ("led_abrupt", "sea_abrupt", "rbf_slow")
+
+REGRESSORS = (
+    "hoeffding_tree_regressor",
+    "adaptive_random_forest_regressor",
+    "streaming_random_patches_regressor",
+    "leveraging_bagging_regressor",
+    "linear_regression",
+    "passive_aggressive_regressor",
+    "recursive_least_squares",
+)
+"""Our models for numbers, each with its defaults."""
+
+REGRESSION_PEERS = (
+    "moa:target_mean",
+    "moa:fimtdd",
+    "moa:arffimtdd",
+    "moa:adaptive_random_forest_regressor{trees=10}",
+    "moa:soknl{trees=10}",
+    "capymoa:fimtdd",
+    "capymoa:arffimtdd",
+    "capymoa:adaptive_random_forest_regressor{trees=10}",
+    "capymoa:soknl{trees=10}",
+    "river:hoeffding_tree_regressor",
+    "river:hoeffding_adaptive_tree_regressor",
+    "river:adaptive_random_forest_regressor{trees=10}",
+    "river:streaming_random_patches_regressor{trees=10}",
+    "river:linear_regression",
+    "river:passive_aggressive_regressor",
+)
+QUICK_REGRESSION_PEERS = ("moa:fimtdd", "capymoa:fimtdd", "river:hoeffding_tree_regressor")
+
+GROUPS = {"all": ALL_STREAMS, "regression": REGRESSION_STREAMS}
+"""Names for several streams at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Models and peers of one kind of streams."""
+
+    models: tuple[str, ...]
+    peers: tuple[str, ...]
+    quick_peers: tuple[str, ...]
+    results: str
+
+
+def defaults(kind: Kind) -> Defaults:
+    """Give what is measured on a kind of streams, and the file that the figures go to."""
+    if kind is CLASSIFICATION:
+        return Defaults(MODELS, PEERS, QUICK_PEERS, "learners.csv")
+    return Defaults(REGRESSORS, REGRESSION_PEERS, QUICK_REGRESSION_PEERS, "regressors.csv")

@@ -21,7 +21,8 @@ RESULTS = Path(__file__).parents[2] / "tests" / "bench" / "results"
 def write_page(page: Path, results: Path = RESULTS) -> str:
     """Return a page's text with its tables made anew."""
     text = page.read_text()
-    text = _between(text, "learners", _learners(read_rows(results / "learners.csv")))
+    for name in ("learners", "regressors"):
+        text = _between(text, name, _learners(read_rows(results / f"{name}.csv")))
     return _between(text, "growth", _growth(read_rows(results / "growth.csv")))
 
 

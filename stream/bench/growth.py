@@ -68,4 +68,5 @@ def _cell(row: Row | None) -> str:
     if row is None:
         return "-"
     cut = "" if row.records == row.length else f" (first {row.records:,})"
-    return f"{row.records_per_s:,.0f}, {row.memory_bytes / 1e6:,.1f}, {100 * row.accuracy:.1f}{cut}"
+    accuracy = 100 * row.scores["accuracy"]
+    return f"{row.records_per_s:,.0f}, {row.memory_bytes / 1e6:,.1f}, {accuracy:.1f}{cut}"

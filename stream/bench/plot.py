@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = {None: "#1f6feb", "river": "#1a7f37", "capymoa": "#9a6700", "moa": "#cf222e"}
-_FLOOR = "majority_class"
-"""Left out: it shows what reading costs, and would press all others into a corner."""
+_FLOORS = ("majority_class", "target_mean")
+"""Left out: they show what reading costs, and would press all others into a corner."""
 _MARKERS = "osD^vP*Xhp<>d8"
 
 
 def plot_scenes(scenes: Mapping[Scene, Sequence[Summary]], path: Path) -> None:
-    """Draw one field a scene, accuracy against records/s: up and to the right is better.
+    """Draw one field a scene, score against records/s: up and to the right is better.
 
     Raises
     ------
@@ -40,12 +40,13 @@ def plot_scenes(scenes: Mapping[Scene, Sequence[Summary]], path: Path) -> None:
     for index, (scene, summaries) in enumerate(scenes.items(), start=1):
         axes = figure.add_subplot(rows, columns, index)
         for one in summaries:
-            if one.name != _FLOOR:
+            if one.name not in _FLOORS:
                 _dot(axes, one, marks[one.name])
         axes.set_xscale("log")
         axes.set_title(scene.title, loc="left", fontsize=9)
         axes.set_xlabel("records/s of one core")
-        axes.set_ylabel("accuracy, %")
+        axes.set_ylabel(summaries[0].kind.main.title)
+        axes.yaxis.set_inverted(summaries[0].kind.sign < 0)
         axes.grid(alpha=0.25)
     handles: dict[str, Any] = {}
     for axes in figure.axes:
@@ -101,10 +102,11 @@ def plot_growth(measured: Sequence[tuple[Point, Row]], path: Path) -> None:
 def _dot(axes: Axes, one: Summary, marker: str) -> None:
     """Ours are full, peers are hollow; the colour is the library."""
     colour = _COLOURS[parse_label(one.candidate)[0]]
-    error = 0.0 if math.isnan(one.accuracy_error) else 100 * one.accuracy_error
+    scale = one.kind.main.scale
+    error = 0.0 if math.isnan(one.main_error) else scale * one.main_error
     axes.errorbar(
         [one.records_per_s],
-        [100 * one.accuracy],
+        [scale * one.main],
         yerr=[error],
         marker=marker,
         color=colour,

@@ -1,4 +1,8 @@
-"""Results on disk: one CSV line a finished case, appended at once, so nothing is lost."""
+"""Results on disk: one CSV line a finished case, appended at once, so nothing is lost.
+
+A file is of one kind of streams: its columns are those of `Row`, with the kind's scores in their
+place.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stream.bench.case import Case, Outcome
+from stream.bench.kinds import Kind, kind_scored
 from stream.bench.machine import library_version, this_machine
+from stream.bench.scores import Scores
+from stream.errors import ConfigError
 
 
 class Key(NamedTuple):
@@ -31,6 +38,8 @@ class Row:
     ----------
     limit
         Records that were to be done; `records` is less where the budget ended first.
+    scores
+        The figures of its kind; in the file, a column each.
     load
         The machine's load average when the case began, this process's own work in it: speeds
         beside others' work are worth less.
@@ -45,9 +54,7 @@ class Row:
     seed: int
     candidate: str
     records: int
-    accuracy: float
-    kappa: float
-    kappa_m: float
+    scores: Scores
     cpu_s: float
     wall_s: float
     process_cpu_s: float
@@ -66,6 +73,11 @@ class Row:
         return Key(*(getattr(self, name) for name in Key._fields))
 
     @property
+    def kind(self) -> Kind:
+        """What the stream asks for."""
+        return kind_scored(self.scores)
+
+    @property
     def records_per_s(self) -> float:
         """Records predicted and learnt in a CPU second."""
         return self.records / self.cpu_s if self.cpu_s else float("nan")
@@ -73,12 +85,9 @@ class Row:
 
 def to_row(case: Case, outcome: Outcome, load: float, when: str) -> Row:
     """Put a case, its figures and the machine together."""
-    figures = asdict(outcome)
-    del figures["scores"]
     return Row(
         **case_key(case)._asdict(),
-        **outcome.scores._asdict(),
-        **figures,
+        **asdict(outcome),
         **asdict(this_machine()),
         version=library_version(case.candidate.library),
         load=round(load, 2),
@@ -98,10 +107,37 @@ def append_row(path: Path, row: Row) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists() or path.stat().st_size == 0
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        writer = csv.DictWriter(file, columns(row.kind), lineterminator="\n")
         if is_new:
             writer.writeheader()
-        writer.writerow({name: _written(value) for name, value in asdict(row).items()})
+        values = asdict(row)
+        values |= values.pop("scores")
+        writer.writerow({name: _written(value) for name, value in values.items()})
+
+
+def check_file(path: Path, kind: Kind) -> None:
+    """Refuse a file of results of the other kind.
+
+    Raises
+    ------
+    ConfigError
+        Its columns are others.
+    """
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        header = next(csv.reader(file), None)
+    if header not in (None, columns(kind)):
+        raise ConfigError(
+            f"{path}: must have the columns of {kind.name}: {', '.join(kind.scores)}. "
+            "Name another file with --results."
+        )
+
+
+def columns(kind: Kind) -> list[str]:
+    """Columns of a file of one kind's results."""
+    named = [[*kind.scores] if field.name == "scores" else [field.name] for field in fields(Row)]
+    return [name for names in named for name in names]
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -120,16 +156,17 @@ def latest(rows: Iterable[Row]) -> list[Row]:
 def _read(line: dict[str, str]) -> Row:
     values: dict[str, Any] = {}
     for field in fields(Row):
-        text = line[field.name]
-        if field.type == "int":
-            values[field.name] = int(text)
-        elif field.type == "int | None":
-            values[field.name] = int(text) if text else None
-        elif field.type == "float":
-            values[field.name] = float(text)
+        if field.name == "scores":
+            values["scores"] = {name: float(line[name]) for name in kind_scored(line).scores}
         else:
-            values[field.name] = text
+            values[field.name] = _value(str(field.type), line[field.name])
     return Row(**values)
+
+
+def _value(kind: str, text: str) -> Any:
+    if kind == "int | None":
+        return int(text) if text else None
+    return {"int": int, "float": float, "str": str}[kind](text)
 
 
 def _written(value: Any) -> Any:

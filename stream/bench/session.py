@@ -40,7 +40,7 @@ class Plan:
     lengths
         Records of generated streams, and at most of those in files.
     label_delays
-        In records; 0 is at once. MOA's command line has only 0.
+        In records; 0 is at once, `arrivals.REAL` when they came. MOA's command line has only 0.
     seeds
         Of streams and models.
     peer_limit

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from operators.base import Feature, Space
+from stream.bench.arrivals import Arrivals
 from stream.bench.streams.records import Records
 
 ARFF = "records.arff"
@@ -20,6 +21,8 @@ def write_records(folder: Path, records: Records) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "x.npy", records.x)
     np.save(folder / "y.npy", records.y)
+    if records.arrivals is not None:
+        np.save(folder / "arrivals.npy", np.stack(records.arrivals))
     with (folder / ARFF).open("w") as file:
         file.writelines(arff_lines(records, folder.name))
     space = {
@@ -40,7 +43,9 @@ def read_records(folder: Path, limit: int | None = None) -> Records:
     features = tuple(Feature(name, capacity) for name, capacity in space["features"])
     x = np.load(folder / "x.npy", mmap_mode="r")[:limit]
     y = np.load(folder / "y.npy", mmap_mode="r")[:limit]
-    return Records(np.array(x), np.array(y), Space(features, space["n_classes"]))
+    came = folder / "arrivals.npy"
+    arrivals = Arrivals(*np.load(came)).of_first(len(y)) if came.exists() else None
+    return Records(np.array(x), np.array(y), Space(features, space["n_classes"]), arrivals)
 
 
 def arff_lines(records: Records, name: str) -> Iterator[str]:
@@ -52,14 +57,16 @@ def arff_lines(records: Records, name: str) -> Iterator[str]:
     for feature in records.space.features:
         kind = _codes(feature.capacity) if feature.capacity else "numeric"
         yield f"@attribute '{feature.name}' {kind}\n"
-    yield f"@attribute class {_codes(records.space.n_classes)}\n@data\n"
+    n_classes = records.space.n_classes
+    target = _codes(n_classes) if n_classes else "numeric"
+    yield f"@attribute class {target}\n@data\n"
     is_code = [feature.capacity > 0 for feature in records.space.features]
     for start in range(0, len(records.y), _LINES_AT_ONCE):
         rows = records.x[start : start + _LINES_AT_ONCE].tolist()
-        classes = records.y[start : start + _LINES_AT_ONCE].tolist()
-        for row, label in zip(rows, classes, strict=True):
+        targets = records.y[start : start + _LINES_AT_ONCE].tolist()
+        for row, label in zip(rows, targets, strict=True):
             cells = [_cell(value, code) for value, code in zip(row, is_code, strict=True)]
-            yield f"{','.join(cells)},{int(label)}\n"
+            yield f"{','.join(cells)},{_cell(label, n_classes > 0)}\n"
 
 
 def _cell(value: float, is_code: bool) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from stream.bench.arrivals import describe
+from stream.bench.kinds import Kind
 from stream.bench.labels import parse_label
 from stream.bench.results import Row
 
@@ -28,8 +30,7 @@ class Scene(NamedTuple):
         >>> Scene("led_abrupt", 100_000, 500).title
         'led_abrupt, 100,000 records, labels 500 late'
         """
-        late = f"labels {self.label_delay:,} late" if self.label_delay else "labels at once"
-        return f"{self.stream}, {self.length:,} records, {late}"
+        return f"{self.stream}, {self.length:,} records, {describe(self.label_delay)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +61,41 @@ class Summary:
         return self.records == self.rows[0].length
 
     @property
-    def accuracy(self) -> float:
-        """Mean over seeds."""
-        return fmean(row.accuracy for row in self.rows)
+    def kind(self) -> Kind:
+        """What the stream asks for."""
+        return self.rows[0].kind
 
     @property
-    def accuracy_error(self) -> float:
-        """Standard error of the mean; NaN with one seed."""
-        return standard_error([row.accuracy for row in self.rows])
+    def main(self) -> float:
+        """The score that ranks candidates, mean over seeds."""
+        return self.mean(self.kind.main.name)
 
     @property
-    def kappa(self) -> float:
-        """Mean over seeds."""
-        return fmean(row.kappa for row in self.rows)
+    def main_error(self) -> float:
+        """Standard error of that mean; NaN with one seed."""
+        name = self.kind.main.name
+        return standard_error([row.scores[name] for row in self.rows])
 
-    @property
-    def kappa_m(self) -> float:
-        """Mean over seeds."""
-        return fmean(row.kappa_m for row in self.rows)
+    def mean(self, name: str) -> float:
+        """Mean of a score over seeds."""
+        return fmean(row.scores[name] for row in self.rows)
 
     @property
     def records_per_s(self) -> float:
         """Records of all seeds in a CPU second."""
         cpu_s = sum(row.cpu_s for row in self.rows)
         return sum(row.records for row in self.rows) / cpu_s if cpu_s else math.nan
+
+    @property
+    def records_per_process_s(self) -> float:
+        """Records of all seeds in a CPU second of the whole process, whatever it did."""
+        cpu_s = sum(row.process_cpu_s for row in self.rows)
+        return sum(row.records for row in self.rows) / cpu_s if cpu_s else math.nan
+
+    @property
+    def has_own_clock(self) -> bool:
+        """Whether its CPU seconds are its own report, and leave work out that the core did."""
+        return parse_label(self.candidate)[0] == "moa"
 
     @property
     def memory_bytes(self) -> int:
@@ -103,18 +115,23 @@ class Comparison:
 
     Parameters
     ----------
-    difference, difference_error
-        Accuracy of ours minus the peer's, seed by seed: mean and its standard error; NaN where
-        the two have not done the same records, or with one seed.
+    gain, gain_error
+        How much better ours is (`Kind.gain`), seed by seed: mean and its standard error; NaN
+        where the two have not done the same records, or with one seed.
     speed_ratio
         Records a CPU second of ours over the peer's.
+    process_speed_ratio
+        The same over records a CPU second of the peer's whole process, start to end: what one
+        core has to do for it. NaN where the peer's seconds hold its compiling and collecting
+        already.
     """
 
     ours: str
     peer: str
-    difference: float
-    difference_error: float
+    gain: float
+    gain_error: float
     speed_ratio: float
+    process_speed_ratio: float
 
 
 def by_scene(rows: Iterable[Row]) -> dict[Scene, list[Summary]]:
@@ -135,24 +152,26 @@ def compare(ours: Summary, peer: Summary) -> Comparison:
     # MOA's command line has no seed: on a stream in a file its one run stands for all.
     only = peer.rows[0] if len(peer.rows) == 1 else None
     pairs = [(row, theirs.get(row.seed, only)) for row in ours.rows]
-    differences = [
-        row.accuracy - other.accuracy
+    kind = ours.kind
+    gains = [
+        kind.gain(row.scores[kind.main.name], other.scores[kind.main.name])
         for row, other in pairs
         if other is not None and row.records == other.records
     ]
     return Comparison(
         ours.candidate,
         peer.candidate,
-        fmean(differences) if differences else math.nan,
-        standard_error(differences),
+        fmean(gains) if gains else math.nan,
+        standard_error(gains),
         ours.records_per_s / peer.records_per_s,
+        ours.records_per_s / peer.records_per_process_s if peer.has_own_clock else math.nan,
     )
 
 
 def best_peer(summaries: Sequence[Summary]) -> Summary | None:
-    """Find the most accurate of the peers that have done the whole stream."""
+    """Find the best of the peers that have done the whole stream."""
     peers = [one for one in summaries if not one.is_ours and one.is_whole]
-    return max(peers, key=lambda one: one.accuracy, default=None)
+    return max(peers, key=lambda one: one.kind.sign * one.main, default=None)
 
 
 def standard_error(values: Sequence[float]) -> float:
@@ -174,10 +193,8 @@ def as_json(scenes: dict[Scene, list[Summary]]) -> list[dict[str, Any]]:
             "candidate": one.candidate,
             "seeds": [row.seed for row in one.rows],
             "records": one.records,
-            "accuracy": one.accuracy,
-            "accuracy_error": _or_null(one.accuracy_error),
-            "kappa": _or_null(one.kappa),
-            "kappa_m": _or_null(one.kappa_m),
+            **{name: _or_null(one.mean(name)) for name in one.kind.scores},
+            f"{one.kind.main.name}_error": _or_null(one.main_error),
             "records_per_cpu_s": _or_null(one.records_per_s),
             "memory_bytes": one.memory_bytes,
             "snapshot_bytes": one.snapshot_bytes,
@@ -194,9 +211,10 @@ def _against(ours: Summary, peer: Summary) -> dict[str, Any]:
     found = compare(ours, peer)
     return {
         "peer": found.peer,
-        "difference": _or_null(found.difference),
-        "difference_error": _or_null(found.difference_error),
+        "gain": _or_null(found.gain),
+        "gain_error": _or_null(found.gain_error),
         "speed_ratio": _or_null(found.speed_ratio),
+        "process_speed_ratio": _or_null(found.process_speed_ratio),
     }
 
 

@@ -37,17 +37,16 @@ class Sheet:
 
 
 def figures(scene: Scene, summaries: Sequence[Summary]) -> Sheet:
-    """Make the table of a scene: ours first, each half by accuracy."""
+    """Make the table of a scene: ours first, each half from the best to the worst."""
     best = best_peer(summaries)
-    columns = ["model", "accuracy %", "kappa", "kappa_m", "records/s", "memory MB", "state MB"]
-    columns.append("over the best peer")
-    ordered = sorted(summaries, key=lambda one: (not one.is_ours, -one.accuracy))
+    kind = summaries[0].kind
+    columns = ["model", *(measure.title for measure in kind.measures)]
+    columns += ["records/s", "memory MB", "state MB", "over the best peer"]
+    ordered = sorted(summaries, key=lambda one: (not one.is_ours, -kind.sign * one.main))
     rows = [
         [
             _name(one),
-            _with_error(100 * one.accuracy, 100 * one.accuracy_error),
-            f"{one.kappa:.3f}",
-            f"{one.kappa_m:.3f}",
+            *_scores(one),
             _rate(one.records_per_s),
             f"{one.memory_bytes / 1e6:,.1f}",
             "" if one.snapshot_bytes is None else f"{one.snapshot_bytes / 1e6:,.2f}",
@@ -59,15 +58,17 @@ def figures(scene: Scene, summaries: Sequence[Summary]) -> Sheet:
 
 
 def ratios(scene: Scene, summaries: Sequence[Summary]) -> Sheet | None:
-    """Make the table of ours against every peer: points of accuracy, and times the speed."""
+    """Make the table of ours against every peer: how much better, and times the speed."""
     ours = [one for one in summaries if one.is_ours]
     peers = [one for one in summaries if not one.is_ours]
     if not ours or not peers:
         return None
     rows = [
-        [peer.candidate, *(_points_and_times(compare(one, peer)) for one in ours)] for peer in peers
+        [peer.candidate, *(_gain_and_times(compare(one, peer)) for one in ours)] for peer in peers
     ]
-    title = f"{scene.title}: points of accuracy more, times the records/s"
+    clocks = " (MOA: its own clock / its whole process)"
+    has_two = any(peer.has_own_clock for peer in peers)
+    title = f"{scene.title}: {ours[0].kind.gain_words}, times the records/s{clocks * has_two}"
     return Sheet(title, ["against", *(one.candidate for one in ours)], rows)
 
 
@@ -75,19 +76,29 @@ def _name(one: Summary) -> str:
     return one.candidate if one.is_whole else f"{one.candidate} (first {one.records:,})"
 
 
+def _scores(one: Summary) -> list[str]:
+    """Write the scores; the one that ranks has its error."""
+    main, *others = one.kind.measures
+    first = _with_error(main.scale * one.main, main.scale * one.main_error, f".{main.digits}f")
+    return [first, *(f"{m.scale * one.mean(m.name):.{m.digits}f}" for m in others)]
+
+
 def _gap(found: Comparison) -> str:
-    if math.isnan(found.difference):
+    if math.isnan(found.gain):
         return "-"
-    return _with_error(100 * found.difference, 100 * found.difference_error, sign="+")
+    return _with_error(100 * found.gain, 100 * found.gain_error, "+.2f")
 
 
-def _points_and_times(found: Comparison) -> str:
-    points = "-" if math.isnan(found.difference) else f"{100 * found.difference:+.2f}"
-    return f"{points}, {_times(found.speed_ratio)}"
+def _gain_and_times(found: Comparison) -> str:
+    gain = "-" if math.isnan(found.gain) else f"{100 * found.gain:+.2f}"
+    times = _times(found.speed_ratio)
+    if not math.isnan(found.process_speed_ratio):
+        times += f" / {_times(found.process_speed_ratio)}"
+    return f"{gain}, {times}"
 
 
-def _with_error(value: float, error: float, sign: str = "") -> str:
-    return f"{value:{sign}.2f}" + ("" if math.isnan(error) else f" ± {error:.2f}")
+def _with_error(value: float, error: float, form: str) -> str:
+    return f"{value:{form}}" + ("" if math.isnan(error) else f" ± {error:{form.lstrip('+')}}")
 
 
 def _rate(value: float) -> str:

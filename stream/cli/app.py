@@ -34,7 +34,10 @@ DataPath = Annotated[Path, typer.Option("--data", help="A .csv, .csv.gz or .parq
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Work = Annotated[Path, typer.Option(help="Where streams are written, to be used again.")]
 Data = Annotated[
-    Path, typer.Option(help="Folder of data files: electricity.csv.gz.", envvar="DRIFTGATE_DATA")
+    Path,
+    typer.Option(
+        help="Folder of data files: electricity.csv.gz, etth1.csv.gz.", envvar="DRIFTGATE_DATA"
+    ),
 ]
 Fresh = Annotated[
     bool,
@@ -213,7 +216,8 @@ def bench_learners(
         typer.Option(help="LIBRARY:NAME of river, capymoa, moa (its command line); `none`."),
     ] = None,
     streams: Annotated[
-        str | None, typer.Option(help="With commas: NAME or NAME{param=value}; `all`.")
+        str | None,
+        typer.Option(help="With commas: NAME or NAME{param=value}; `all`; `regression`."),
     ] = None,
     records: Annotated[
         str | None, typer.Option(help="Lengths, with commas. Default: 100000.")
@@ -222,7 +226,10 @@ def bench_learners(
         int | None, typer.Option(help="1 to N, of streams and models. Default: 5.", min=1)
     ] = None,
     label_delay: Annotated[
-        str, typer.Option(help="Labels come after this many further records; with commas.")
+        str,
+        typer.Option(
+            help="Labels come after this many further records; `real`: when they came. With commas."
+        ),
     ] = "0",
     peer_limit: Annotated[
         int | None, typer.Option(help="Most records that a peer is given.", min=1)
@@ -232,9 +239,13 @@ def bench_learners(
         bool, typer.Option("--quick", help="Three streams, 10,000 records, 2 seeds, trees only.")
     ] = False,
     fresh: Fresh = False,
-    results: Annotated[Path, typer.Option(help="CSV file of all figures, appended to.")] = Path(
-        "tests/bench/results/learners.csv"
-    ),
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file of all figures, appended to. Default: learners.csv or, of numbers, "
+            "regressors.csv in tests/bench/results."
+        ),
+    ] = None,
     work: Work = Path(".driftgate/bench"),
     data: Data = Path("../shared/data"),
     plot: Annotated[Path | None, typer.Option("--plot", help="Where to draw (.png, .svg).")] = Path(
@@ -247,11 +258,10 @@ def bench_learners(
 
     One core each. What is finished is kept: a session that was stopped goes on where it was.
     """
-    from stream.bench.session import Places
     from stream.cli.bench import Choice, run_learners
 
     choice = Choice(streams, models, peers, records, seeds, label_delay, peer_limit, budget, quick)
-    run_learners(choice, Places(work, data, results), fresh, None if no_plot else plot, json)
+    run_learners(choice, work, data, results, fresh, None if no_plot else plot, json)
 
 
 @bench_app.command("growth")

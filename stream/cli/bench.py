@@ -10,14 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stream.bench import choices, growth, tables
-from stream.bench.candidates import Candidate, parse_model, parse_peer
+from stream.bench import arrivals, choices, growth, tables
+from stream.bench.candidates import Candidate, check_kind, parse_model, parse_peer
 from stream.bench.case import Case
+from stream.bench.kinds import Kind
 from stream.bench.labels import split_labels
 from stream.bench.plot import plot_growth, plot_scenes
-from stream.bench.results import Row
+from stream.bench.results import Row, check_file
 from stream.bench.session import Places, Plan, cases, run_session
-from stream.bench.streams.catalog import check_stream
+from stream.bench.streams.catalog import WITH_ARRIVALS, check_stream, kind_of_stream, knows_arrivals
 from stream.bench.summary import as_json, by_scene
 from stream.errors import ConfigError, SetupError
 
@@ -26,6 +27,7 @@ _RECORDS = (100_000,)
 _QUICK_SEEDS = 2
 _SEEDS = 5
 _WIDTH = 160
+_RESULTS = Path("tests/bench/results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,20 @@ class Choice:
 
 
 def run_learners(
-    choice: Choice, places: Places, fresh: bool, plot: Path | None, as_machine: bool
+    choice: Choice,
+    work: Path,
+    data: Path,
+    results: Path | None,
+    fresh: bool,
+    plot: Path | None,
+    as_machine: bool,
 ) -> None:
-    """Measure, show and draw."""
+    """Measure, show and draw; without `results`, into the file of the streams' kind."""
     console = _console(as_machine)
     plan = plan_learners(choice)
+    kind = kind_of_stream(plan.streams[0])
+    places = Places(work, data, results or _RESULTS / choices.defaults(kind).results)
+    check_file(places.results, kind)
     with CaseProgress(console) as progress:
         rows = run_session(cases(plan, places), places, progress, fresh)
     _refuse_nothing(rows, progress)
@@ -63,7 +74,7 @@ def run_learners(
                 console.print(against.to_rich())
     if plot is not None:
         plot_scenes(scenes, plot)
-        console.print(f"Wrote {plot}: accuracy against speed")
+        console.print(f"Wrote {plot}: {kind.main.title} against speed")
     console.print(f"Every figure is kept in {places.results}")
     progress.raise_failures()
 
@@ -109,26 +120,45 @@ def plan_learners(choice: Choice) -> Plan:
         It names something that is not there.
     """
     quick = choice.quick
-    streams = _listed(choice.streams, choices.QUICK_STREAMS if quick else choices.STREAMS)
-    streams = list(choices.ALL_STREAMS) if streams == ["all"] else streams
-    for stream in streams:
-        check_stream(stream)
-    peers = _listed(choice.peers, choices.QUICK_PEERS if quick else choices.PEERS)
+    streams = _streams(choice)
+    kind = _one_kind(streams)
+    default = choices.defaults(kind)
+    peers = _listed(choice.peers, default.quick_peers if quick else default.peers)
     found = [] if peers == ["none"] else [parse_peer(label) for label in peers]
-    candidates = [*_models(choice.models, choices.MODELS), *found]
+    candidates = [*_models(choice.models, default.models), *found]
+    for candidate in candidates:
+        check_kind(candidate, kind)
     if not candidates:
         raise ConfigError("--models and --peers: must name at least one model; got none.")
-    default = _QUICK_RECORDS if quick else _RECORDS
+    lengths = _QUICK_RECORDS if quick else _RECORDS
     seeds = choice.seeds or (_QUICK_SEEDS if quick else _SEEDS)
     return Plan(
         streams=streams,
         candidates=candidates,
-        lengths=_numbers("--records", choice.records, default, least=1),
-        label_delays=_numbers("--label-delay", choice.label_delay, (0,), least=0),
+        lengths=_numbers("--records", choice.records, lengths, least=1),
+        label_delays=_label_delays(choice.label_delay, streams),
         seeds=range(1, seeds + 1),
         peer_limit=choice.peer_limit,
         budget_s=choice.budget_s,
     )
+
+
+def _streams(choice: Choice) -> list[str]:
+    default = choices.QUICK_STREAMS if choice.quick else choices.STREAMS
+    labels = _listed(choice.streams, default)
+    streams = [stream for label in labels for stream in choices.GROUPS.get(label, (label,))]
+    for stream in streams:
+        check_stream(stream)
+    return streams
+
+
+def _one_kind(streams: Sequence[str]) -> Kind:
+    """Find the kind that all streams have: their figures cannot stand in one table."""
+    kinds = {kind_of_stream(stream).name: stream for stream in streams}
+    if len(kinds) > 1:
+        told = " and ".join(f"{stream} is of {name}" for name, stream in kinds.items())
+        raise ConfigError(f"--streams: must all be of one kind; {told}. Measure one at a time.")
+    return kind_of_stream(streams[0])
 
 
 class CaseProgress:
@@ -171,8 +201,7 @@ class CaseProgress:
             return
         short = "" if row.records == row.limit else f", stopped after {row.records:,} records"
         self._console.print(
-            f"{_describe(case)}: {100 * row.accuracy:.2f} %, "
-            f"{row.records_per_s:,.0f} records/s{short}",
+            f"{_describe(case)}: {_main(row)}, {row.records_per_s:,.0f} records/s{short}",
             markup=False,
         )
 
@@ -204,8 +233,13 @@ def _refuse_nothing(rows: Sequence[Row], progress: CaseProgress) -> None:
 
 
 def _describe(case: Case) -> str:
-    late = f", {case.label_delay:,} late" if case.label_delay else ""
+    late = f", {arrivals.describe(case.label_delay)}" if case.label_delay else ""
     return f"{case.candidate.label} on {case.stream}, {case.length:,}{late}, seed {case.seed}"
+
+
+def _main(row: Row) -> str:
+    measure = row.kind.main
+    return f"{measure.title} {measure.scale * row.scores[measure.name]:.{measure.digits}f}"
 
 
 def _models(text: str | None, default: Sequence[str]) -> list[Candidate]:
@@ -232,6 +266,22 @@ def _numbers(name: str, text: str | None, default: Sequence[int], least: int) ->
     return list(dict.fromkeys(numbers))
 
 
+def _label_delays(text: str, streams: Sequence[str]) -> list[int]:
+    """Read numbers of records, and `real`, which not every stream knows."""
+    parts = [part.strip() for part in text.split(",")]
+    delays = [
+        arrivals.REAL if part == "real" else _number("--label-delay", part, least=0)
+        for part in parts
+    ]
+    unknown = [stream for stream in streams if not knows_arrivals(stream)]
+    if arrivals.REAL in delays and unknown:
+        raise ConfigError(
+            f"--label-delay: real: {', '.join(unknown)} cannot tell when labels came; "
+            f"{', '.join(WITH_ARRIVALS)} can."
+        )
+    return list(dict.fromkeys(delays))
+
+
 def _number(name: str, text: str, least: int) -> int:
     try:
         number = int(text.replace("_", ""))
@@ -251,7 +301,7 @@ def _growth_json(point: growth.Point, row: Row) -> dict[str, object]:
         "size": point.size,
         "candidate": row.candidate,
         "records": row.records,
-        "accuracy": row.accuracy,
+        "accuracy": row.scores["accuracy"],
         "records_per_cpu_s": row.records_per_s,
         "memory_bytes": row.memory_bytes,
         "snapshot_bytes": row.snapshot_bytes,

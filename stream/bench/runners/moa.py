@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from stream.bench.case import Case, Outcome
 from stream.bench.meter import status_bytes
 from stream.bench.scores import Scores, majority_accuracy
@@ -30,6 +32,15 @@ MODELS = {
 }
 """Their class; the command line offers no seed, so ensembles always use MOA's own."""
 
+REGRESSORS = {
+    "fimtdd": "trees.FIMTDD",
+    "arffimtdd": "trees.ARFFIMTDD",
+    "adaptive_random_forest_regressor": "meta.AdaptiveRandomForestRegressor",
+    "soknl": "meta.SelfOptimisingKNearestLeaves",
+    "target_mean": "rules.functions.TargetMean",
+}
+"""The same for numbers."""
+
 _FLAGS = {"trees": "-s"}
 _SECONDS_BETWEEN_LOOKS = 0.02
 # One thread each for work and garbage: what MOA needs on one core. Trees are deep recursions.
@@ -45,7 +56,7 @@ class _Ended(NamedTuple):
 
 
 def run(case: Case, progress: Callable[[int], None]) -> Outcome:
-    """Measure one of `MODELS`."""
+    """Measure one of `MODELS` or `REGRESSORS`."""
     if case.label_delay:
         raise SetupError("MOA's command line has no prequential task for late labels here.")
     with tempfile.TemporaryDirectory() as name:
@@ -72,29 +83,40 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
 
 def task(case: Case, dump: Path) -> str:
     """MOA's task line: test then train, one figure at the end."""
+    name = case.candidate.name
+    is_regressor = name in REGRESSORS
     flags = "".join(
         f" {_FLAGS.get(name, name)} {value}" for name, value in case.candidate.params.items()
     )
     return (
-        f"EvaluatePrequential -l ({MODELS[case.candidate.name]}{flags})"
+        f"EvaluatePrequential{'Regression' if is_regressor else ''}"
+        f" -l ({(MODELS | REGRESSORS)[name]}{flags})"
         f" -s (ArffFileStream -f {case.folder / ARFF})"
-        " -e BasicClassificationPerformanceEvaluator"
+        f" -e Basic{'Regression' if is_regressor else 'Classification'}PerformanceEvaluator"
         f" -i {case.limit} -t {max(int(case.budget_s), 1)} -f {case.limit} -q {case.limit}"
         f" -d {dump}"
     )
 
 
 def _scores(case: Case, figures: Mapping[str, str]) -> Scores:
+    records = read_records(case.folder, round(float(figures["classified instances"])))
+    if records.space.n_classes == 0:
+        # MOA's own determination compares with the mean so far; ours, with the one in the end.
+        rmse = float(figures["root mean squared error"])
+        return {
+            "mae": float(figures["mean absolute error"]),
+            "rmse": rmse,
+            "r2": 1.0 - rmse**2 / float(np.var(records.y)),
+        }
     accuracy = float(figures["classifications correct (percent)"]) / 100
     # MOA's own kappa M compares with the class that is most frequent in the end; ours, with the
     # one that was so far.
-    labels = read_records(case.folder, round(float(figures["classified instances"])))
-    majority = majority_accuracy(labels.y, labels.space.n_classes)
-    return Scores(
-        accuracy,
-        kappa=float(figures["Kappa Statistic (percent)"]) / 100,
-        kappa_m=(accuracy - majority) / (1.0 - majority),
-    )
+    majority = majority_accuracy(records.y, records.space.n_classes)
+    return {
+        "accuracy": accuracy,
+        "kappa": float(figures["Kappa Statistic (percent)"]) / 100,
+        "kappa_m": (accuracy - majority) / (1.0 - majority),
+    }
 
 
 def jar() -> Path:

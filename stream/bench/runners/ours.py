@@ -11,10 +11,11 @@ from operators.base import Learner, Space
 from operators.catalog import create_learner
 from operators.snapshot import SnapshotUnavailableError
 from operators.tape import Rows, Tape
+from stream.bench.arrivals import fixed
 from stream.bench.candidates import Candidate
 from stream.bench.case import Case, Outcome
 from stream.bench.meter import PeakMemory, Stopwatch
-from stream.bench.scores import late_tape, score
+from stream.bench.scores import score
 from stream.bench.stream_files import read_records
 from stream.bench.streams.records import Records
 
@@ -26,18 +27,20 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
     """Measure a learner; what it compiles is compiled before the clock starts."""
     records = read_records(case.folder, case.limit)
     rows = _rows(records, _warm(case, records))
+    arrivals = records.labels(case.label_delay)
     watch = Stopwatch()
     memory = PeakMemory()
     learner = _create(case.candidate, records.space, case.seed)
     done = 0
     while done < len(rows) and watch.cpu_s < case.budget_s:
         until = min(done + _ROWS_A_TAPE, len(rows))
-        tape, part = _piece(rows, late_tape(done, until, case.label_delay))
+        tape, part = _piece(rows, arrivals.tape(done, until))
         with watch:
             learner.run(tape, part)
         done = until
         progress(done)
     grown_bytes = memory.grown_bytes()
+    n_classes = records.space.n_classes
     return Outcome(
         records=done,
         cpu_s=watch.cpu_s,
@@ -45,7 +48,7 @@ def run(case: Case, progress: Callable[[int], None]) -> Outcome:
         process_cpu_s=time.process_time(),
         memory_bytes=grown_bytes,
         snapshot_bytes=_snapshot_bytes(learner),
-        scores=score(rows.output[:done], rows.y[:done], case.label_delay),
+        scores=score(rows.output[:done], rows.y[:done], n_classes, arrivals.of_first(done)),
     )
 
 
@@ -62,10 +65,10 @@ def _create(candidate: Candidate, space: Space, seed: int) -> Learner:
 
 def _warm(case: Case, records: Records) -> int:
     """Compile or load what the run will use, with another learner; return the trace's width."""
-    first = Records(records.x[:_WARM_ROWS], records.y[:_WARM_ROWS], records.space)
+    first = records.first(_WARM_ROWS)
     learner = _create(case.candidate, first.space, case.seed)
     rows = _rows(first, learner.trace_width)
-    learner.run(late_tape(0, len(rows), 0), rows)
+    learner.run(fixed(len(rows), 0).tape(0, len(rows)), rows)
     return learner.trace_width
 
 

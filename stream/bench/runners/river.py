@@ -14,32 +14,41 @@ from stream.bench.scores import NO_ANSWER
 from stream.bench.stream_files import read_records
 from stream.bench.streams.records import Records
 
+Make = Callable[[Case, Records, dict[str, Any]], Any]
+"""Makes a model for a case, of its records' space, with parameters."""
 
-def _tree(path: str) -> Callable[[Case, Records, dict[str, Any]], Any]:
+
+def _tree(path: str) -> Make:
     def make(case: Case, records: Records, params: dict[str, Any]) -> Any:
         from river import tree
 
-        seed = {"seed": case.seed} if path == "HoeffdingAdaptiveTreeClassifier" else {}
+        seed = {"seed": case.seed} if "Adaptive" in path else {}
         return getattr(tree, path)(nominal_attributes=_nominal(records), **seed, **params)
 
     return make
 
 
-def _forest(case: Case, records: Records, params: dict[str, Any]) -> Any:
-    from river import forest
+def _forest(path: str) -> Make:
+    def make(case: Case, records: Records, params: dict[str, Any]) -> Any:
+        from river import forest
 
-    return forest.ARFClassifier(
-        seed=case.seed, nominal_attributes=_nominal(records), **_sized(params)
-    )
+        return getattr(forest, path)(
+            seed=case.seed, nominal_attributes=_nominal(records), **_sized(params)
+        )
+
+    return make
 
 
-def _patches(case: Case, records: Records, params: dict[str, Any]) -> Any:
-    from river import ensemble, tree
+def _patches(path: str, base: str) -> Make:
+    def make(case: Case, records: Records, params: dict[str, Any]) -> Any:
+        from river import ensemble, tree
 
-    base = tree.HoeffdingTreeClassifier(
-        grace_period=50, delta=0.01, nominal_attributes=_nominal(records)
-    )
-    return ensemble.SRPClassifier(model=base, seed=case.seed, **_sized(params))
+        model = getattr(tree, base)(
+            grace_period=50, delta=0.01, nominal_attributes=_nominal(records)
+        )
+        return getattr(ensemble, path)(model=model, seed=case.seed, **_sized(params))
+
+    return make
 
 
 def _bagging(case: Case, records: Records, params: dict[str, Any]) -> Any:
@@ -56,23 +65,28 @@ def _naive_bayes(case: Case, records: Records, params: dict[str, Any]) -> Any:
 
 
 def _logistic(case: Case, records: Records, params: dict[str, Any]) -> Any:
-    from river import compose, linear_model, preprocessing
-
-    numbers = compose.SelectType(Number) | preprocessing.StandardScaler()
-    categories = compose.SelectType(str) | preprocessing.OneHotEncoder()
-    last = (
-        linear_model.LogisticRegression(**params)
-        if records.space.n_classes == 2
-        else linear_model.SoftmaxRegression(**params)
+    is_binary = records.space.n_classes == 2
+    return _linear("LogisticRegression" if is_binary else "SoftmaxRegression")(
+        case, records, params
     )
-    return (numbers + categories) | last
 
 
-MODELS: dict[str, Callable[[Case, Records, dict[str, Any]], Any]] = {
+def _linear(path: str) -> Make:
+    def make(case: Case, records: Records, params: dict[str, Any]) -> Any:
+        from river import compose, linear_model, preprocessing
+
+        numbers = compose.SelectType(Number) | preprocessing.StandardScaler()
+        categories = compose.SelectType(str) | preprocessing.OneHotEncoder()
+        return (numbers + categories) | getattr(linear_model, path)(**params)
+
+    return make
+
+
+MODELS: dict[str, Make] = {
     "hoeffding_tree": _tree("HoeffdingTreeClassifier"),
     "hoeffding_adaptive_tree": _tree("HoeffdingAdaptiveTreeClassifier"),
-    "adaptive_random_forest": _forest,
-    "streaming_random_patches": _patches,
+    "adaptive_random_forest": _forest("ARFClassifier"),
+    "streaming_random_patches": _patches("SRPClassifier", "HoeffdingTreeClassifier"),
     "leveraging_bagging": _bagging,
     "naive_bayes": _naive_bayes,
     "logistic_regression": _logistic,
@@ -80,12 +94,23 @@ MODELS: dict[str, Callable[[Case, Records, dict[str, Any]], Any]] = {
 """River's defaults, except that ensembles get the base tree of their papers where river's
 default is another, and that linear models get scaled numbers and one-hot categories."""
 
+REGRESSORS: dict[str, Make] = {
+    "hoeffding_tree_regressor": _tree("HoeffdingTreeRegressor"),
+    "hoeffding_adaptive_tree_regressor": _tree("HoeffdingAdaptiveTreeRegressor"),
+    "adaptive_random_forest_regressor": _forest("ARFRegressor"),
+    "streaming_random_patches_regressor": _patches("SRPRegressor", "HoeffdingTreeRegressor"),
+    "linear_regression": _linear("LinearRegression"),
+    "passive_aggressive_regressor": _linear("PARegressor"),
+}
+"""The same for numbers."""
+
 
 class RiverPeer:
-    """One of `MODELS` on arrays."""
+    """One of `MODELS` or `REGRESSORS` on arrays."""
 
     def __init__(self, case: Case, records: Records) -> None:
-        self._model = MODELS[case.candidate.name](case, records, case.candidate.params)
+        make = (MODELS | REGRESSORS)[case.candidate.name]
+        self._model = make(case, records, case.candidate.params)
         self._records = records
         # River's Gaussian naive Bayes takes numbers only.
         self._as_text = case.candidate.name != "naive_bayes"
@@ -94,21 +119,24 @@ class RiverPeer:
         features = self._records.space.features
         names = [feature.name for feature in features]
         is_text = [self._as_text and feature.capacity > 0 for feature in features]
-        for row, label in zip(self._records.x, self._records.y.astype(np.int64), strict=True):
+        targets = self._records.y
+        if self._records.space.n_classes:
+            targets = targets.astype(np.int64)
+        for row, label in zip(self._records.x, targets.tolist(), strict=True):
             cells = zip(names, row.tolist(), is_text, strict=True)
             x = {name: str(int(v)) if text else v for name, v, text in cells if v == v}
-            yield x, int(label)
+            yield x, label
 
-    def predict(self, record: Any) -> int:
+    def predict(self, record: Any) -> float:
         answer = self._model.predict_one(record[0])
-        return NO_ANSWER if answer is None else int(answer)
+        return NO_ANSWER if answer is None else float(answer)
 
     def learn(self, record: Any) -> None:
         self._model.learn_one(record[0], record[1])
 
 
 def run(case: Case, progress: Callable[[int], None]) -> Outcome:
-    """Measure one of `MODELS`."""
+    """Measure one of `MODELS` or `REGRESSORS`."""
     records = read_records(case.folder, case.limit)
     return run_one_by_one(case, records, lambda: RiverPeer(case, records), progress)
 

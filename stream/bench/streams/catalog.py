@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from operators.catalog import must_be_one_of
+from stream.bench.kinds import CLASSIFICATION, REGRESSION, Kind
 from stream.bench.labels import parse_label
 from stream.bench.streams.agrawal import agrawal
-from stream.bench.streams.drift import ABRUPT, GRADUAL, evenly
+from stream.bench.streams.drift import ABRUPT, GRADUAL, Changes, evenly
 from stream.bench.streams.files import FILES
+from stream.bench.streams.friedman import PLAIN, SWAPPED, TURNED, friedman, friedman_local
 from stream.bench.streams.hyperplane import hyperplane
 from stream.bench.streams.led import led
 from stream.bench.streams.rbf import rbf
@@ -37,7 +39,23 @@ GENERATORS: Mapping[str, Generator] = {
     "hyperplane": hyperplane,
     "stagger": partial(stagger, changes=ABRUPT, functions=(1, 2, 3, 1)),
     "sine": partial(sine, changes=ABRUPT, functions=(1, 2, 3, 4)),
+    "friedman_drift": partial(friedman, changes=evenly(3), roles=(PLAIN, SWAPPED, PLAIN)),
+    "friedman_gradual": partial(
+        friedman, changes=Changes((0.3, 0.6), width=0.1), roles=(PLAIN, *TURNED)
+    ),
+    "friedman_local": partial(friedman_local, changes=ABRUPT),
 }
+REGRESSION_STREAMS = (
+    "friedman_drift",
+    "friedman_gradual",
+    "friedman_local",
+    "etth1",
+    "chick_weights",
+    "trump_approval",
+)
+"""Those whose target is a number."""
+WITH_ARRIVALS = ("flights",)
+"""Those that tell when each label came."""
 
 
 def check_stream(label: str) -> None:
@@ -56,6 +74,16 @@ def check_stream(label: str) -> None:
     for param in params:
         if param not in known:
             raise ConfigError(f"--streams: {name} has no parameter {param!r}.")
+
+
+def kind_of_stream(label: str) -> Kind:
+    """Tell what a stream asks for."""
+    return REGRESSION if _name_and_params(label)[0] in REGRESSION_STREAMS else CLASSIFICATION
+
+
+def knows_arrivals(label: str) -> bool:
+    """Whether a stream tells when each label came."""
+    return _name_and_params(label)[0] in WITH_ARRIVALS
 
 
 def is_fixed(label: str) -> bool:
@@ -77,8 +105,7 @@ def make_stream(label: str, length: int, seed: int, data: Path) -> Records:
     """
     name, params = _name_and_params(label)
     if name in FILES:
-        records = FILES[name](data)
-        return Records(records.x[:length], records.y[:length], records.space)
+        return FILES[name](data).first(length)
     return GENERATORS[name](length, seed, **params)
 
 

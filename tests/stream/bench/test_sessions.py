@@ -14,10 +14,12 @@ import pytest
 from stream.bench import document, growth
 from stream.bench.candidates import OURS, Candidate
 from stream.bench.case import Case
-from stream.bench.results import Row, append_row, read_rows
+from stream.bench.kinds import CLASSIFICATION, REGRESSION
+from stream.bench.results import Row, append_row, check_file, read_rows
 from stream.bench.session import Places, Plan, cases, run_session
 from stream.bench.summary import Scene, as_json, best_peer, by_scene, compare
 from stream.bench.tables import figures, ratios
+from stream.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 TREE = Candidate(OURS, "hoeffding_tree")
@@ -51,7 +53,7 @@ def places(folder: Path) -> Places:
     return Places(folder / "work", folder, folder / "results" / "learners.csv")
 
 
-def row(candidate: str, seed: int = 1, **changes: object) -> Row:
+def row(candidate: str, seed: int = 1, accuracy: float = 0.8, **changes: object) -> Row:
     made = Row(
         stream="sea_abrupt",
         length=1000,
@@ -60,9 +62,7 @@ def row(candidate: str, seed: int = 1, **changes: object) -> Row:
         seed=seed,
         candidate=candidate,
         records=1000,
-        accuracy=0.8,
-        kappa=0.6,
-        kappa_m=0.5,
+        scores={"accuracy": accuracy, "kappa": 0.6, "kappa_m": 0.5},
         cpu_s=0.5,
         wall_s=0.5,
         process_cpu_s=2.0,
@@ -76,6 +76,11 @@ def row(candidate: str, seed: int = 1, **changes: object) -> Row:
         when="2026-01-02T03:04:05+00:00",
     )
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def row_of_numbers(candidate: str, mae: float, **changes: object) -> Row:
+    scores = {"mae": mae, "rmse": 2.0, "r2": 0.5}
+    return row(candidate, stream="friedman_drift", scores=scores, **changes)
 
 
 # A session.
@@ -143,10 +148,43 @@ def test_moa_is_not_asked_what_it_cannot_do(tmp_path: Path) -> None:
 def test_rows_come_back_and_the_last_of_a_kind_counts(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.csv"
     first = row("hoeffding_tree", snapshot_bytes=12)
+    later = row("hoeffding_tree", accuracy=0.9, snapshot_bytes=12)
     append_row(path, first)
     append_row(path, row("river:naive_bayes"))
-    append_row(path, replace(first, accuracy=0.9))
-    assert read_rows(path) == [replace(first, accuracy=0.9), row("river:naive_bayes")]
+    append_row(path, later)
+    assert read_rows(path) == [later, row("river:naive_bayes")]
+
+
+def test_rows_of_numbers_have_columns_and_a_file_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    check_file(path, REGRESSION)
+    append_row(path, row_of_numbers("linear_regression", 1.5))
+    assert read_rows(path) == [row_of_numbers("linear_regression", 1.5)]
+    check_file(path, REGRESSION)
+    with pytest.raises(ConfigError, match="accuracy, kappa, kappa_m"):
+        check_file(path, CLASSIFICATION)
+
+
+def test_less_error_is_better() -> None:
+    rows = [
+        row_of_numbers("linear_regression", 2.0),
+        row_of_numbers("hoeffding_tree_regressor", 1.5),
+        row_of_numbers("moa:fimtdd", 2.5),
+        row_of_numbers("river:linear_regression", 2.0),
+    ]
+    ((scene, summaries),) = by_scene(rows).items()
+    best = best_peer(summaries)
+    assert best is not None
+    assert best.candidate == "river:linear_regression"
+    sheet = figures(scene, summaries)
+    assert sheet.columns[1:4] == ["MAE", "RMSE", "R2"]
+    assert [line[0] for line in sheet.rows] == [rows[k].candidate for k in (1, 0, 3, 2)]
+    assert [line[-1] for line in sheet.rows] == ["+25.00", "+0.00", "", ""]
+    against = ratios(scene, summaries)
+    assert against is not None
+    assert "% of MAE less, times the records/s" in against.title
+    assert against.rows[0] == ["moa:fimtdd", "+20.00, 1.0x / 4.0x", "+40.00, 1.0x / 4.0x"]
+    assert as_json({scene: summaries})[0]["mae"] == 2.0
 
 
 # Comparisons.
@@ -160,31 +198,31 @@ def test_a_comparison_is_paired_by_seed() -> None:
     (scene,), (summaries,) = zip(*by_scene([*ours, *peer]).items(), strict=True)
     found = compare(*summaries)
     assert scene == Scene("sea_abrupt", 1000, 0)
-    assert (found.difference, found.speed_ratio) == (pytest.approx(0.1), pytest.approx(10.0))
-    assert found.difference_error == pytest.approx(0.0, abs=1e-12)
-    assert summaries[0].accuracy_error == pytest.approx(0.05)
+    assert (found.gain, found.speed_ratio) == (pytest.approx(0.1), pytest.approx(10.0))
+    assert found.gain_error == pytest.approx(0.0, abs=1e-12)
+    assert summaries[0].main_error == pytest.approx(0.05)
 
 
 def test_one_run_of_a_peer_without_a_seed_stands_for_all() -> None:
     ours = [row("hoeffding_tree", seed) for seed in (1, 2)]
     (summaries,) = by_scene([*ours, row("moa:naive_bayes", 1, accuracy=0.7)]).values()
-    assert compare(*summaries).difference == pytest.approx(0.1)
+    assert compare(*summaries).gain == pytest.approx(0.1)
 
 
 def test_figures_of_fewer_records_are_not_compared() -> None:
     short = row("river:naive_bayes", records=300, limit=300, accuracy=0.99)
     (summaries,) = by_scene([row("hoeffding_tree"), short]).values()
-    assert math.isnan(compare(*summaries).difference)
+    assert math.isnan(compare(*summaries).gain)
     assert best_peer(summaries) is None
     sheet = figures(Scene("sea_abrupt", 1000, 0), summaries)
     assert sheet.rows[1][0] == "river:naive_bayes (first 300)"
-    assert as_json({Scene("sea_abrupt", 1000, 0): summaries})[0]["against"][0]["difference"] is None
+    assert as_json({Scene("sea_abrupt", 1000, 0): summaries})[0]["against"][0]["gain"] is None
 
 
 def test_tables_say_who_is_ahead_and_by_how_much() -> None:
     rows = [
         row("hoeffding_tree", snapshot_bytes=10_000, accuracy=0.81),
-        row("moa:hoeffding_tree", cpu_s=10.0),
+        row("moa:hoeffding_tree", cpu_s=10.0, process_cpu_s=20.0),
         row("river:naive_bayes", accuracy=0.7, cpu_s=1.0),
     ]
     ((scene, summaries),) = by_scene(rows).items()
@@ -195,10 +233,14 @@ def test_tables_say_who_is_ahead_and_by_how_much() -> None:
     against = ratios(scene, summaries)
     assert against is not None
     assert against.rows == [
-        ["moa:hoeffding_tree", "+1.00, 20x"],
+        ["moa:hoeffding_tree", "+1.00, 20x / 40x"],
         ["river:naive_bayes", "+11.00, 2.0x"],
     ]
-    assert "| moa:hoeffding_tree | +1.00, 20x |" in against.to_markdown()
+    assert against.title.endswith("times the records/s (MOA: its own clock / its whole process)")
+    assert "| moa:hoeffding_tree | +1.00, 20x / 40x |" in against.to_markdown()
+    moa, river = as_json({scene: summaries})[0]["against"]
+    assert (moa["speed_ratio"], moa["process_speed_ratio"]) == (20.0, 40.0)
+    assert (river["speed_ratio"], river["process_speed_ratio"]) == (2.0, None)
     assert ratios(scene, summaries[:1]) is None
 
 
@@ -239,8 +281,10 @@ def test_the_page_is_made_from_results(tmp_path: Path) -> None:
     size = growth.POINTS[0]
     sized = row("hoeffding_tree", stream=size.stream, length=size.length)
     append_row(tmp_path / "growth.csv", sized)
+    append_row(tmp_path / "regressors.csv", row_of_numbers("linear_regression", 1.5))
     text = document.write_page(ROOT / "docs" / "benchmarks.md", tmp_path)
     assert "Measured from 2026-01-02 to 2026-01-02 on 2 cores of a processor, Python 3.11.0" in text
     assert "driftgate 1; moa 0.9" in text
     assert "| hoeffding_tree | 80.00 | 0.600 | 0.500 | 2,000 | 3.0 |  | +0.00 |" in text
+    assert "| linear_regression | 1.5000 | 2.0000 | 0.500 | 2,000 | 3.0 |  |  |" in text
     assert "**records: records/s, MB of memory, accuracy in %**" in text

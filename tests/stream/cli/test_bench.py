@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from stream.bench import choices
+from stream.bench.streams.catalog import REGRESSION_STREAMS
 from stream.cli import main
+from stream.cli.bench import Choice, plan_learners
 
 SMALL = ("--streams", "sea_abrupt", "--models", "hoeffding_tree", "--records", "300")
 
@@ -53,6 +56,26 @@ def test_learners_measures_draws_and_prints_json(
     assert "seed 1: " not in again
 
 
+def test_numbers_are_measured_in_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "speed.png"
+    models = ("--models", "linear_regression", "--peers", "river:linear_regression")
+    small = ("--streams", "trump_approval", "--records", 200, "--seeds", 1)
+    assert call("learners", *small, *models, "--plot", picture, *places(tmp_path)) == 0
+    printed = capsys.readouterr().out
+    assert "linear_regression on trump_approval, 200, seed 1: MAE " in printed
+    assert "% of MAE less, times the records/s" in " ".join(printed.split())
+    assert picture.stat().st_size > 10_000
+
+
+def test_regression_names_all_streams_of_numbers_and_their_models() -> None:
+    plan = plan_learners(Choice("regression", None, None, None, 1, "0", None, 10.0, quick=False))
+    assert tuple(plan.streams) == REGRESSION_STREAMS
+    assert [one.label for one in plan.candidates] == [
+        *choices.REGRESSORS,
+        *choices.REGRESSION_PEERS,
+    ]
+
+
 def test_growth_measures_draws_and_prints_a_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,8 +105,11 @@ def test_a_case_that_fails_is_the_exit_code_and_the_rest_is_shown(
         ("learners", "--models", "hoefding_tree", "Did you mean hoeffding_tree?"),
         ("learners", "--peers", "moa:forest", "adaptive_random_forest"),
         ("learners", "--streams", "sea", "sea_abrupt"),
+        ("learners", "--streams", "bananas,etth1", "must all be of one kind; bananas is of"),
+        ("learners", "--streams", "etth1,sine", "sine is of classification"),
         ("learners", "--records", "many", "--records: must be whole numbers of at least 1"),
         ("learners", "--label-delay", "-1", "--label-delay: must be whole numbers of at least 0"),
+        ("learners", "--label-delay", "real", "electricity, led_abrupt"),
         ("growth", "--axes", "depth", "records, features, classes"),
     ],
 )
@@ -95,6 +121,16 @@ def test_a_wrong_option_is_one_line(
     (line,) = printed.err.splitlines()
     assert line.startswith("driftgate: ")
     assert words in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--models", "hoeffding_tree"), ("--peers", "moa:hoeffding_tree")]
+)
+def test_a_classifier_on_numbers_is_refused(
+    capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    assert call("learners", "--streams", "regression", option, value) == 2
+    assert f"{value} is not for streams of regression" in capsys.readouterr().err
 
 
 def test_nothing_to_measure_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
