@@ -6,6 +6,12 @@ class on either side then comes from its Gaussian, cut off at the class's own le
 value. A nominal feature offers one branch a code, or each code against the others. A split of
 which fewer than two branches have more than 1 % of the weight has no merit, and "do not split" has
 merit 0.
+
+What a leaf inherits from the split that made it counts in its answers and in the Hoeffding bound,
+but not in what a split would gain: that is the impurity of the records that the leaf itself has
+learnt, less that of its branches, which hold the same records. A leaf that is due for a tie but
+has nothing to gain begins anew with what it has learnt (`renew`): after a drift its inheritance
+and its oldest records are what keeps it wrong.
 """
 
 from __future__ import annotations
@@ -34,6 +40,7 @@ from operators.kernels.forest import (
     N_CODES,
     N_NOMINAL,
     N_NUMERIC,
+    NOMINAL_COUNT,
     NOMINAL_FIELDS,
     OFFSET,
     ONE_CODE,
@@ -321,20 +328,63 @@ def split(forest: Forest, tree: int, node: int, leaf: FloatArray, j: int, thresh
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def is_pure(forest: Forest, leaf: FloatArray) -> bool:
+    """Tell whether a leaf's weight is all of one class."""
+    classes = 0
+    for c in range(forest.n_classes):
+        classes += leaf[HEADER + c * forest.stride + WEIGHT] > 0.0
+    return classes < 2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh_learnt(forest: Forest, leaf: FloatArray) -> float:
+    """Write to `forest.scores` what a leaf has itself learnt of each class; return the sum.
+
+    A record that misses the value of one feature is counted by another.
+    """
+    views, n = forest.views, forest.slots
+    view = np.int64(leaf[VIEW])
+    nominal = COLUMNS + n + OFFSET
+    total = 0.0
+    for c in range(forest.n_classes):
+        base = HEADER + c * forest.stride
+        counts = base + 2 + COUNT * n
+        weight = 0.0
+        for j in range(views[view, N_NUMERIC]):
+            weight = max(weight, leaf[counts + j])
+        for j in range(views[view, N_NOMINAL]):
+            block = base + views[view, nominal + NOMINAL_FIELDS * j]
+            weight = max(weight, leaf[block + NOMINAL_COUNT])
+        forest.scores[c] = weight
+        total += weight
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def renew(forest: Forest, row: int) -> None:
+    """Let a leaf begin anew, with the class weights that it has itself learnt."""
+    leaf = forest.leaves[row]
+    weigh_learnt(forest, leaf)
+    clear_leaf(forest, leaf, view_of_new_leaf(forest, row, np.int64(leaf[VIEW])))
+    for c in range(forest.n_classes):
+        if forest.scores[c] > 0.0:
+            add_weight(forest, leaf, c, forest.scores[c])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def attempt_split(forest: Forest, tree: int, node: int) -> None:
     """Split a leaf if its best feature beats the second best beyond doubt, or none matters.
 
     The gain's range is log2 of the number of classes that the tree has learnt, or 1 for Gini's.
     """
-    leaf = forest.leaves[np.int64(forest.nodes[node]["child"])]
-    classes = 0
-    for c in range(forest.n_classes):
-        forest.scores[c] = leaf[HEADER + c * forest.stride + WEIGHT]
-        if forest.scores[c] > 0.0:
-            classes += 1
-    if classes < 2:
+    row = np.int64(forest.nodes[node]["child"])
+    leaf = forest.leaves[row]
+    if is_pure(forest, leaf):
         return
-    before = impurity(forest, forest.scores, leaf[TOTAL]) / leaf[TOTAL]
+    learnt = weigh_learnt(forest, leaf)
+    if learnt == 0.0:
+        return
+    before = impurity(forest, forest.scores, learnt) / learnt
     spread = 1.0
     if forest.criterion != GINI:
         spread = math.log2(max(forest.trees[tree]["class_count"], 2))
@@ -352,3 +402,5 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
             second = gain
     if best_j >= 0 and (best - second > bound or bound < forest.tie_threshold):
         split(forest, tree, node, leaf, best_j, threshold)
+    elif best_j < 0 and bound < forest.tie_threshold:
+        renew(forest, row)

@@ -20,8 +20,8 @@ from operators.trees.forest import (
 class HoeffdingTreeClassifier(OneByOne):
     """Decision tree that grows from a stream, splitting a leaf once it is sure enough [1]_.
 
-    Prefer it as a fast baseline and as the expert of an ensemble; alone it forgets nothing, so
-    after a drift its old branches keep answering.
+    Prefer it as a fast baseline and as the expert of an ensemble; alone it forgets slowly,
+    leaf by leaf, so after a drift its old branches keep answering for long.
 
     Parameters
     ----------
@@ -52,10 +52,13 @@ class HoeffdingTreeClassifier(OneByOne):
     Notes
     -----
     By default it follows MOA's HoeffdingTree (information gain, Gaussian observers with ten
-    thresholds, multiway nominal splits), with four differences. "Do not split" has merit 0, so
-    that a single or a useless feature is never split on. A missing value takes the branch that had
-    most weight. A branch that nothing has taken starts with its parent's class distribution at
-    weight one. Where naive Bayes rules out every class, class weights answer. Predicting costs
+    thresholds, multiway nominal splits), with five differences. "Do not split" has merit 0, so
+    that a single or a useless feature is never split on. What a split would gain is reckoned from
+    the records that the leaf has learnt, not from what it inherited; one that has nothing to gain
+    though it is due for a tie begins anew with those records' class distribution, where MOA splits
+    on a useless feature to the same effect. A missing value takes the branch that had most weight.
+    A branch that nothing has taken starts with its parent's class distribution at weight one.
+    Where naive Bayes rules out every class, class weights answer. Predicting costs
     O(features x classes), learning O(features) and every `grace_period` records
     O(features x classes x thresholds).
 

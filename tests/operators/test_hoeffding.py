@@ -138,6 +138,28 @@ def test_leaves_that_were_put_to_sleep_wake_up_again() -> None:
     assert 0 < trees["stump_count"][0] <= 15
 
 
+def test_a_leaf_that_has_nothing_left_to_split_on_follows_a_drift() -> None:
+    """One category, fully split on: its leaves would answer as before for another 1,000 rows."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 2, (1300, 1)).astype(np.float64)
+    y = np.where(np.arange(1300) < 1000, x[:, 0], 1.0 - x[:, 0])
+    data = x, y, Space((Feature("c", capacity=2),), n_classes=2)
+    params: dict[str, Any] = {"grace_period": 25, "delta": 0.1, "tie_threshold": 0.1}
+    assert assert_as_reference(data, **params).leaf_count == 2
+    output = prequential(HoeffdingTreeClassifier(data[2], **params), data)
+    assert (output[1200:].argmax(axis=1) == y[1200:]).all()
+
+
+def test_what_a_leaf_inherits_does_not_hide_what_a_split_would_gain() -> None:
+    """In the branch that was pure, the class comes to depend on the other feature."""
+    rng = np.random.default_rng(4)
+    x = rng.random((6000, 2))
+    y = np.where(np.arange(6000) < 3000, x[:, 0] > 0.5, (x[:, 0] > 0.5) ^ (x[:, 1] > 0.5))
+    data = x, y.astype(np.float64), Space((Feature("a"), Feature("b")), n_classes=2)
+    output = prequential(HoeffdingTreeClassifier(data[2]), data)
+    assert (output[4500:].argmax(axis=1) == y[4500:]).mean() > 0.9
+
+
 def test_an_untouched_tree_is_undecided() -> None:
     x, y, space = mixed(3, seed=1)
     rows = Rows(x, y, np.zeros((3, 4)), np.zeros((3, 0)))

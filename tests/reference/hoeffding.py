@@ -33,6 +33,17 @@ class Leaf:
     def seen(self, c: int, f: int) -> list[float]:
         return self.values.get((c, f), [])
 
+    def learnt(self, n_features: int) -> list[float]:
+        """What it was taught of each class itself, by the feature that was missing least."""
+        return [
+            float(max(len(self.seen(c, f)) for f in range(n_features)))
+            for c in range(len(self.weights))
+        ]
+
+    def renew(self, n_features: int) -> None:
+        self.weights = self.learnt(n_features)
+        self.forget_values(is_stump=False)
+
 
 @dataclass
 class Split:
@@ -188,7 +199,8 @@ class HoeffdingTree:
         return impurity(before) - sum(sum(b) / total * impurity(b) for b in branches if sum(b) > 0)
 
     def split_of(self, leaf: Leaf) -> Split | None:
-        if sum(weight > 0 for weight in leaf.weights) < 2:
+        learnt = leaf.learnt(len(self.space.features))
+        if sum(weight > 0 for weight in leaf.weights) < 2 or sum(learnt) == 0:
             return None
         candidates = [(0.0, -1, None, [])]  # merit, feature, threshold, branches
         for f, feature in in_order(self.space):
@@ -198,13 +210,15 @@ class HoeffdingTree:
                 options = by_one_code(leaf, f, feature.capacity, self.space.n_classes)
             else:
                 options = by_code(leaf, f, feature.capacity, self.space.n_classes)
-            offers = [(self.gain(leaf.weights, b), f, at, b) for at, b in options]
+            offers = [(self.gain(learnt, b), f, at, b) for at, b in options]
             if offers:
                 candidates.append(max(offers, key=lambda offer: offer[0]))
         best, second = sorted(candidates, key=lambda candidate: -candidate[0])[:2]
         spread = 1.0 if self.criterion == "gini" else math.log2(max(len(self.classes), 2))
         total = sum(leaf.weights)
         bound = math.sqrt(spread**2 * math.log(1 / self.delta) / (2 * total))
+        if best[1] < 0 and bound < self.tie_threshold:
+            leaf.renew(len(self.space.features))
         if best[1] < 0 or not (best[0] - second[0] > bound or bound < self.tie_threshold):
             return None
         _, f, threshold, branches = best
