@@ -1,6 +1,7 @@
-"""The tables of docs/benchmarks.md, out of the CSV files: `python -m stream.bench.document PAGE`.
+"""docs/benchmarks.md out of the CSV files: `python -m stream.bench.document PAGE`.
 
-Only what stands between the markers is written; what a table means stands around them.
+Tables are written between the markers, what they mean stands around them; pictures lie beside the
+page.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stream.bench import growth
+from stream.bench import choices, growth
+from stream.bench.growth import Point
+from stream.bench.plot import plot_growth, plot_scenes
 from stream.bench.results import Row, read_rows
-from stream.bench.summary import by_scene
+from stream.bench.summary import Scene, by_scene
 from stream.bench.tables import Sheet, figures, ratios
 
 RESULTS = Path(__file__).parents[2] / "tests" / "bench" / "results"
@@ -26,6 +29,31 @@ def write_page(page: Path, results: Path = RESULTS) -> str:
     return _between(text, "growth", _growth(read_rows(results / "growth.csv")))
 
 
+def draw_pictures(folder: Path, results: Path = RESULTS) -> list[Path]:
+    """Draw what has been measured; return the files written.
+
+    Of the classifiers, only the published comparison: the five streams, labels at once.
+    """
+    drawn = []
+    learners, regressors = (
+        by_scene(read_rows(results / f"{name}.csv")) for name in ("learners", "regressors")
+    )
+    published = {scene: found for scene, found in learners.items() if _is_published(scene)}
+    for name, scenes in (("learners", published), ("regressors", regressors)):
+        if scenes:
+            drawn.append(folder / f"{name}.png")
+            plot_scenes(scenes, drawn[-1])
+    measured = _measured_points(read_rows(results / "growth.csv"))
+    if measured:
+        drawn.append(folder / "growth.png")
+        plot_growth(measured, drawn[-1])
+    return drawn
+
+
+def _is_published(scene: Scene) -> bool:
+    return scene.stream in choices.STREAMS and scene.length <= 100_000 and scene.label_delay == 0
+
+
 def _learners(rows: Sequence[Row]) -> str:
     found: list[Sheet] = []
     for scene, summaries in by_scene(rows).items():
@@ -37,15 +65,19 @@ def _learners(rows: Sequence[Row]) -> str:
 
 
 def _growth(rows: Sequence[Row]) -> str:
+    sheets = growth.sheets(_measured_points(rows))
+    return _measured(rows) + "\n".join(sheet.to_markdown() for sheet in sheets)
+
+
+def _measured_points(rows: Sequence[Row]) -> list[tuple[Point, Row]]:
     by_stream: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         by_stream.setdefault((row.stream, row.length), []).append(row)
-    measured = [
+    return [
         (point, row)
         for point in growth.POINTS
         for row in by_stream.get((point.stream, point.length), [])
     ]
-    return _measured(rows) + "\n".join(sheet.to_markdown() for sheet in growth.sheets(measured))
 
 
 def _measured(rows: Sequence[Row]) -> str:
@@ -78,3 +110,4 @@ def _between(text: str, name: str, made: str) -> str:
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     path.write_text(write_page(path))
+    draw_pictures(path.parent)

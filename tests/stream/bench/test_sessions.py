@@ -288,3 +288,6 @@ def test_the_page_is_made_from_results(tmp_path: Path) -> None:
     assert "| hoeffding_tree | 80.00 | 0.600 | 0.500 | 2,000 | 3.0 |  | +0.00 |" in text
     assert "| linear_regression | 1.5000 | 2.0000 | 0.500 | 2,000 | 3.0 |  |  |" in text
     assert "**records: records/s, MB of memory, accuracy in %**" in text
+    drawn = document.draw_pictures(tmp_path, tmp_path)
+    assert [path.name for path in drawn] == ["learners.png", "regressors.png", "growth.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
