@@ -14,31 +14,16 @@ from numpy.typing import NDArray
 from operators.kernels.adwin import reset, update_many
 from operators.kernels.compiled import njit
 from operators.kernels.forest import (
-    ADAPTIVE,
-    BAYES_RIGHT,
-    MAJORITY_RIGHT,
-    PENDING,
-    STUMP,
     VIEW_BY_TREE,
     FloatArray,
     Forest,
     IntArray,
     is_complete,
     lacks_room,
-    leaf_node,
 )
-from operators.kernels.hoeffding import learn_stump
+from operators.kernels.hoeffding import learn_leaf, learn_tree, predict_tree
 from operators.kernels.memory import fell, plant
-from operators.kernels.naive_bayes import (
-    bayes_scores,
-    majority_class,
-    observe,
-    softmax,
-    stump_shares,
-    weight_shares,
-)
 from operators.kernels.random import poisson
-from operators.kernels.split import attempt_split
 from operators.kernels.views import draw_view
 
 REPLACE_DRIFTED, RESET_WORST = range(2)
@@ -160,58 +145,6 @@ def begin(forest: Forest, tree: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def leaf_answer(
-    forest: Forest, tree: int, x: FloatArray, complete: bool, out: FloatArray
-) -> tuple[int, int, int]:
-    """Write a tree's probabilities; return its leaf, majority class and naive Bayes' class."""
-    node = leaf_node(forest, tree, x)
-    row = np.int64(forest.nodes[node]["child"])
-    if forest.nodes[node]["arity"] == STUMP:
-        stump_shares(forest.stumps[row], out)
-        return node, -1, -1
-    leaf = forest.leaves[row]
-    majority = majority_class(forest, leaf)
-    bayes = -1
-    if forest.leaf_prediction >= 1:
-        bayes = bayes_scores(forest, leaf, x, complete)
-    trusts_bayes = forest.leaf_prediction != ADAPTIVE or leaf[MAJORITY_RIGHT] <= leaf[BAYES_RIGHT]
-    if bayes >= 0 and trusts_bayes:
-        softmax(forest.scores, bayes, out)
-    else:
-        weight_shares(leaf, forest.stride, out)
-    return node, majority, bayes
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def learn_leaf(
-    forest: Forest,
-    tree: int,
-    answer: tuple[int, int, int],
-    x: FloatArray,
-    y: int,
-    weight: float,
-) -> None:
-    """Learn a record in the leaf that has just answered it."""
-    node, majority, bayes = answer
-    if forest.seen[tree, y] == 0:
-        forest.seen[tree, y] = 1
-        forest.trees[tree]["class_count"] += 1
-    if forest.nodes[node]["arity"] == STUMP:
-        learn_stump(forest, tree, node, y, weight)
-        return
-    leaf = forest.leaves[forest.nodes[node]["child"]]
-    if majority == y:
-        leaf[MAJORITY_RIGHT] += weight
-    if bayes == y:
-        leaf[BAYES_RIGHT] += weight
-    observe(forest, leaf, x, y, weight)
-    leaf[PENDING] += weight
-    if leaf[PENDING] >= forest.grace_period:
-        leaf[PENDING] = 0.0
-        attempt_split(forest, tree, node)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def largest(values: FloatArray) -> int:
     """Return the first of the largest values."""
     best = 0
@@ -229,7 +162,7 @@ def ask_members(forest: Forest, members: Members, x: FloatArray, i: int) -> None
     complete = is_complete(x)
     for k in range(len(members.tree)):
         votes = members.votes[k]
-        node, majority, bayes = leaf_answer(forest, members.tree[k], x, complete, votes)
+        node, majority, bayes = predict_tree(forest, members.tree[k], x, complete, votes)
         members.node[k] = node
         members.majority[k] = majority
         members.bayes[k] = bayes
@@ -325,8 +258,7 @@ def learn_ensemble(
             learn_leaf(forest, members.tree[k], answer, x, y, weight)
             if members.background[k] >= 0:
                 behind = members.background[k]
-                answer = leaf_answer(forest, behind, x, complete, members.votes[k])
-                learn_leaf(forest, behind, answer, x, y, weight)
+                learn_tree(forest, behind, x, complete, y, weight)
         members.errors[k, members.waiting[k]] = error
         members.waiting[k] += 1
         if members.waiting[k] < CLOCK:

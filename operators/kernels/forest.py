@@ -4,33 +4,30 @@ All trees of a forest share three pools: nodes, leaves and stumps. They are fill
 the splits; what a dropped tree leaves behind is linked into lists and used again. A leaf is one
 contiguous row of float64, so learning a record touches one stretch of memory:
 
-    header | class 0 | class 1 | ... | class C-1
+    header | weight[C] | constant[C] | class 0 | class 1 | ... | class C-1 | code_log[M, C]
 
 and each class is
 
-    weight, constant | mean[F] inverse[F] log_scale[F] count[F] m2[F] low[F] high[F] | nominal ...
+    mean[F] inverse[F] log_scale[F] count[F] m2[F] low[F] high[F] | total[N] log_total[N] | count[M]
 
-with room for F numeric features, followed for each nominal feature of m codes by
+with room for F numeric features, and for N nominal ones of M codes together. Learning goes through
+one class; predicting reads, for each nominal feature, the row of `code_log` of the record's code,
+all classes at once.
 
-    count, log_denominator, code_count[m]
-
-After the classes come, for each code of each nominal feature, the logarithms of all classes,
-code_log[m, C]: predicting reads one of these rows a feature, all classes at once.
-
-and, where numbers are observed by histograms, bins for each numeric feature, whose scales end the
-row (`operators.kernels.histogram`).
+Where numbers are observed by histograms, each class ends with bins for each numeric feature, and
+the leaf with their scales (`operators.kernels.histogram`).
 
 Which features those are is the leaf's *view*, a row of integers:
 
-    numeric features, nominal features | column[F] | (column, codes, offset, logs) ...
+    numeric features, nominal features | column[F] | (column, codes, first code) ...
 
 One view serves all leaves, or a tree's leaves (random patches), or each leaf has its own (random
 forests). A stump is a leaf that only counts classes: what remains of one that was deactivated.
 
-`inverse` is 1/(2 sigma^2), `log_scale` the logarithm of the Gaussian's factor, `code_log` that of
-code_count + 1, and `constant` everything in a class's naive Bayes score that does not depend on
-the record. They are brought up to date when a record is learnt, so that predicting is
-multiplications and additions only.
+`inverse` is 1/(2 sigma^2), `log_scale` the logarithm of the Gaussian's factor, `log_total` that of
+total + codes, `code_log` that of count + 1, and `constant` everything in a class's naive Bayes
+score that does not depend on the record: -inf if the class has not been seen. They are brought up
+to date when a record is learnt, so that predicting is multiplications and additions only.
 """
 
 from __future__ import annotations
@@ -73,17 +70,16 @@ TOTAL, PENDING, MAJORITY_RIGHT, BAYES_RIGHT, VIEW = range(5)
 HEADER = 5
 # Stump: weight, records since it was last compared with the leaves, then the class weights.
 STUMP_HEADER = 2
-# Class stretch: two scalars, then the fields of the numeric features.
-WEIGHT, CONSTANT = range(2)
+# Class stretch: the fields of the numeric features, then those of the nominal ones.
 MEAN, INVERSE, LOG_SCALE, COUNT, M2, LOW, HIGH = range(7)
 NUMERIC_FIELDS = 7
-# Nominal feature: two scalars, then counts and logarithms by code.
-NOMINAL_COUNT, LOG_DENOMINATOR, CODES = range(3)
+TOTALS, LOG_TOTALS = range(2)
+TOTAL_FIELDS = 2
 
 # View: how many numeric and nominal features, then the columns.
 N_NUMERIC, N_NOMINAL, COLUMNS = range(3)
-COLUMN, N_CODES, OFFSET, LOGS = range(4)
-NOMINAL_FIELDS = 4
+COLUMN, N_CODES, FIRST = range(3)
+NOMINAL_FIELDS = 3
 
 MAJORITY, NAIVE_BAYES, ADAPTIVE = range(3)
 ONE_VIEW, VIEW_BY_TREE, VIEW_BY_LEAF = range(3)
@@ -126,6 +122,8 @@ class Forest(NamedTuple):
         (arity_max, n_classes) float64 working space.
     slots
         Room for numeric features in a class stretch.
+    nominal_slots
+        Room for nominal features.
     codes
         Room for codes of nominal features.
     subspace
@@ -151,6 +149,7 @@ class Forest(NamedTuple):
     branches: FloatArray
     n_classes: int
     slots: int
+    nominal_slots: int
     stride: int
     codes: int
     view_kind: int
@@ -164,6 +163,24 @@ class Forest(NamedTuple):
     criterion: int
     nominal_split: int
     has_histograms: bool
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def class_at(forest: Forest, c: int) -> int:
+    """Return where a class's stretch begins in a leaf; of class C, where the code logs begin."""
+    return HEADER + 2 * forest.n_classes + c * forest.stride
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def totals_at(forest: Forest, c: int) -> int:
+    """Return where a class's nominal features begin."""
+    return class_at(forest, c) + NUMERIC_FIELDS * forest.slots  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def counts_at(forest: Forest, c: int) -> int:
+    """Return where a class's counts of codes begin."""
+    return totals_at(forest, c) + TOTAL_FIELDS * forest.nominal_slots  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from operators.kernels.compiled import njit
-from operators.kernels.forest import HEADER, FloatArray, Forest
+from operators.kernels.forest import FloatArray, Forest, class_at
 
 BINS = 32
 # What all classes share for each feature, at the end of the leaf.
@@ -27,13 +27,14 @@ APART = 4.0
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def scale_of(forest: Forest, j: int) -> int:
     """Return where a leaf keeps the scale of numeric feature `j`."""
-    return HEADER + forest.n_classes * (forest.stride + forest.codes) + SCALE_FIELDS * j
+    logs = class_at(forest, forest.n_classes)
+    return logs + forest.n_classes * forest.codes + SCALE_FIELDS * j  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def bins_of(forest: Forest, j: int, c: int) -> int:
     """Return where a leaf keeps the counts of a class."""
-    return HEADER + c * forest.stride + forest.stride - BINS * (forest.slots - j)
+    return class_at(forest, c + 1) - BINS * (forest.slots - j)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -22,7 +22,6 @@ from operators.kernels.forest import (
     STUMPS_USED,
     TOTAL,
     VIEW,
-    WEIGHT,
     FloatArray,
     Forest,
     free_nodes,
@@ -45,7 +44,7 @@ def leaf_promise(forest: Forest, leaf: FloatArray) -> float:
     """Return the weight of all but the heaviest class."""
     top = 0.0
     for c in range(forest.n_classes):
-        top = max(top, leaf[HEADER + c * forest.stride + WEIGHT])
+        top = max(top, leaf[HEADER + c])
     return leaf[TOTAL] - top  # type: ignore[no-any-return]
 
 
@@ -90,7 +89,7 @@ def deactivate(forest: Forest, tree: int, node: int) -> None:
     stump[:] = 0.0
     stump[TOTAL] = leaf[TOTAL]
     for c in range(forest.n_classes):
-        stump[STUMP_HEADER + c] = leaf[HEADER + c * forest.stride + WEIGHT]
+        stump[STUMP_HEADER + c] = leaf[HEADER + c]
     free_row(forest.leaves, forest.used, row, FREE_LEAF)
     forest.nodes[node]["child"] = place
     forest.nodes[node]["arity"] = STUMP

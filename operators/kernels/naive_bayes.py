@@ -14,36 +14,31 @@ import numpy as np
 
 from operators.kernels.compiled import njit
 from operators.kernels.forest import (
-    ADAPTIVE,
-    BAYES_RIGHT,
-    CODES,
     COLUMN,
     COLUMNS,
-    CONSTANT,
     COUNT,
+    FIRST,
     HEADER,
     HIGH,
     INVERSE,
-    LOG_DENOMINATOR,
     LOG_SCALE,
-    LOGS,
+    LOG_TOTALS,
     LOW,
     M2,
-    MAJORITY_RIGHT,
     MEAN,
     N_CODES,
     N_NOMINAL,
     N_NUMERIC,
-    NAIVE_BAYES,
-    NOMINAL_COUNT,
     NOMINAL_FIELDS,
-    OFFSET,
     STUMP_HEADER,
     TOTAL,
     VIEW,
-    WEIGHT,
     FloatArray,
     Forest,
+    IntArray,
+    class_at,
+    counts_at,
+    totals_at,
 )
 from operators.kernels.histogram import count_value
 
@@ -59,22 +54,20 @@ LOGARITHMS = np.array([-np.inf] + [math.log(value) for value in range(1, 4096)])
 @njit(cache=True, nogil=True, error_model="numpy")
 def clear_leaf(forest: Forest, leaf: FloatArray, view: int) -> None:
     """Make a leaf that has seen nothing, with a view of its features."""
-    views, n = forest.views, forest.slots
-    n_numeric, nominal = views[view, N_NUMERIC], COLUMNS + n
+    views, n, n_classes = forest.views, forest.slots, forest.n_classes
+    nominal = COLUMNS + n + N_CODES
     leaf[:] = 0.0
     leaf[VIEW] = view
-    for c in range(forest.n_classes):
-        base = HEADER + c * forest.stride
-        fields = base + 2
-        for j in range(n_numeric):
+    leaf[HEADER + n_classes : HEADER + 2 * n_classes] = -np.inf
+    for c in range(n_classes):
+        fields = class_at(forest, c)
+        for j in range(views[view, N_NUMERIC]):
             leaf[fields + LOG_SCALE * n + j] = -np.inf
             leaf[fields + LOW * n + j] = np.inf
             leaf[fields + HIGH * n + j] = -np.inf
+        log_totals = totals_at(forest, c) + LOG_TOTALS * forest.nominal_slots
         for j in range(views[view, N_NOMINAL]):
-            at = nominal + NOMINAL_FIELDS * j
-            leaf[base + views[view, at + OFFSET] + LOG_DENOMINATOR] = log_of(
-                float(views[view, at + N_CODES])
-            )
+            leaf[log_totals + j] = log_of(float(views[view, nominal + NOMINAL_FIELDS * j]))
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -87,123 +80,198 @@ def log_of(value: float) -> float:
     return math.log(value)
 
 
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_weight(forest: Forest, leaf: FloatArray, c: int, weight: float) -> None:
     """Give a class more weight and renew its constant."""
-    views, n = forest.views, forest.slots
-    view = np.int64(leaf[VIEW])
-    nominal = COLUMNS + n + OFFSET
-    base = HEADER + c * forest.stride
-    scales = base + 2 + LOG_SCALE * n
+    views, view = forest.views, np.int64(leaf[VIEW])
     leaf[TOTAL] += weight
-    leaf[base + WEIGHT] += weight
-    constant = log_of(leaf[base + WEIGHT])
+    leaf[HEADER + c] += weight
+    constant = log_of(leaf[HEADER + c])
+    scales = class_at(forest, c) + LOG_SCALE * forest.slots
     for j in range(views[view, N_NUMERIC]):
         constant += leaf[scales + j]
+    log_totals = totals_at(forest, c) + LOG_TOTALS * forest.nominal_slots
     for j in range(views[view, N_NOMINAL]):
-        constant -= leaf[base + views[view, nominal + NOMINAL_FIELDS * j] + LOG_DENOMINATOR]
-    leaf[base + CONSTANT] = constant
+        constant -= leaf[log_totals + j]
+    leaf[HEADER + forest.n_classes + c] = constant
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def observe(forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: float) -> None:
-    """Learn a record of some weight: West's recurrences for numbers, counts for codes."""
-    views, n = forest.views, forest.slots
-    view = np.int64(leaf[VIEW])
-    base = HEADER + y * forest.stride
-    fields = base + 2
-    for j in range(views[view, N_NUMERIC]):
-        value = x[views[view, COLUMNS + j]]
-        if value != value:
-            continue
-        at = fields + j
-        count = leaf[at + COUNT * n] + weight
-        step = value - leaf[at + MEAN * n]
-        mean = leaf[at + MEAN * n] + step * weight / count
-        m2 = leaf[at + M2 * n] + weight * step * (value - mean)
-        leaf[at + COUNT * n] = count
-        leaf[at + MEAN * n] = mean
-        leaf[at + M2 * n] = m2
-        leaf[at + LOW * n] = min(leaf[at + LOW * n], value)
-        leaf[at + HIGH * n] = max(leaf[at + HIGH * n], value)
-        variance = m2 / max(count - 1.0, 1.0)
-        if variance > VARIANCE_MIN:
-            leaf[at + INVERSE * n] = 0.5 / variance
-            leaf[at + LOG_SCALE * n] = -0.5 * (LOG_TWO_PI + math.log(variance))
-        else:
-            leaf[at + INVERSE * n] = SPIKE
-            leaf[at + LOG_SCALE * n] = 0.0
-        if forest.has_histograms:
-            count_value(forest, leaf, j, value, y, weight)
-    logs = HEADER + forest.n_classes * forest.stride
-    for j in range(views[view, N_NOMINAL]):
-        at = COLUMNS + n + NOMINAL_FIELDS * j
-        value = x[views[view, at + COLUMN]]
-        if value != value:
-            continue
-        block = base + views[view, at + OFFSET]
-        code = block + CODES + np.int64(value)
-        leaf[block + NOMINAL_COUNT] += weight
-        leaf[block + LOG_DENOMINATOR] = log_of(
-            leaf[block + NOMINAL_COUNT] + views[view, at + N_CODES]
-        )
-        leaf[code] += weight
-        place = logs + (views[view, at + LOGS] + np.int64(value)) * forest.n_classes
-        leaf[place + y] = log_of(leaf[code] + 1.0)
-    add_weight(forest, leaf, y, weight)
+    """Learn a record of some weight, and renew its class's constant as `add_weight` does."""
+    leaf[TOTAL] += weight
+    leaf[HEADER + y] += weight
+    constant = log_of(leaf[HEADER + y])
+    constant = observe_numbers(forest, leaf, x, y, weight, constant)
+    constant = observe_codes(forest, leaf, x, y, weight, constant)
+    leaf[HEADER + forest.n_classes + y] = constant
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def score_numbers(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> None:
+def observe_numbers(
+    forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: float, constant: float
+) -> float:
+    """Learn the numbers by West's recurrences; return the constant with their scales."""
+    views, n = forest.views, forest.slots
+    view = np.int64(leaf[VIEW])
+    fields = class_at(forest, y)
+    for j in range(views[view, N_NUMERIC]):
+        value, at = x[views[view, COLUMNS + j]], fields + j
+        if value == value:
+            observe_number(leaf, at, n, value, weight)
+            if forest.has_histograms:
+                count_value(forest, leaf, j, value, y, weight)
+        constant += leaf[at + LOG_SCALE * n]
+    return constant
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def observe_number(leaf: FloatArray, at: int, n: int, value: float, weight: float) -> None:
+    """Learn one number, whose fields stand `n` apart from `at` on."""
+    count = leaf[at + COUNT * n] + weight
+    step = value - leaf[at + MEAN * n]
+    mean = leaf[at + MEAN * n] + step * weight / count
+    m2 = leaf[at + M2 * n] + weight * step * (value - mean)
+    leaf[at + COUNT * n] = count
+    leaf[at + MEAN * n] = mean
+    leaf[at + M2 * n] = m2
+    leaf[at + LOW * n] = min(leaf[at + LOW * n], value)
+    leaf[at + HIGH * n] = max(leaf[at + HIGH * n], value)
+    variance = m2 / max(count - 1.0, 1.0)
+    if variance > VARIANCE_MIN:
+        leaf[at + INVERSE * n] = 0.5 / variance
+        leaf[at + LOG_SCALE * n] = -0.5 * (LOG_TWO_PI + math.log(variance))
+    else:
+        leaf[at + INVERSE * n] = SPIKE
+        leaf[at + LOG_SCALE * n] = 0.0
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def observe_codes(
+    forest: Forest, leaf: FloatArray, x: FloatArray, y: int, weight: float, constant: float
+) -> float:
+    """Count the codes; return the constant with their totals."""
+    views, n_classes, room = forest.views, forest.n_classes, forest.nominal_slots
+    view = np.int64(leaf[VIEW])
+    nominal = views[view, COLUMNS + forest.slots :]
+    # Slices, whose indexes are seen to be no negative ones, which Python counts from the end.
+    at = totals_at(forest, y)
+    totals, log_totals = leaf[at : at + room], leaf[at + room : at + 2 * room]
+    counts, logs = leaf[counts_at(forest, y) :], leaf[class_at(forest, n_classes) :]
+    # Totals differ only where values are missing: mostly one logarithm serves all features.
+    last, log_last = -1.0, 0.0
+    for j in range(views[view, N_NOMINAL]):
+        value = x[nominal[NOMINAL_FIELDS * j + COLUMN]]
+        if value == value:
+            total = totals[j] + weight
+            totals[j] = total
+            total += nominal[NOMINAL_FIELDS * j + N_CODES]
+            if total != last:
+                last, log_last = total, log_of(total)
+            log_totals[j] = log_last
+            code = nominal[NOMINAL_FIELDS * j + FIRST] + np.int64(value)
+            count = counts[code] + weight
+            counts[code] = count
+            logs[code * n_classes + y] = log_of(count + 1.0)
+        constant -= log_totals[j]
+    return constant
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def score_numbers(forest: Forest, leaf: FloatArray, x: FloatArray) -> None:
     """Write to `forest.scores` what class weights and numbers say; -inf for classes not seen."""
     views, scores, n = forest.views, forest.scores, forest.slots
     view = np.int64(leaf[VIEW])
     n_numeric = views[view, N_NUMERIC]
+    columns = views[view, COLUMNS : COLUMNS + n_numeric]
+    constants = leaf[HEADER + forest.n_classes :]
     for c in range(forest.n_classes):
-        base = HEADER + c * forest.stride
-        fields = base + 2
-        score = -np.inf
-        if leaf[base + WEIGHT] > 0.0 and is_complete:
-            score = leaf[base + CONSTANT]
+        scores[c] = constants[c]
+    if n_numeric == 0:
+        return
+    for c in range(forest.n_classes):
+        score = scores[c]
+        if score > -np.inf:
+            means = leaf[class_at(forest, c) + MEAN * n :]
+            inverses = leaf[class_at(forest, c) + INVERSE * n :]
             for j in range(n_numeric):
-                step = x[views[view, COLUMNS + j]] - leaf[fields + j]
-                score -= step * step * leaf[fields + INVERSE * n + j]
-        elif leaf[base + WEIGHT] > 0.0:
-            score = log_of(leaf[base + WEIGHT])
-            for j in range(n_numeric):
-                value = x[views[view, COLUMNS + j]]
-                if value == value:
-                    step = value - leaf[fields + j]
-                    score += leaf[fields + LOG_SCALE * n + j]
-                    score -= step * step * leaf[fields + INVERSE * n + j]
-        scores[c] = score
+                step = x[columns[j]] - means[j]
+                score -= step * step * inverses[j]
+            scores[c] = score
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def score_codes(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> None:
-    """Add to `forest.scores` what the codes say."""
-    views, scores, stride, n_classes = forest.views, forest.scores, forest.stride, forest.n_classes
+def place_of_code(nominal: IntArray, x: FloatArray, j: int, n_classes: int) -> int:
+    """Return where the logarithms of a record's code begin, after those of the codes before it."""
+    first, value = nominal[NOMINAL_FIELDS * j + FIRST], x[nominal[NOMINAL_FIELDS * j + COLUMN]]
+    return (first + np.int64(value)) * n_classes  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def score_codes(forest: Forest, leaf: FloatArray, x: FloatArray) -> None:
+    """Add to `forest.scores` what the codes say.
+
+    Four rows go at a time, to read and write the scores once instead of four times; each of them
+    still gets its terms one after the other.
+    """
+    views, scores, n_classes = forest.views, forest.scores, forest.n_classes
     view = np.int64(leaf[VIEW])
-    logs = HEADER + n_classes * stride
-    for j in range(views[view, N_NOMINAL]):
-        at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
-        value = x[views[view, at + COLUMN]]
-        if value != value:
-            continue
-        place = logs + (views[view, at + LOGS] + np.int64(value)) * n_classes
+    n_nominal = views[view, N_NOMINAL]
+    nominal = views[view, COLUMNS + forest.slots :]
+    logs = leaf[class_at(forest, n_classes) :]
+    j = 0
+    while j + 4 <= n_nominal:
+        row0 = logs[place_of_code(nominal, x, j, n_classes) :]
+        row1 = logs[place_of_code(nominal, x, j + 1, n_classes) :]
+        row2 = logs[place_of_code(nominal, x, j + 2, n_classes) :]
+        row3 = logs[place_of_code(nominal, x, j + 3, n_classes) :]
         for c in range(n_classes):
-            scores[c] += leaf[place + c]
-        if not is_complete:  # otherwise the class's constant has this
-            block = HEADER + views[view, at + OFFSET]
-            for c in range(n_classes):
-                scores[c] -= leaf[block + LOG_DENOMINATOR + c * stride]
+            scores[c] = scores[c] + row0[c] + row1[c] + row2[c] + row3[c]
+        j += 4
+    while j < n_nominal:
+        row0 = logs[place_of_code(nominal, x, j, n_classes) :]
+        for c in range(n_classes):
+            scores[c] += row0[c]
+        j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def score_present(forest: Forest, leaf: FloatArray, x: FloatArray) -> None:
+    """Write to `forest.scores` what class weights and those values say that are not missing."""
+    views, scores, n, n_classes = forest.views, forest.scores, forest.slots, forest.n_classes
+    view = np.int64(leaf[VIEW])
+    logs = class_at(forest, n_classes)
+    for c in range(n_classes):
+        scores[c] = -np.inf
+        if not leaf[HEADER + c] > 0.0:
+            continue
+        score = log_of(leaf[HEADER + c])
+        fields = class_at(forest, c)
+        for j in range(views[view, N_NUMERIC]):
+            value = x[views[view, COLUMNS + j]]
+            if value == value:
+                step = value - leaf[fields + MEAN * n + j]
+                score += leaf[fields + LOG_SCALE * n + j]
+                score -= step * step * leaf[fields + INVERSE * n + j]
+        log_totals = totals_at(forest, c) + LOG_TOTALS * forest.nominal_slots
+        for j in range(views[view, N_NOMINAL]):
+            at = COLUMNS + n + NOMINAL_FIELDS * j
+            value = x[views[view, at + COLUMN]]
+            if value == value:
+                code = views[view, at + FIRST] + np.int64(value)
+                score += leaf[logs + code * n_classes + c]
+                score -= leaf[log_totals + j]
+        scores[c] = score
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def bayes_scores(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool) -> int:
     """Write the naive Bayes scores to `forest.scores`; return the best class, -1 if none."""
-    score_numbers(forest, leaf, x, is_complete)
-    score_codes(forest, leaf, x, is_complete)
+    if is_complete:
+        score_numbers(forest, leaf, x)
+        score_codes(forest, leaf, x)
+    else:
+        score_present(forest, leaf, x)
     scores = forest.scores
     best, top = -1, -np.inf
     for c in range(forest.n_classes):
@@ -218,11 +286,11 @@ def bayes_scores(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: b
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def majority_class(forest: Forest, leaf: FloatArray) -> int:
     """Return the class with most weight, -1 in an empty leaf."""
+    weights = leaf[HEADER:]
     best, top = -1, 0.0
     for c in range(forest.n_classes):
-        weight = leaf[HEADER + c * forest.stride + WEIGHT]
-        if weight > top:
-            best, top = c, weight
+        if weights[c] > top:
+            best, top = c, weights[c]
     return best
 
 
@@ -242,11 +310,11 @@ def softmax(scores: FloatArray, best: int, out: FloatArray) -> None:
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def weight_shares(leaf: FloatArray, stride: int, out: FloatArray) -> None:
+def weight_shares(leaf: FloatArray, out: FloatArray) -> None:
     """Write each class's share of a leaf's weight: uniform as long as it has seen nothing."""
     total = leaf[TOTAL]
     for c in range(len(out)):
-        out[c] = leaf[HEADER + c * stride + WEIGHT] / total if total > 0.0 else 1.0 / len(out)
+        out[c] = leaf[HEADER + c] / total if total > 0.0 else 1.0 / len(out)
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -254,22 +322,3 @@ def stump_shares(stump: FloatArray, out: FloatArray) -> None:
     """Write each class's share of a stump's weight."""
     for c in range(len(out)):
         out[c] = stump[STUMP_HEADER + c] / stump[TOTAL]
-
-
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def leaf_probabilities(
-    forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: bool, out: FloatArray
-) -> None:
-    """Write a leaf's class probabilities.
-
-    Class weights answer where they are asked to, and where naive Bayes rules out every class, as
-    in a leaf that a split has just made.
-    """
-    mode = forest.leaf_prediction
-    best = -1
-    if mode == NAIVE_BAYES or (mode == ADAPTIVE and leaf[MAJORITY_RIGHT] <= leaf[BAYES_RIGHT]):
-        best = bayes_scores(forest, leaf, x, is_complete)
-    if best >= 0:
-        softmax(forest.scores, best, out)
-    else:
-        weight_shares(leaf, forest.stride, out)

@@ -24,10 +24,10 @@ from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     BY_CODE,
     BY_NUMBER,
-    CODES,
     COLUMN,
     COLUMNS,
     COUNT,
+    FIRST,
     FREE_LEAF,
     GINI,
     HEADER,
@@ -40,17 +40,17 @@ from operators.kernels.forest import (
     N_CODES,
     N_NOMINAL,
     N_NUMERIC,
-    NOMINAL_COUNT,
     NOMINAL_FIELDS,
-    OFFSET,
     ONE_CODE,
     TOTAL,
     VIEW,
-    WEIGHT,
     FloatArray,
     Forest,
+    class_at,
+    counts_at,
     take_nodes,
     take_row,
+    totals_at,
 )
 from operators.kernels.histogram import BINS, branch_bins, edge_at, edge_value
 from operators.kernels.memory import make_room_for_leaves
@@ -64,6 +64,19 @@ Z_MAX, Z_STEPS = 8.0, 128.0
 NORMAL = np.array([0.5 * math.erfc((8.0 - k / 128.0) / math.sqrt(2)) for k in range(2050)])
 BRANCH_FRACTION_MIN = 0.01
 ROOT_TWO = math.sqrt(2.0)
+# weight * log2(weight) of the whole numbers that most class weights are: to the bit what is
+# computed otherwise.
+WEIGHTED_BITS = np.array([0.0] + [weight * math.log2(weight) for weight in range(1, 4096)])
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def weighted_bits(weight: float) -> float:
+    """Return weight * log2(weight), from a table where it can be."""
+    if weight < len(WEIGHTED_BITS):
+        whole = np.int64(weight)
+        if whole == weight:
+            return WEIGHTED_BITS[whole]  # type: ignore[no-any-return]
+    return weight * math.log2(weight)
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -78,8 +91,8 @@ def entropy(weights: FloatArray, total: float) -> float:
         if weight == total:
             return 0.0
         if weight > 0.0:
-            bits -= weight * math.log2(weight)
-    return bits + total * math.log2(total)
+            bits -= weighted_bits(weight)
+    return bits + weighted_bits(total)  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -106,7 +119,7 @@ def branch_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -
     """Write to `forest.branches` how a threshold on numeric feature `j` divides each class."""
     n = forest.slots
     for c in range(forest.n_classes):
-        at = HEADER + c * forest.stride + 2 + j
+        at = class_at(forest, c) + j
         count = leaf[at + COUNT * n]
         if threshold < leaf[at + LOW * n]:
             below = 0.0
@@ -125,11 +138,14 @@ def branch_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) -
 def branch_nominal(forest: Forest, leaf: FloatArray, j: int) -> None:
     """Write to `forest.branches` how the codes of nominal feature `j` divide each class."""
     view = np.int64(leaf[VIEW])
+    branches = forest.branches
     at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
+    codes, first = forest.views[view, at + N_CODES], forest.views[view, at + FIRST]
     for c in range(forest.n_classes):
-        first = HEADER + c * forest.stride + forest.views[view, at + OFFSET] + CODES
-        for code in range(forest.views[view, at + N_CODES]):
-            forest.branches[code, c] = leaf[first + code]
+        start = counts_at(forest, c) + first
+        counts = leaf[start : start + codes]
+        for code in range(codes):
+            branches[code, c] = counts[code]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -137,11 +153,11 @@ def branch_code(forest: Forest, leaf: FloatArray, j: int, code: int) -> None:
     """Write to `forest.branches` how a code against the others divides each class."""
     view = np.int64(leaf[VIEW])
     at = COLUMNS + forest.slots + NOMINAL_FIELDS * j
+    first = forest.views[view, at + FIRST]
     for c in range(forest.n_classes):
-        block = HEADER + c * forest.stride + forest.views[view, at + OFFSET]
-        taken = leaf[block + CODES + code]
+        taken = leaf[counts_at(forest, c) + first + code]
         forest.branches[0, c] = taken
-        forest.branches[1, c] = leaf[block] - taken
+        forest.branches[1, c] = leaf[totals_at(forest, c) + j] - taken
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -178,7 +194,7 @@ def weigh_numeric(forest: Forest, leaf: FloatArray, j: int, threshold: float) ->
     n = forest.slots
     below, above = forest.branches[0], forest.branches[1]
     for c in range(forest.n_classes):
-        at = HEADER + c * forest.stride + 2 + j
+        at = class_at(forest, c) + j
         count = leaf[at + COUNT * n]
         if threshold < leaf[at + LOW * n]:
             share = 0.0
@@ -199,7 +215,7 @@ def best_threshold(forest: Forest, leaf: FloatArray, before: float, j: int) -> t
     n = forest.slots
     low, high = np.inf, -np.inf
     for c in range(forest.n_classes):
-        at = HEADER + c * forest.stride + 2 + j
+        at = class_at(forest, c) + j
         low = min(low, leaf[at + LOW * n])
         high = max(high, leaf[at + HIGH * n])
     best, best_at = -np.inf, 0.0
@@ -270,7 +286,7 @@ def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
     parent = forest.leaves[row]
     view = np.int64(parent[VIEW])
     for c in range(forest.n_classes):
-        weight = parent[HEADER + c * forest.stride + WEIGHT]
+        weight = parent[HEADER + c]
         forest.scores[c] = weight / parent[TOTAL]
     child = take_nodes(forest, arity)
     forest.trees[tree]["leaf_count"] += arity - 1
@@ -332,7 +348,7 @@ def is_pure(forest: Forest, leaf: FloatArray) -> bool:
     """Tell whether a leaf's weight is all of one class."""
     classes = 0
     for c in range(forest.n_classes):
-        classes += leaf[HEADER + c * forest.stride + WEIGHT] > 0.0
+        classes += leaf[HEADER + c] > 0.0
     return classes < 2
 
 
@@ -344,17 +360,14 @@ def weigh_learnt(forest: Forest, leaf: FloatArray) -> float:
     """
     views, n = forest.views, forest.slots
     view = np.int64(leaf[VIEW])
-    nominal = COLUMNS + n + OFFSET
     total = 0.0
     for c in range(forest.n_classes):
-        base = HEADER + c * forest.stride
-        counts = base + 2 + COUNT * n
+        counts, totals = class_at(forest, c) + COUNT * n, totals_at(forest, c)
         weight = 0.0
         for j in range(views[view, N_NUMERIC]):
             weight = max(weight, leaf[counts + j])
         for j in range(views[view, N_NOMINAL]):
-            block = base + views[view, nominal + NOMINAL_FIELDS * j]
-            weight = max(weight, leaf[block + NOMINAL_COUNT])
+            weight = max(weight, leaf[totals + j])
         forest.scores[c] = weight
         total += weight
     return total

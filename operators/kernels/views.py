@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from operators.kernels.compiled import njit
 from operators.kernels.forest import (
-    CODES,
     COLUMN,
     COLUMNS,
-    LOGS,
+    FIRST,
     N_CODES,
     N_NOMINAL,
     N_NUMERIC,
     NOMINAL_FIELDS,
-    NUMERIC_FIELDS,
-    OFFSET,
     VIEW_BY_LEAF,
     Forest,
 )
@@ -30,15 +27,13 @@ def add_to_view(forest: Forest, view: int, column: int) -> None:
         return
     k = views[view, N_NOMINAL]
     at = COLUMNS + forest.slots + NOMINAL_FIELDS * k
-    offset, logs = 2 + NUMERIC_FIELDS * forest.slots, 0
+    first = 0
     if k > 0:
         before = at - NOMINAL_FIELDS
-        offset = views[view, before + OFFSET] + CODES + views[view, before + N_CODES]
-        logs = views[view, before + LOGS] + views[view, before + N_CODES]
+        first = views[view, before + FIRST] + views[view, before + N_CODES]
     views[view, at + COLUMN] = column
     views[view, at + N_CODES] = codes
-    views[view, at + OFFSET] = offset
-    views[view, at + LOGS] = logs
+    views[view, at + FIRST] = first
     views[view, N_NOMINAL] += 1
 
 

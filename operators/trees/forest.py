@@ -13,7 +13,6 @@ from operators.base import Space
 from operators.checks import assert_not_infinite
 from operators.kernels.forest import (
     ADAPTIVE,
-    CODES,
     COLUMNS,
     GINI,
     HEADER,
@@ -30,6 +29,7 @@ from operators.kernels.forest import (
     ONE_VIEW,
     STUMP_HEADER,
     STUMPS_USED,
+    TOTAL_FIELDS,
     TREE,
     VIEW_BY_LEAF,
     VIEW_BY_TREE,
@@ -57,7 +57,7 @@ _NOMINAL_SPLIT = {"multiway": MULTIWAY, "binary": ONE_CODE}
 _VIEW_OF = {"forest": ONE_VIEW, "tree": VIEW_BY_TREE, "leaf": VIEW_BY_LEAF}
 STUMPS_PER_LEAF = 3
 """Stumps a full tree may have for each leaf: together they cost less than the leaves."""
-VERSION = 3
+VERSION = 4
 Kind = TypeVar("Kind", bound=np.generic)
 _PARTS = ("nodes", "leaves", "stumps", "views", "trees", "seen", "used", "free_nodes", "random")
 _GROWING = {"nodes": NODES_USED, "leaves": LEAVES_USED, "stumps": STUMPS_USED}
@@ -146,16 +146,18 @@ class TreePools:
         slots = min(seen, int((capacities == 0).sum()))
         # Room for the largest nominal features that one view can hold together.
         nominal = np.sort(capacities[capacities > 0])[::-1][:seen]
-        stride = 2 + NUMERIC_FIELDS * slots + int((CODES + nominal).sum())
+        codes = int(nominal.sum())
+        stride = NUMERIC_FIELDS * slots + TOTAL_FIELDS * len(nominal) + codes
         has_histograms = params.numeric_observer == "histogram"
         stride += BINS * slots * has_histograms
         scales = SCALE_FIELDS * slots * has_histograms
+        leaf = HEADER + space.n_classes * (2 + stride + codes) + scales
         width = COLUMNS + slots + NOMINAL_FIELDS * len(nominal)
         self._columns = np.flatnonzero(capacities > 0)
         self._limits = capacities[self._columns].astype(np.float64)
         self.forest = Forest(
             nodes=np.zeros(0, dtype=NODE),
-            leaves=np.zeros((0, HEADER + space.n_classes * (stride + int(nominal.sum())) + scales)),
+            leaves=np.zeros((0, leaf)),
             stumps=np.zeros((0, STUMP_HEADER + space.n_classes)),
             trees=np.zeros(n_trees, dtype=TREE),
             seen=np.zeros((n_trees, space.n_classes), dtype=np.uint8),
@@ -169,8 +171,9 @@ class TreePools:
             branches=np.zeros((max(2, *capacities, 2), space.n_classes)),
             n_classes=space.n_classes,
             slots=slots,
+            nominal_slots=len(nominal),
             stride=stride,
-            codes=int(nominal.sum()),
+            codes=codes,
             view_kind=_VIEW_OF[view_of],
             subspace=subspace,
             grace_period=float(params.grace_period),

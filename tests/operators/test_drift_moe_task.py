@@ -119,7 +119,7 @@ def test_each_tree_learns_one_class_against_the_others() -> None:
     forest = model._pools.forest
     for c in range(3):
         leaf = forest.leaves[forest.nodes[forest.trees[c]["root"]]["child"]]
-        weights = [leaf[HEADER + side * forest.stride] for side in range(2)]
+        weights = [leaf[HEADER + side] for side in range(2)]
         assert weights == [(data[1] != c).sum(), (data[1] == c).sum()]
 
 

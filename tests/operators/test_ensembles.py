@@ -183,15 +183,13 @@ def views(forest: Forest, rows: NDArray[np.int64]) -> list[tuple[int, ...]]:
     for row in rows:
         view = forest.views[row]
         columns = view[COLUMNS : COLUMNS + view[N_NUMERIC]].tolist()
-        offset, logs = 2 + 7 * forest.slots, 0
+        end = 0
         for j in range(view[N_NOMINAL]):
-            column, codes, at, place = view[COLUMNS + forest.slots + NOMINAL_FIELDS * j :][:4]
-            assert (codes, at, place) == (forest.capacities[column], offset, logs)
-            offset += 2 + codes
-            logs += codes
+            column, codes, first = view[COLUMNS + forest.slots + NOMINAL_FIELDS * j :][:3]
+            assert (codes, first) == (forest.capacities[column], end)
+            end += codes
             columns.append(int(column))
-        assert offset <= forest.stride
-        assert logs <= forest.codes
+        assert end <= forest.codes
         assert N_CODES == 1
         found.append(tuple(columns))
     return found

@@ -228,8 +228,8 @@ def test_a_snapshot_of_another_space_is_refused() -> None:
     other = HoeffdingTreeClassifier(Space(space.features, n_classes=2))
     with pytest.raises(ValueError, match=r"trees: `leaves` of the snapshot must have the layout"):
         other.restore(state)
-    with pytest.raises(ValueError, match="snapshot version must be 3; got 4"):
-        other.restore({**state, "version": 4})
+    with pytest.raises(ValueError, match="snapshot version must be 4; got 5"):
+        other.restore({**state, "version": 5})
 
 
 @pytest.mark.parametrize(
