@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from operators.kernels.compiled import njit
 from operators.kernels.dense import Dense, encode, learn_dense
 from operators.kernels.ensemble import largest
-from operators.kernels.mlp import Network, Training, copy_values, forward, learn_batch
+from operators.kernels.mlp import Network, Training, copy_values, forward, keep, learn_batch
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
@@ -284,15 +284,18 @@ def run_gates(
     n_experts, n_classes = gates.logs.shape
     probabilities, answers, shares = gates.probabilities, gates.answers, gates.shares
     end = n_experts * n_classes + len(gates.score) + n_experts
+    encoded = -1  # the row that `batch.input` holds as it would be written now, -1 if none
     for step in range(len(row)):
         i = row[step]
-        encode(dense, x[i])
-        take_input(batch, dense.vector)
+        if encoded != i:
+            encode(dense, x[i])
+            take_input(batch, dense.vector)
         if action[step] == 0:
             for k in range(n_experts):
                 for c in range(n_classes):
                     probabilities[k, c] = said[k, i, c]
             forward(network, batch.input, gates.logits)
+            encoded = i
             chosen = answer_gates(gates)
             note(gates, trace[i])
             trace[i, end] = chosen
@@ -306,6 +309,9 @@ def run_gates(
         filled = batch.filled[0]
         mark_right(gates, trace[i], code, batch.masks[filled])
         copy_values(batch.input, batch.inputs[filled])
+        if encoded == i:
+            keep(network, gates.logits, filled)
+        encoded = -1
         batch.filled[0] = filled + 1
         if filled + 1 == len(batch.inputs):
             learn_batch(network, training, batch.inputs, batch.masks)

@@ -146,11 +146,15 @@ def run_neighbours(
     neighbours: Neighbours,
 ) -> None:
     """Run a tape."""
+    encoded = -1  # the row that `dense.vector` holds as it would be written now, -1 if none
     for step in range(len(row)):
         i = row[step]
-        encode(dense, x[i])
+        if encoded != i:
+            encode(dense, x[i])
+            encoded = i
         if action[step] == 0:
             predict_neighbours(neighbours, dense.vector, output[i])
         else:
             learn_neighbours(neighbours, dense.vector, np.int64(y[i]), weight[i])
             learn_dense(dense, x[i])
+            encoded = -1

@@ -92,9 +92,11 @@ def predict_linear(model: Linear, vector: FloatArray, out: FloatArray) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def learn_linear(model: Linear, vector: FloatArray, y: int, weight: float) -> int:
-    """Take a step towards the class of a record; return the class predicted before."""
+    """Take a step towards the class of a record; return the class predicted before.
+
+    What is predicted for it now stands in `model.probabilities`.
+    """
     probabilities = model.probabilities
-    predict_linear(model, vector, probabilities)
     answer = 0
     for c in range(1, len(probabilities)):
         if probabilities[c] > probabilities[answer]:
@@ -127,13 +129,15 @@ def newton_step(model: Linear, vector: FloatArray, y: int, weight: float) -> Non
     # Two classes have two weight vectors for one boundary.
     undecided = max(undecided if len(probabilities) == 2 else undecided / len(probabilities), 0.0)
     undecided = max(undecided, UNDECIDED_MIN) * weight
+    gain[:] = 0.0
+    for j in range(len(vector)):
+        # P is symmetric: its rows do for columns, and lie together in memory.
+        row, value = curvature[j], vector[j]
+        for i in range(len(vector)):
+            gain[i] += row[i] * value
     spread = 0.0
     for i in range(len(vector)):
-        total = 0.0
-        for j in range(len(vector)):
-            total += curvature[i, j] * vector[j]
-        gain[i] = total
-        spread += total * vector[i]
+        spread += gain[i] * vector[i]
     if not spread >= 0.0:  # rounding has spoilt P
         start_again(model, PRIOR)
         return
@@ -184,12 +188,19 @@ def run_newton(
     detectors: Detectors,
 ) -> None:
     """Run a tape."""
+    probabilities = model.probabilities
+    known = -1  # the row that vector and probabilities are about, -1 if they are out of date
     for step in range(len(row)):
         i = row[step]
-        encode(dense, x[i])
+        if known != i:
+            encode(dense, x[i])
+            predict_linear(model, dense.vector, probabilities)
+            known = i
         if action[step] == 0:
-            predict_linear(model, dense.vector, output[i])
+            for c in range(len(probabilities)):
+                output[i, c] = probabilities[c]
             continue
+        known = -1
         code = np.int64(y[i])
         answer = learn_linear(model, dense.vector, code, weight[i])
         watch_errors(model, detectors, 0.0 if answer == code else 1.0)

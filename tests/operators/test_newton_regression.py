@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from operators.base import Feature, Space
-from operators.kernels.newton import TRACE_MAX, learn_linear, make_linear, predict_linear
+from operators.kernels.newton import TRACE_MAX, Linear, learn_linear, make_linear, predict_linear
 from operators.linear.newton import NewtonRegression
 from operators.linear.softmax import SoftmaxRegression
 from tests.generators import Stream, accuracy, prequential
@@ -35,6 +35,12 @@ def boundary(count: int, seed: int, turn_at: int = 0) -> Stream:
     return x, y.astype(np.float64), Space(tuple(Feature(f"x{j}") for j in range(6)), n_classes=2)
 
 
+def learn(model: Linear, vector: NDArray[np.float64], y: int, weight: float) -> int:
+    """Predict, as whoever learns has to, and learn; return the class predicted."""
+    predict_linear(model, vector, model.probabilities)
+    return int(learn_linear(model, vector, y, weight))
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -52,7 +58,7 @@ def test_a_step_is_what_the_formulas_say(seed: int, n_classes: int, decay: float
         y, weight = int(rng.integers(n_classes)), float(rng.choice([0.05, 1.0, 20.0]))
         predict_linear(model, vector, out)
         np.testing.assert_allclose(out, plain.predict(vector), rtol=1e-5, atol=1e-9)
-        assert learn_linear(model, vector, y, weight) == out.argmax()
+        assert learn(model, vector, y, weight) == out.argmax()
         plain.learn(vector, y, weight)
         np.testing.assert_allclose(model.weights, plain.weights, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(
@@ -64,7 +70,7 @@ def test_a_gradient_step_goes_against_the_gradient() -> None:
     model = make_linear(3, 4, rate=0.05, decay=0.0)
     model.weights[:] = np.random.default_rng(1).normal(size=(3, 4))
     vector, before = vectors(1, 2)[0], model.weights.copy()
-    learn_linear(model, vector, 2, 3.0)
+    learn(model, vector, 2, 3.0)
     error = softmax(before @ vector) - np.eye(3)[2]
     np.testing.assert_allclose(before - model.weights, 0.15 * np.outer(error, vector), atol=1e-12)
 
@@ -79,7 +85,7 @@ def test_it_finds_what_a_batch_solution_finds() -> None:
     decay = 1.0 - 1e-9
     model = make_linear(2, 4, rate=0.1, decay=decay)
     for vector, label, count in zip(x, y, weight, strict=True):
-        learn_linear(model, vector, int(label), count)
+        learn(model, vector, int(label), count)
     expected = batch_solution(x, y, weight, ridge=1.0)
     found = model.weights[1] - model.weights[0]
     np.testing.assert_allclose(found, expected, atol=0.05)
@@ -97,7 +103,7 @@ def test_the_curvature_stays_sound(decay: float) -> None:
         if t % 3:
             vector[1:] = rng.normal(size=7) * rng.choice([1e-9, 1.0, 4.0])
         vector[2] = vector[1]  # twice the same
-        learn_linear(model, vector, t % 3, float(rng.choice([0.05, 1.0, 20.0])))
+        learn(model, vector, t % 3, float(rng.choice([0.05, 1.0, 20.0])))
         assert (model.curvature == model.curvature.T).all()
         assert 0.0 < np.trace(model.curvature) <= TRACE_MAX * 8 * (1 + 1e-12)
         assert np.isfinite(model.weights).all()
@@ -107,11 +113,11 @@ def test_rounding_that_spoils_the_curvature_is_mended() -> None:
     model = make_linear(2, 3, rate=0.1, decay=0.99)
     model.curvature[:] = -np.eye(3)
     weights = model.weights.copy()
-    learn_linear(model, np.ones(3), 1, 1.0)
+    learn(model, np.ones(3), 1, 1.0)
     np.testing.assert_array_equal(model.curvature, np.eye(3))
     np.testing.assert_array_equal(model.weights, weights)
     model.curvature[0, 0] = np.nan
-    learn_linear(model, np.ones(3), 1, 1.0)
+    learn(model, np.ones(3), 1, 1.0)
     np.testing.assert_array_equal(model.curvature, np.eye(3))
 
 
