@@ -12,7 +12,7 @@ from operators.one import OneByOne
 from operators.snapshot import State, copied, refill
 from operators.tape import Rows, Tape
 
-VERSION = 1
+VERSION = 2
 _STATE = ("shares", "moments", "counts", "totals", "scale")
 
 
@@ -92,12 +92,14 @@ def _kernel(space: Space, forgetting: float, smoothing: float) -> Bayes:
     return Bayes(
         shares=np.zeros(n_classes),
         moments=np.zeros((n_classes + 1, len(numeric), MOMENTS)),
-        counts=np.zeros((n_classes, int(codes.sum()))),
-        totals=np.zeros((n_classes, len(columns))),
+        counts=np.zeros((int(codes.sum()), n_classes)),
+        totals=np.zeros((len(columns), n_classes)),
         scale=np.ones(1),
         numeric=numeric,
         nominal=np.column_stack([columns, codes, np.cumsum(codes) - codes]),
         scores=np.zeros(n_classes),
+        products=np.zeros(n_classes),
+        logs=np.zeros(n_classes),
         decay=float(forgetting),
         smoothing=float(smoothing),
     )

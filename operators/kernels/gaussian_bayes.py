@@ -31,6 +31,7 @@ COUNT, SQUARES, MEAN, M2 = range(4)
 MOMENTS = 4
 SCALE_MAX = 1e100
 LOG_TINY = -700.0
+PRODUCT_MIN = 1e-100
 
 
 class Bayes(NamedTuple):
@@ -44,16 +45,16 @@ class Bayes(NamedTuple):
         (n_classes + 1, n_numeric, 4) float64: weight, sum of squared weights, mean and sum of
         squared deviations of each number in each class, and in all of them; mutated.
     counts
-        (n_classes, n_codes) float64, weight of each code in each class; mutated.
+        (n_codes, n_classes) float64, weight of each code in each class; mutated.
     totals
-        (n_classes, n_nominal) float64, weight of all codes of a feature; mutated.
+        (n_nominal, n_classes) float64, weight of all codes of a feature; mutated.
     scale
         (1,) float64, weight of a record of now; mutated.
     numeric
         (n_numeric,) int64, columns of x.
     nominal
-        (n_nominal, 3) int64: column of x, number of codes, first column of `counts`.
-    scores
+        (n_nominal, 3) int64: column of x, number of codes, first row of `counts`.
+    scores, products, logs
         (n_classes,) float64 working space.
     """
 
@@ -65,6 +66,8 @@ class Bayes(NamedTuple):
     numeric: IntArray
     nominal: IntArray
     scores: FloatArray
+    products: FloatArray
+    logs: FloatArray
     decay: float
     smoothing: float
 
@@ -92,29 +95,46 @@ def numeric_score(model: Bayes, x: FloatArray, c: int, pseudo: float) -> float:
         step = bounded(value, VALUE_MAX) - mean
         square += step * step * freedom / spread
         product *= spread / (freedom * variance)
-        if not 1e-100 < product < 1e100:
+        if not PRODUCT_MIN < product < 1e100:
             logs += math.log(product)
             product = 1.0
     return -0.5 * (square + logs + math.log(product))
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def nominal_score(model: Bayes, x: FloatArray, c: int, pseudo: float) -> float:
-    """Return a class's sum of log probabilities of the codes."""
-    nominal, counts, totals = model.nominal, model.counts, model.totals
-    product, logs = 1.0, 0.0
+def nominal_scores(model: Bayes, x: FloatArray, pseudo: float) -> None:
+    """Write each class's sum of log probabilities of the codes to `model.logs`.
+
+    All classes go together through the features: their divisions run in parallel lanes.
+    """
+    nominal, products, logs = model.nominal, model.products, model.logs
+    products[:] = 1.0
+    logs[:] = 0.0
     for j in range(len(nominal)):
         value = x[nominal[j, 0]]
         if value != value:
             continue
-        codes = nominal[j, 1]
-        product *= (counts[c, nominal[j, 2] + np.int64(value)] + pseudo) / (
-            totals[c, j] + pseudo * codes
-        )
-        if product < 1e-100:
-            logs += math.log(product)
-            product = 1.0
-    return logs + math.log(product)
+        counts = model.counts[nominal[j, 2] + np.int64(value)]
+        totals, all_codes = model.totals[j], pseudo * nominal[j, 1]
+        tiny = 0
+        for c in range(len(products)):
+            product = products[c] * ((counts[c] + pseudo) / (totals[c] + all_codes))
+            products[c] = product
+            tiny += product < PRODUCT_MIN
+        if tiny > 0:
+            take_logs(products, logs)
+    for c in range(len(products)):
+        if model.shares[c] > 0.0:
+            logs[c] += math.log(products[c])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_logs(products: FloatArray, logs: FloatArray) -> None:
+    """Turn products into logarithms before they get too small for a float."""
+    for c in range(len(products)):
+        if products[c] < PRODUCT_MIN:
+            logs[c] += math.log(products[c])
+            products[c] = 1.0
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -123,6 +143,8 @@ def predict_bayes(model: Bayes, x: FloatArray, out: FloatArray) -> None:
     shares, scores = model.shares, model.scores
     pseudo = model.smoothing * model.scale[0]
     n_numeric, n_nominal = len(model.numeric), len(model.nominal)
+    if n_nominal > 0:
+        nominal_scores(model, x, pseudo)
     top, total = -np.inf, 0.0
     for c in range(len(out)):
         scores[c] = -np.inf
@@ -132,7 +154,7 @@ def predict_bayes(model: Bayes, x: FloatArray, out: FloatArray) -> None:
             if n_numeric > 0:
                 score += numeric_score(model, x, c, pseudo)
             if n_nominal > 0:
-                score += nominal_score(model, x, c, pseudo)
+                score += model.logs[c]
             # Values near the end of float64 can make inf - inf; such a class is ruled out.
             scores[c] = score if score == score else -np.inf
             top = max(top, scores[c])
@@ -183,8 +205,8 @@ def learn_bayes(model: Bayes, x: FloatArray, y: int, weight: float) -> None:
     for j in range(len(nominal)):
         value = x[nominal[j, 0]]
         if value == value:
-            counts[y, nominal[j, 2] + np.int64(value)] += weight
-            totals[y, j] += weight
+            counts[nominal[j, 2] + np.int64(value), y] += weight
+            totals[j, y] += weight
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
