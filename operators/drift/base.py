@@ -60,6 +60,9 @@ class Detector(Protocol):
     def update_many(self, values: NDArray[np.float64]) -> list[Alarm]:
         """Take in values in order; return the alarms they raised, in order."""
 
+    def reset(self) -> None:
+        """Forget everything, as if just made."""
+
     def snapshot(self) -> State:
         """Return the whole state as named arrays and plain values; shares no memory with it."""
 
