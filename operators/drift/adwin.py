@@ -91,6 +91,11 @@ class ADWIN:
         self.reset()
 
     @property
+    def takes_any_loss(self) -> bool:
+        """Always true, though the bound on false alarms is meant for a range of about 1."""
+        return True
+
+    @property
     def drift_detected(self) -> bool:
         """True right after the update that signals."""
         return bool(self._header["drift"][0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from operators.snapshot import State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes four times as long to make, and some warn often
 class Alarm:
     """One signal of a detector.
 
@@ -45,6 +45,10 @@ class Detector(Protocol):
     A detector is a pure function of its parameters and the values it has been given: cutting the
     same values into other arrays changes no bit of its state or alarms. Values must be finite.
     """
+
+    @property
+    def takes_any_loss(self) -> bool:
+        """Whether values may be of any size; otherwise they are errors, or losses in [0, 1]."""
 
     @property
     def drift_detected(self) -> bool:

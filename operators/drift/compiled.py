@@ -55,6 +55,11 @@ class CompiledDetector:
         self._value, self._entry = np.empty(1), np.empty(1, dtype=LOG)
 
     @property
+    def takes_any_loss(self) -> bool:
+        """Whether values may be of any size; otherwise they are errors, or losses in [0, 1]."""
+        return math.isinf(self._high)
+
+    @property
     def drift_detected(self) -> bool:
         """True right after the update that signals; the next update starts anew."""
         return bool(self._header["zone"][0] == DRIFT)

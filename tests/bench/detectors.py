@@ -20,7 +20,7 @@ from river import drift
 from operators.catalog import DETECTORS, create_detector
 
 LENGTH = 400_000
-REPEATS = 5
+SECONDS = 0.3  # of repeating, at the least; the shortest run counts
 RIVERS_LENGTH = 50_000
 RIVERS_LENGTH_OF_KSWIN = 1_000
 RIVERS: dict[str, Callable[[], Any]] = {
@@ -73,10 +73,10 @@ def rivers_drifts(name: str, values: list[float]) -> list[int]:
     return drifts
 
 
-def best_seconds(run: Callable[[], object], repeats: int) -> float:
-    """Shortest CPU time of a few runs: the machine is shared."""
-    seconds = []
-    for _ in range(repeats):
+def best_seconds(run: Callable[[], object]) -> float:
+    """Shortest CPU time of some runs: the machine is shared."""
+    seconds: list[float] = []
+    while len(seconds) < 3 or sum(seconds) < SECONDS:
         start = time.process_time()
         run()
         seconds.append(time.process_time() - start)
@@ -85,14 +85,14 @@ def best_seconds(run: Callable[[], object], repeats: int) -> float:
 
 def measure(name: str, values: NDArray[np.float64]) -> Speed:
     drifts = our_drifts(name, values)
-    ours = LENGTH / best_seconds(lambda: our_drifts(name, values), REPEATS)
+    ours = LENGTH / best_seconds(lambda: our_drifts(name, values))
     if name not in RIVERS:
         return Speed(ours, float("nan"), len(drifts))
     length = RIVERS_LENGTH_OF_KSWIN if name == "kswin" else RIVERS_LENGTH
     seen = (1.0 - values if name in OF_RIGHT_ANSWERS else values)[:length].tolist()
     if name != "kswin":
         assert rivers_drifts(name, seen) == [index for index in drifts if index < length]
-    seconds = best_seconds(lambda: rivers_drifts(name, seen), 3)
+    seconds = best_seconds(lambda: rivers_drifts(name, seen))
     return Speed(ours, length / seconds, len(drifts))
 
 

@@ -22,6 +22,12 @@ def test_learners_with_their_defaults_pass(name: str) -> None:
     check_params(Model(name=name), "model", target)
 
 
+def test_a_detector_of_errors_is_refused_for_a_numeric_target() -> None:
+    check_params(OperatorConfig(name="page_hinkley"), "detectors[0]", "regression")
+    with pytest.raises(ConfigError, match=r"^detectors\[0\].name: must be a detector of losses of"):
+        check_params(OperatorConfig(name="ddm"), "detectors[0]", "regression")
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detectors_with_their_defaults_pass(name: str) -> None:
     check_params(OperatorConfig(name=name), "detectors[0]", "classification")
