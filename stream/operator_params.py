@@ -61,8 +61,9 @@ def check_params(
             detector = create_detector(config.name, config.params)
             if target == "regression" and not detector.takes_any_loss:
                 raise ValueError(
-                    f"name: must be a detector of losses of any size, for the target is a number; "
-                    f"got {config.name!r}, which takes errors in [0, 1]. Take adwin or page_hinkley."
+                    "name: must be a detector of losses of any size, for the target is a number; "
+                    f"got {config.name!r}, which takes errors in [0, 1]. "
+                    "Take adwin or page_hinkley."
                 )
     except ValueError as error:
         lines = [_placed(where, line) for line in str(error).splitlines()]

@@ -16,8 +16,8 @@ class EDDM(CompiledDetector):
     """Early drift detection method: errors that come closer together than they once did [1]_.
 
     Made for slow, gradual changes at low error rates, where the distance between errors says more
-    than their rate. It is quick to signal, and often wrong: expect several false alarms in a
-    thousand values at its default levels, and lower them (0.9 and 0.8) where that hurts. Falls of
+    than their rate. It is quick to signal, and often wrong: at its default levels some steady
+    streams get a false alarm every few hundred values. Lower the levels where that hurts. Falls of
     the error are not signalled.
 
     Values are errors: 1 wrong, 0 right; of a loss in [0, 1], 0.5 and more counts as wrong.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from operators.kernels.compiled import njit
 
 QUIET, WARNING, DRIFT = 0, 1, 2
 

@@ -12,9 +12,9 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 from operators.kernels.running_mean import learn, mean_since
 
 STATE = layout(("n", np.int64), ("mean", np.float64))
@@ -39,11 +39,7 @@ def _restart(state: State, sides: State) -> None:
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _add(sides: State, k: int, n: int, mean: float, x: float, tolerance: float) -> float:
-    """Add a deviation to the sum and return it.
-
-    n and mean are handed in: read as a pair from the state, just after each was written, they
-    would stall the processor for longer than all the rest takes.
-    """
+    """Add a deviation to the sum and return it."""
     total = sides[k]["sum"] + sides[k]["sign"] * (x - mean) - tolerance
     if total <= 0.0:
         total = 0.0

@@ -15,9 +15,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, WARNING, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 from operators.kernels.running_mean import learn
 
 STATE = layout(

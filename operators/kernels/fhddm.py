@@ -15,9 +15,9 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 
 STATE = layout(
     ("n", np.int64),

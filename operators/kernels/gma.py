@@ -11,9 +11,9 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 from operators.kernels.running_mean import learn
 
 STATE = layout(("n", np.int64), ("mean", np.float64), ("average", np.float64))

@@ -15,9 +15,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, WARNING, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 
 _EWMA = [("n", np.int64), ("mean", np.float64), ("spread", np.float64)]
 STATE = layout(*_EWMA)

@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from operators.kernels.alarms import DRIFT, QUIET, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 from operators.kernels.random import uniform
 
 STATE = layout(

@@ -12,9 +12,9 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 from operators.kernels.running_mean import learn, mean_since
 
 STATE = layout(("n", np.int64), ("mean", np.float64))
@@ -43,11 +43,7 @@ def _restart(state: State, sides: State) -> None:
 def _rise(
     sides: State, k: int, n: int, mean: float, x: float, tolerance: float, fading_factor: float
 ) -> float:
-    """Add a deviation; return how far the sum is above its least.
-
-    n and mean are handed in: read as a pair from the state, just after each was written, they
-    would stall the processor for longer than all the rest takes.
-    """
+    """Add a deviation; return how far the sum is above its least."""
     total = fading_factor * sides[k]["sum"] + sides[k]["sign"] * (x - mean) - tolerance
     sides[k]["sum"] = total
     if sides[k]["n_cut"] == 0 or total < sides[k]["least"]:

@@ -14,10 +14,10 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from operators.kernels import ddm
 from operators.kernels.alarms import DRIFT, QUIET, WARNING, Floats, State
+from operators.kernels.compiled import njit
 from operators.kernels.ddm import judge, restart, speak_of_rates
 from operators.kernels.running_mean import learn
 

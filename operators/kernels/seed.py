@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from operators.kernels.alarms import DRIFT, QUIET, Floats, State, layout, speak
+from operators.kernels.compiled import njit
 
 STATE = layout(
     ("blocks", np.int64),  # in use; the last one is being filled
