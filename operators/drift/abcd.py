@@ -59,10 +59,10 @@ class ABCD:
     no detector for the errors of a pipeline.
 
     It differs from the paper in three ways. Instead of an autoencoder, whose training depends on a
-    seed, the model is linear: the principal components of standardised rows, as in one of its
-    variants. Losses are in units of the features' variance, so `loss_range` is 1, not 0.1.
-    Where the change began is found by least squares: the split of least chance leans to the middle
-    of the window, where the bound is sharper.
+    seed, the model is linear: the principal components of standardised rows, as in CapyMOA. Losses
+    are in units of the features' variance, so `loss_range` is 1, not 0.1. Where the change began is
+    found by least squares: the split of least chance leans to the middle of the window, where the
+    bound is sharper.
 
     Parameters
     ----------

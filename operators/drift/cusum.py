@@ -19,8 +19,8 @@ class CUSUM(CompiledDetector):
     The oldest chart for a lasting shift of a mean. Prefer it to PageHinkley where nothing is to be
     forgotten: that one fades its sum, this one only lets it start again at 0.
 
-    Values are errors or losses, of any size. River has no CUSUM; the rule is MOA's, which watches
-    rises only.
+    Values are errors or losses, of any size. River has no CUSUM. Signals at exactly the values
+    where MOA's does, which watches rises only.
 
     Parameters
     ----------

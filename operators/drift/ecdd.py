@@ -22,8 +22,8 @@ class ECDD(CompiledDetector):
     error are not signalled.
 
     Values are errors: 1 wrong, 0 right, or a loss in [0, 1], for which it is conservative. River
-    has no ECDD. MOA's has the same control limit, under a remark that it stands for one false
-    alarm in 100 values; it is the paper's for 400.
+    has no ECDD. Signals at exactly the values where MOA's does, whose control limit has a remark
+    that it stands for one false alarm in 100 values; it is the paper's for 400.
 
     Parameters
     ----------

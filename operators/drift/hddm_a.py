@@ -25,8 +25,10 @@ class HDDMA(CompiledDetector):
     alarm rate is bounded, and it has no window to choose. HDDMW is quicker for gradual changes.
 
     Values are errors: 1 wrong, 0 right, or a loss in [0, 1]. Signals at exactly the values where
-    `river.drift.binary.HDDMA` does, MOA's too; like both it takes ln(2 / delta) for the test but
-    ln(1 / delta) for the cut.
+    `river.drift.binary.HDDMA` does; like it and MOA's, it takes ln(2 / delta) for the test but
+    ln(1 / delta) for the cut. After the error has fallen, a rise to less than it once was is seen
+    late, for the mean holds the worse past too. With `both`, a fall is a drift after which the mean
+    starts anew, so the rise is seen soon; MOA's starts anew too, but says nothing of the fall.
 
     Parameters
     ----------

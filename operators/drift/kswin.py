@@ -28,8 +28,8 @@ class KSWIN(CompiledDetector):
     `Alarm.rise` tells which. The rule is that of `river.drift.KSWIN`: exact probability at most
     `delta` and statistic above 0.1. The sample is drawn by a generator of our own, whose state is
     part of the snapshot, so signals cannot fall on the same values. After a drift the recent
-    values stay, as in the paper; river means to keep them too, but its next update empties the
-    window and starts the generator anew.
+    values stay; river means to keep them too, but its next update empties the window and starts
+    the generator anew.
 
     Parameters
     ----------

@@ -18,7 +18,9 @@ class RDDM(CompiledDetector):
     Prefer it to DDM on long streams: it stays as quick after a million values as after thousands,
     and its lower levels see gradual changes sooner. Falls of the error are not signalled.
 
-    Values are errors: 1 wrong, 0 right, or a loss in [0, 1]. River has no RDDM. After a warning
+    Values are errors: 1 wrong, 0 right, or a loss in [0, 1]. River has no RDDM; MOA's signals at
+    the same values until a concept reaches `concept_length_max`, where it raises an alarm and this
+    one shortens the concept in silence. After a warning
     that ended in a drift, the values since the warning began are counted again, as the first of
     the new concept; after a drift without a warning, or one forced by its length, only the last.
 
@@ -60,7 +62,7 @@ class RDDM(CompiledDetector):
         self,
         warning_level: Annotated[float, Ge(1)] = 1.773,
         drift_level: Annotated[float, Ge(1)] = 2.258,
-        grace_period: Annotated[int, Ge(1)] = 129,
+        grace_period: Annotated[int, Ge(1)] = 128,
         concept_length_max: Annotated[int, Ge(1)] = 40_000,
         stable_length: Annotated[int, Ge(1)] = 7_000,
         warning_length_max: Annotated[int, Ge(1)] = 1_400,

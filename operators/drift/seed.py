@@ -21,8 +21,8 @@ class SEED(CompiledDetector):
     age, so old changes stay visible in it; ADWIN's memory is smaller and its bound stricter.
 
     Values are errors or losses; as in ADWIN, the bound is meant for a range of about 1. River has
-    no SEED. Where MOA's list of blocks grows with the stream, this one has a fixed number: when
-    they are used up, the two neighbours whose means are closest are merged.
+    no SEED. Blocks that are not alike never merge of themselves, so their number is bounded: when
+    it is reached, the two neighbours whose means are closest are merged.
 
     Parameters
     ----------

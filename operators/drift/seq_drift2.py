@@ -21,10 +21,9 @@ class SeqDrift2(CompiledDetector):
     into account without assuming a distribution. Its delay is at least the rest of a block. Rises
     and falls are signalled alike; `Alarm.rise` tells which.
 
-    Values are errors: 1 wrong, 0 right, or a loss in [0, 1]. River has no SeqDrift2. The paper
-    splits the allowed difference between the two samples by k = n_right / n; that lets the left
-    one stray more often than `delta` says when it is the longer. Here each sample has the half of
-    `delta` for itself, which is the best split there is.
+    Values are errors: 1 wrong, 0 right, or a loss in [0, 1]. River has no SeqDrift2. The allowed
+    difference is split between the two samples so that each may stray with half of `delta`: exact,
+    where a split by their sizes would give the longer one too little room.
 
     Parameters
     ----------

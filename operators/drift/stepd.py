@@ -26,8 +26,9 @@ class STEPD(CompiledDetector):
     every value, so its false alarms are more than `delta_drift` suggests.
 
     Values are errors: 1 wrong, 0 right, or a loss in [0, 1], for which the test is conservative.
-    River has no STEPD. The test is two-sided, as in the paper and in MOA; `Alarm.rise` tells
-    which side, and `direction` can leave one out.
+    River has no STEPD. The test is two-sided; `Alarm.rise` tells which side, and
+    `direction` can leave one out. Signals where MOA's does, except that MOA's divides 0 by 0, and
+    signals again and again, where there are no errors at all.
 
     Parameters
     ----------

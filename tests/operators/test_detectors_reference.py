@@ -65,7 +65,7 @@ CASES: dict[str, tuple[Any, dict[str, list[Any]]]] = {
     "rddm": (
         PlainRDDM,
         {
-            "grace_period": [20, 129],
+            "grace_period": [20, 128],
             "concept_length_max": [150, 400],
             "stable_length": [100],
             "warning_length_max": [10, 90],

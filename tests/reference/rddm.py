@@ -12,7 +12,7 @@ class PlainRDDM:
         self,
         warning_level: float = 1.773,
         drift_level: float = 2.258,
-        grace_period: int = 129,
+        grace_period: int = 128,
         concept_length_max: int = 40_000,
         stable_length: int = 7_000,
         warning_length_max: int = 1_400,
