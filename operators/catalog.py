@@ -55,7 +55,24 @@ LEARNERS = {
         "operators.ensembles.streaming_random_patches_regressor.StreamingRandomPatchesRegressor"
     ),
 }
-DETECTORS = {"adwin": "operators.drift.adwin.ADWIN"}
+DETECTORS = {
+    "adwin": "operators.drift.adwin.ADWIN",
+    "cusum": "operators.drift.cusum.CUSUM",
+    "ddm": "operators.drift.ddm.DDM",
+    "ecdd": "operators.drift.ecdd.ECDD",
+    "eddm": "operators.drift.eddm.EDDM",
+    "fhddm": "operators.drift.fhddm.FHDDM",
+    "gma": "operators.drift.gma.GMA",
+    "hddm_a": "operators.drift.hddm_a.HDDMA",
+    "hddm_w": "operators.drift.hddm_w.HDDMW",
+    "kswin": "operators.drift.kswin.KSWIN",
+    "page_hinkley": "operators.drift.page_hinkley.PageHinkley",
+    "rddm": "operators.drift.rddm.RDDM",
+    "seed": "operators.drift.seed.SEED",
+    "seq_drift2": "operators.drift.seq_drift2.SeqDrift2",
+    "stacked_fhddm": "operators.drift.fhddm.StackedFHDDM",
+    "stepd": "operators.drift.stepd.STEPD",
+}
 
 _GIVEN = ("self", "space", "seed")  # parameters that are not the configuration's to set
 

@@ -58,7 +58,13 @@ def check_params(
         if is_learner:
             create_learner(config.name, _trial_space(target), 1, config.params)
         else:
-            create_detector(config.name, config.params)
+            detector = create_detector(config.name, config.params)
+            if target == "regression" and not detector.takes_any_loss:
+                raise ValueError(
+                    "name: must be a detector of losses of any size, for the target is a number; "
+                    f"got {config.name!r}, which takes errors in [0, 1]. "
+                    "Take adwin or page_hinkley."
+                )
     except ValueError as error:
         lines = [_placed(where, line) for line in str(error).splitlines()]
         raise ConfigError("\n".join(lines)) from error

@@ -85,11 +85,15 @@ class ADWIN:
         self.min_window_length = min_window_length
         self.grace_period = grace_period
         self._header: NDArray[Any] = np.zeros(1, dtype=kernel.HEADER)
-        self._header["before"] = self._header["after"] = np.nan
-        self._header["levels"] = 1
         # Each level is a ring; a power of two makes its wrap-around a bit mask.
         self._buckets = np.zeros((_LEVELS, 1 << max_buckets.bit_length(), 2))
         self._rings = np.zeros((_LEVELS, 2), dtype=np.int64)
+        self.reset()
+
+    @property
+    def takes_any_loss(self) -> bool:
+        """Always true, though the bound on false alarms is meant for a range of about 1."""
+        return True
 
     @property
     def drift_detected(self) -> bool:
@@ -144,6 +148,14 @@ class ADWIN:
             Alarm(int(index[i]), "drift", float(means[i, 0]), float(means[i, 1]))
             for i in range(n_alarms)
         ]
+
+    def reset(self) -> None:
+        """Forget everything, as if just made."""
+        self._header[:] = np.zeros(1, dtype=kernel.HEADER)
+        self._header["before"] = self._header["after"] = np.nan
+        self._header["levels"] = 1
+        self._buckets[:] = 0.0
+        self._rings[:] = 0
 
     def snapshot(self) -> State:
         """Return the state; of the histogram, only the levels in use, so it is small."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from operators.snapshot import State
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes four times as long to make, and some warn often
 class Alarm:
     """One signal of a detector.
 
@@ -47,6 +47,10 @@ class Detector(Protocol):
     """
 
     @property
+    def takes_any_loss(self) -> bool:
+        """Whether values may be of any size; otherwise they are errors, or losses in [0, 1]."""
+
+    @property
     def drift_detected(self) -> bool:
         """True right after the update that signals; the next update starts anew."""
 
@@ -59,6 +63,9 @@ class Detector(Protocol):
 
     def update_many(self, values: NDArray[np.float64]) -> list[Alarm]:
         """Take in values in order; return the alarms they raised, in order."""
+
+    def reset(self) -> None:
+        """Forget everything, as if just made."""
 
     def snapshot(self) -> State:
         """Return the whole state as named arrays and plain values; shares no memory with it."""

@@ -1,6 +1,6 @@
 """ADWIN: signals where river's does, and as the plain restatement says; state, bounds, errors.
 
-Its speed is measured by tests/bench/adwin.py.
+Its speed is measured by tests/bench/detectors.py.
 """
 
 from __future__ import annotations

@@ -22,6 +22,12 @@ def test_learners_with_their_defaults_pass(name: str) -> None:
     check_params(Model(name=name), "model", target)
 
 
+def test_a_detector_of_errors_is_refused_for_a_numeric_target() -> None:
+    check_params(OperatorConfig(name="page_hinkley"), "detectors[0]", "regression")
+    with pytest.raises(ConfigError, match=r"^detectors\[0\].name: must be a detector of losses of"):
+        check_params(OperatorConfig(name="ddm"), "detectors[0]", "regression")
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_detectors_with_their_defaults_pass(name: str) -> None:
     check_params(OperatorConfig(name=name), "detectors[0]", "classification")
@@ -54,7 +60,9 @@ def test_parameters_as_yaml_gives_them_pass(name: str, params: dict[str, Any]) -
         (
             "adwim",
             {},
-            "detectors[0].name: must be one of adwin; got 'adwim'. Did you mean adwin?",
+            "detectors[0].name: must be one of adwin, cusum, ddm, ecdd, eddm, fhddm, gma, hddm_a, "
+            "hddm_w, kswin, page_hinkley, rddm, seed, seq_drift2, stacked_fhddm, stepd; "
+            "got 'adwim'. Did you mean adwin?",
         ),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from operators.catalog import DETECTORS
 from stream.cli import main
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "electricity.yaml"
@@ -35,7 +36,7 @@ def test_a_model_by_name(
     assert [(task["kind"], task["name"]) for task in said["operators"]] == [
         ("evaluator", "classification"),
         ("evaluator", "regression"),
-        ("detector", "adwin"),
+        *(("detector", name) for name in DETECTORS),
         ("model", "hoeffding_tree"),
     ]
     assert list(Path(said["cache"]).glob("*.run_tree-*.nbi"))
