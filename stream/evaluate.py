@@ -16,7 +16,8 @@ from time import perf_counter
 
 from operators.snapshot import SnapshotUnavailableError, digest
 from stream.checkpoint import CheckpointStore
-from stream.config import Config, EmbeddedLog
+from stream.config import Config
+from stream.config_log import EmbeddedLog
 from stream.drift_events import DriftEvent
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
 from stream.log.open import open_admin, open_log

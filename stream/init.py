@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from stream.codec.rejects import show
-from stream.config import PATH_PATTERN
+from stream.config_values import PATH_PATTERN
 from stream.datasets.columns import ColumnFacts, look_at
 from stream.datasets.tables import read_rows
 from stream.errors import DataError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stream.config import Config, KafkaLog
+from stream.config import Config
+from stream.config_log import KafkaLog
 from stream.log.base import TopicSpec
 from stream.topology import input_topics, output_topics
 

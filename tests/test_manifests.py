@@ -23,8 +23,9 @@ import yaml
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from stream import __version__
 from stream import server as http
-from stream.config import Config, KafkaLog
+from stream.config import Config
 from stream.config import Metrics as MetricsConfig
+from stream.config_log import KafkaLog
 from stream.metrics import EXPIRY_REASONS, OUTCOMES, PARTITION_STATES, Metrics
 
 ROOT = Path(__file__).parents[1]

@@ -114,11 +114,12 @@ def replace(forest: Forest, members: Members, warning: Detectors, drift: Detecto
         forest.nodes[k] = forest.nodes[behind]
         forest.sets[k] = forest.sets[behind]
         forest.leaf_counts[k] = forest.leaf_counts[behind]
+        forest.stump_counts[k] = forest.stump_counts[behind]
         if len(forest.subspaces):
             forest.subspaces[k] = forest.subspaces[behind]
         # What hung from the other root hangs from this one now.
         clear_node(forest, behind)
-        forest.leaf_counts[behind] = 0
+        forest.leaf_counts[behind] = forest.stump_counts[behind] = 0
         members.has_background[k] = 0
     else:
         plant_tree(forest, k)

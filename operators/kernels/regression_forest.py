@@ -1,8 +1,8 @@
 """The flat arrays of a forest of regression trees, and how a record finds its leaf.
 
-All trees share two pools, nodes and leaves. Splits have two branches, so nodes are handed out in
-pairs; tree t has its root at node t, for good. What a dropped tree leaves behind is chained into
-two free lists and handed out again, so the pools stay as large as the largest forest there was.
+All trees share three pools, nodes, leaves and stumps. Splits have two branches, so nodes are handed
+out in pairs; tree t has its root at node t, for good. What a dropped tree leaves behind is chained
+into free lists and handed out again, so the pools stay as large as the largest forest there was.
 
 A leaf is one contiguous row of float64:
 
@@ -11,7 +11,8 @@ A leaf is one contiguous row of float64:
 with one slot for each of its features: a histogram (`operators.kernels.regression_bins`) for a
 number; weight, sum of targets and sum of residuals for each code of a category. Targets are
 counted from `target[OFFSET]`, the first one learnt, so that a large constant in them costs no
-digits.
+digits. A stump, a leaf that sleeps, is such a row without its slots
+(`operators.kernels.regression_memory`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.kernels.compiled import njit
+from operators.kernels.forest import free_row, take_row
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -36,19 +38,21 @@ NODE = np.dtype(
         ("is_nominal", np.int32),  # 1 where the codes in `sets` go to the first child
     ]
 )
+# Instead of `is_nominal`, at a leaf that is a stump: its `child` is a row of that pool.
+ASLEEP = -1
 # Leaf header. The mean's weight is bounded, as it fades; `SEEN` to `RESIDUAL_SQUARES` are since
-# the leaf was made, as its slots are.
+# the leaf was made or last woke up, as its slots are. Its promise is a sum of squares.
 MEAN_WEIGHT, MEAN, PENDING, SEEN, WEIGHT, SEEN_MEAN, SEEN_M2 = range(7)
-RESIDUAL_SUM, RESIDUAL_SQUARES = range(7, 9)
+RESIDUAL_SUM, RESIDUAL_SQUARES, PROMISE = range(7, 10)
 # Faded squared errors of the three that an adaptive leaf chooses from, in this order.
-MEAN_ERROR, LINEAR_ERROR, TREND_ERROR = range(9, 12)
-HEADER = 12
+MEAN_ERROR, LINEAR_ERROR, TREND_ERROR = range(10, 13)
+HEADER = 13
 # In a free row: the next free one.
 NEXT = 0
 
 MEAN_LEAF, LINEAR_LEAF, ADAPTIVE_LEAF = range(3)
 ALL, PER_LEAF, PER_TREE = range(3)
-NODES_USED, LEAVES_USED, FREE_PAIR, FREE_LEAF = range(4)
+NODES_USED, LEAVES_USED, FREE_PAIR, FREE_LEAF, STUMPS_USED, FREE_STUMP = range(6)
 OFFSET, COUNT, TARGET_MEAN, TARGET_M2, LOW, HIGH = range(6)
 
 # Beyond these a value or target is taken as the bound: squares of their sums are still floats.
@@ -70,13 +74,15 @@ class Forest(NamedTuple):
         (n, words) uint64, a bit for each code; mutated.
     leaves
         (n, leaf size) float64; mutated.
-    leaf_counts
-        (n_trees,) int64; mutated.
+    stumps
+        (n, leaf size without slots) float64; mutated.
+    leaf_counts, stump_counts
+        (n_trees,) int64; stumps are not among the leaves; mutated.
     subspaces
         (n_trees, n_slots) int64, features of a tree where they are drawn per tree; mutated.
     used
-        (4,) int64, rows of `nodes` and of `leaves` that are in use or free, and the first free
-        pair and leaf, -1 if none; mutated.
+        (6,) int64, rows of `nodes` and of `leaves` that are in use or free, the first free pair
+        and leaf, -1 if none; then the same two of `stumps`; mutated.
     moments
         (3, n_numeric) float64: count, mean and squared deviations of each number; mutated.
     trend
@@ -93,12 +99,16 @@ class Forest(NamedTuple):
         (n_slots,) int64, where a leaf's slots begin in its row.
     z, g, sums, stack, order, shuffled
         Working space.
+    leaves_max, stumps_max
+        Leaves and stumps a tree may have; with so many stumps it stops splitting.
     """
 
     nodes: NDArray[np.void]
     sets: NDArray[np.uint64]
     leaves: FloatArray
+    stumps: FloatArray
     leaf_counts: IntArray
+    stump_counts: IntArray
     subspaces: IntArray
     used: IntArray
     moments: FloatArray
@@ -121,6 +131,7 @@ class Forest(NamedTuple):
     tie_threshold: float
     fading_factor: float
     leaves_max: int
+    stumps_max: int
     leaf_prediction: int
     subspace: int
 
@@ -157,6 +168,12 @@ def leaf_node(forest: Forest, tree: int, x: FloatArray) -> int:
         node = np.int64(nodes[node]["child"]) + branch
         feature = nodes[node]["feature"]
     return node  # type: ignore[return-value]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def is_asleep(forest: Forest, node: int) -> bool:
+    """Return whether a leaf is a stump, which begins as a leaf does."""
+    return forest.nodes[node]["is_nominal"] == ASLEEP  # type: ignore[no-any-return]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -205,18 +222,14 @@ def lacks_room(forest: Forest, splits: int) -> bool:
     return (  # type: ignore[no-any-return]
         forest.used[NODES_USED] + 2 * splits > len(forest.nodes)
         or forest.used[LEAVES_USED] + splits > len(forest.leaves)
+        or forest.used[STUMPS_USED] + splits > len(forest.stumps)
     )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def take_leaf(forest: Forest) -> int:
     """Hand out a row of the leaves' pool, all zero."""
-    row = forest.used[FREE_LEAF]
-    if row < 0:
-        row = forest.used[LEAVES_USED]
-        forest.used[LEAVES_USED] += 1
-        return row  # type: ignore[no-any-return]
-    forest.used[FREE_LEAF] = np.int64(forest.leaves[row, NEXT])
+    row = take_row(forest.leaves, forest.used, LEAVES_USED, FREE_LEAF)
     forest.leaves[row, NEXT] = 0.0
     return row  # type: ignore[no-any-return]
 
@@ -247,11 +260,13 @@ def clear_node(forest: Forest, node: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def give_back_leaf(forest: Forest, row: int) -> None:
-    """Put a row into the free list."""
-    forest.leaves[row] = 0.0
-    forest.leaves[row, NEXT] = forest.used[FREE_LEAF]
-    forest.used[FREE_LEAF] = row
+def give_back_leaf(forest: Forest, node: int) -> None:
+    """Put a leaf's row, or its stump, into the free list."""
+    row = forest.nodes[node]["child"]
+    if is_asleep(forest, node):
+        free_row(forest.stumps, forest.used, row, FREE_STUMP)
+    else:
+        free_row(forest.leaves, forest.used, row, FREE_LEAF)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -262,7 +277,7 @@ def drop_tree(forest: Forest, tree: int) -> None:
         forest.stack[0] = forest.nodes[tree]["child"]
         waiting = 1
     elif forest.nodes[tree]["child"] >= 0:
-        give_back_leaf(forest, forest.nodes[tree]["child"])
+        give_back_leaf(forest, tree)
     while waiting > 0:
         waiting -= 1
         pair = forest.stack[waiting]
@@ -271,9 +286,9 @@ def drop_tree(forest: Forest, tree: int) -> None:
                 forest.stack[waiting] = forest.nodes[node]["child"]
                 waiting += 1
             else:
-                give_back_leaf(forest, forest.nodes[node]["child"])
+                give_back_leaf(forest, node)
             clear_node(forest, node)
         forest.nodes[pair]["child"] = forest.used[FREE_PAIR]
         forest.used[FREE_PAIR] = pair
     clear_node(forest, tree)
-    forest.leaf_counts[tree] = 0
+    forest.leaf_counts[tree] = forest.stump_counts[tree] = 0

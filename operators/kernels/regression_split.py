@@ -39,6 +39,7 @@ from operators.kernels.regression_forest import (
     MEAN_WEIGHT,
     PER_LEAF,
     PER_TREE,
+    PROMISE,
     RESIDUAL_SQUARES,
     RESIDUAL_SUM,
     SEEN,
@@ -53,6 +54,7 @@ from operators.kernels.regression_forest import (
     take_pair,
 )
 from operators.kernels.regression_linear import clear_model, inherit_model
+from operators.kernels.regression_memory import make_room_for_leaf
 
 TARGETS, RESIDUALS = 1, 2
 BRANCH_RECORDS_MIN = 5.0
@@ -146,8 +148,6 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
     a share q of the squares reduced, n q is about chi-squared with one degree of freedom.
     """
     leaf = forest.leaves[forest.nodes[node]["child"]]
-    if forest.leaf_counts[tree] >= forest.leaves_max:
-        return
     which = explains(leaf, forest.leaf_prediction)
     squares = squares_about_mean(leaf, which)
     weight_min = BRANCH_RECORDS_MIN * leaf[WEIGHT] / leaf[SEEN]
@@ -170,13 +170,16 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
     if not leaf[SEEN] * best > 2.0 * doubt * squares:
         return
     bound = math.sqrt(doubt / (2.0 * leaf[SEEN]))
-    if second < best * (1.0 - bound) or bound < forest.tie_threshold:
-        split(forest, tree, node, best_slot, best_place, which)
+    is_sure = second < best * (1.0 - bound) or bound < forest.tie_threshold
+    if is_sure and make_room_for_leaf(forest, tree, node):
+        split(forest, tree, node, best_slot, best_place, which, max(1.0 - best / squares, 0.0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
-def split(forest: Forest, tree: int, node: int, slot: int, place: int, which: int) -> None:
-    """Turn a leaf into a split with two leaves."""
+def split(
+    forest: Forest, tree: int, node: int, slot: int, place: int, which: int, left_over: float
+) -> None:
+    """Turn a leaf into a split with two leaves, which share the promise that is left over."""
     row = np.int64(forest.nodes[node]["child"])
     leaf = forest.leaves[row]
     at = forest.slots[slot]
@@ -200,8 +203,9 @@ def split(forest: Forest, tree: int, node: int, slot: int, place: int, which: in
     forest.leaf_counts[tree] += 1
     forest.nodes[pair]["child"] = row
     forest.nodes[pair + 1]["child"] = other
-    plant_child(forest, tree, other, leaf, sums[1])
-    plant_child(forest, tree, row, leaf, sums[0])
+    left_over *= leaf[PROMISE] / (sums[0, 0] + sums[1, 0])
+    plant_child(forest, tree, other, leaf, sums[1], left_over)
+    plant_child(forest, tree, row, leaf, sums[0], left_over)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -231,10 +235,12 @@ def divide_codes(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
-def plant_child(forest: Forest, tree: int, row: int, parent: FloatArray, sums: FloatArray) -> None:
+def plant_child(
+    forest: Forest, tree: int, row: int, parent: FloatArray, sums: FloatArray, promise: float
+) -> None:
     """Write a leaf that begins with a branch's mean and its parent's model.
 
-    `row` may be the parent's own.
+    `row` may be the parent's own; `promise` is for each record's weight.
     """
     leaf = forest.leaves[row]
     weight, mean = parent[MEAN_WEIGHT], parent[MEAN]
@@ -242,7 +248,7 @@ def plant_child(forest: Forest, tree: int, row: int, parent: FloatArray, sums: F
         weight, mean = min(sums[0], weight), sums[1] / sums[0]
     leaf[:MEAN_ERROR] = 0.0  # the errors stay
     leaf[MEAN_ERROR:HEADER] = parent[MEAN_ERROR:HEADER]
-    leaf[MEAN_WEIGHT], leaf[MEAN] = weight, mean
+    leaf[MEAN_WEIGHT], leaf[MEAN], leaf[PROMISE] = weight, mean, promise * sums[0]
     if len(forest.z):
         inherit_model(leaf, forest.model_at, len(forest.z), forest.is_dense, parent, DOUBT)
     leaf[forest.slots[0] :] = 0.0

@@ -20,6 +20,7 @@ from operators.kernels.regression_forest import (
     MEAN_WEIGHT,
     OFFSET,
     PENDING,
+    PROMISE,
     RESIDUAL_SQUARES,
     RESIDUAL_SUM,
     SEEN,
@@ -31,13 +32,15 @@ from operators.kernels.regression_forest import (
     Forest,
     IntArray,
     bounded,
+    is_asleep,
     lacks_room,
     leaf_node,
     learn_moments,
     standardise,
 )
 from operators.kernels.regression_linear import learn_model, predict_model
-from operators.kernels.regression_split import attempt_split
+from operators.kernels.regression_memory import REVIEW, review_stump
+from operators.kernels.regression_split import RESIDUALS, attempt_split, explains
 
 # How fast the squared errors fade that decide which answer a leaf gives.
 ERROR_FADING = 0.98
@@ -90,7 +93,9 @@ def predict_tree(
 
     All values count from the forest's offset.
     """
-    leaf = forest.leaves[forest.nodes[leaf_node(forest, tree, x)]["child"]]
+    node = leaf_node(forest, tree, x)
+    row = forest.nodes[node]["child"]
+    leaf = forest.stumps[row] if is_asleep(forest, node) else forest.leaves[row]
     answer = mean = leaf[MEAN]
     linear = 0.0
     if forest.leaf_prediction != MEAN_LEAF:
@@ -121,18 +126,28 @@ def learn_tree(
     `y` counts from the forest's offset; the record's inputs are in `forest.z`.
     """
     node = leaf_node(forest, tree, x)
-    leaf = forest.leaves[forest.nodes[node]["child"]]
+    row, is_stump = forest.nodes[node]["child"], is_asleep(forest, node)
+    leaf = forest.stumps[row] if is_stump else forest.leaves[row]
     residual = 0.0
     if forest.leaf_prediction != MEAN_LEAF:
         score_leaf(leaf, y, weight, trend, trace)
         residual = learn_linear(forest, leaf, y, weight)
+    explained = explains(leaf, forest.leaf_prediction)
+    left_over = residual if explained == RESIDUALS else y - leaf[MEAN]
+    leaf[PROMISE] += weight * left_over * left_over
     learn_mean(leaf, y, weight, 1.0 / (1.0 - forest.fading_factor))
-    observe(forest, leaf, x, y, residual, weight)
+    if not is_stump:
+        observe(forest, leaf, x, y, residual, weight)
     leaf[SEEN] += 1.0
     leaf[PENDING] += 1.0
-    if leaf[PENDING] >= forest.grace_period:
+    if leaf[PENDING] < forest.grace_period:
+        return
+    if not is_stump:
         leaf[PENDING] = 0.0
         attempt_split(forest, tree, node)
+    elif leaf[PENDING] >= REVIEW * forest.grace_period:
+        leaf[PENDING] = 0.0
+        review_stump(forest, tree, node)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

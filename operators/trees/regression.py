@@ -36,7 +36,9 @@ class HoeffdingTreeRegressor(ValueOneByOne):
         What a record of a leaf weighs once the next one is learnt, in its mean and linear model.
         Smaller: follows changes sooner, answers vary more.
     leaves_max
-        Bound of the tree: a split that would pass it is not made.
+        Bound of the tree. A split that would pass it puts the leaves of least promise to sleep:
+        they go on answering and learning but try no splits, until they promise more than some
+        leaf that is awake. With three sleeping for each one awake the tree stops growing.
 
     Notes
     -----
@@ -93,7 +95,7 @@ class HoeffdingTreeRegressor(ValueOneByOne):
 
     @property
     def leaf_count(self) -> int:
-        """Number of leaves."""
+        """Number of leaves that are awake."""
         return int(self._pools.forest.leaf_counts[0])
 
     def run(self, tape: Tape, rows: Rows) -> None:

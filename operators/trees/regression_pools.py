@@ -23,6 +23,7 @@ from operators.kernels.regression_forest import (
     NODE,
     NODES_USED,
     PER_TREE,
+    STUMPS_USED,
     Forest,
     clear_node,
 )
@@ -35,8 +36,22 @@ RegressionLeaf = Literal["mean", "linear", "adaptive"]
 _LEAF_PREDICTION = {"mean": MEAN_LEAF, "linear": LINEAR_LEAF, "adaptive": ADAPTIVE_LEAF}
 # Up to this many inputs a leaf keeps a full matrix of them, 32 KiB at most.
 _DENSE_INPUTS_MAX = 64
-VERSION = 1
+VERSION = 2
+STUMPS_PER_LEAF = 3
+"""Stumps a full tree may have for each leaf: most of a leaf is slots, which they lack."""
 Kind = TypeVar("Kind", bound=np.generic)
+_GROWING = {"nodes": NODES_USED, "sets": NODES_USED, "leaves": LEAVES_USED, "stumps": STUMPS_USED}
+_PARTS = (
+    *_GROWING,
+    "leaf_counts",
+    "stump_counts",
+    "subspaces",
+    "used",
+    "moments",
+    "trend",
+    "target",
+    "random",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +146,11 @@ class RegressionPools:
             nodes=np.zeros(0, dtype=NODE),
             sets=np.zeros((0, (codes_max + 63) // 64), dtype=np.uint64),
             leaves=np.zeros((0, slots_at + int(sizes.sum()))),
+            stumps=np.zeros((0, slots_at)),
             leaf_counts=np.zeros(n_trees, dtype=np.int64),
+            stump_counts=np.zeros(n_trees, dtype=np.int64),
             subspaces=np.zeros((n_trees if subspace == PER_TREE else 0, n_slots), dtype=np.int64),
-            used=np.zeros(4, dtype=np.int64),
+            used=np.zeros(6, dtype=np.int64),
             moments=np.zeros((3, len(numeric))),
             trend=np.zeros(slots_at - model_at),
             target=np.zeros(6),
@@ -144,7 +161,7 @@ class RegressionPools:
             z=np.zeros(width),
             g=np.zeros(width),
             sums=np.zeros((2, SUMS)),
-            stack=np.zeros(settings.leaves_max + 1, dtype=np.int64),
+            stack=np.zeros(settings.leaves_max * (1 + STUMPS_PER_LEAF) + 1, dtype=np.int64),
             order=np.zeros(max(codes_max, n_slots, 1), dtype=np.int64),
             shuffled=np.zeros(n_features, dtype=np.int64),
             model_at=model_at,
@@ -154,6 +171,7 @@ class RegressionPools:
             tie_threshold=float(settings.tie_threshold),
             fading_factor=float(settings.fading_factor),
             leaves_max=settings.leaves_max,
+            stumps_max=STUMPS_PER_LEAF * settings.leaves_max,
             leaf_prediction=_LEAF_PREDICTION[settings.leaf_prediction],
             subspace=subspace,
         )
@@ -161,9 +179,9 @@ class RegressionPools:
 
     def _plant(self, n_trees: int, n_planted: int) -> None:
         """Give each tree its root, and the first of them an empty leaf."""
-        self._reserve(n_trees, n_planted)
+        self._reserve(n_trees, n_planted, 0)
         forest = self.forest
-        forest.used[:] = n_trees, 0, -1, -1
+        forest.used[:] = n_trees, 0, -1, -1, 0, -1
         if len(forest.z):
             clear_model(forest.trend, 0, len(forest.z), forest.is_dense)
         for tree in range(n_trees):
@@ -174,14 +192,20 @@ class RegressionPools:
     def grow(self, splits: int = 1) -> None:
         """Make room for some number of splits, at least doubling what is too small."""
         used = self.forest.used
-        self._reserve(int(used[NODES_USED]) + 2 * splits, int(used[LEAVES_USED]) + splits)
+        n_nodes, n_leaves, n_stumps = (
+            int(used[NODES_USED]),
+            int(used[LEAVES_USED]),
+            int(used[STUMPS_USED]),
+        )
+        self._reserve(n_nodes + 2 * splits, n_leaves + splits, n_stumps + splits)
 
-    def _reserve(self, n_nodes: int, n_leaves: int) -> None:
+    def _reserve(self, n_nodes: int, n_leaves: int, n_stumps: int) -> None:
         forest = self.forest
         self.forest = forest._replace(
             nodes=_lengthened(forest.nodes, n_nodes),
             sets=_lengthened(forest.sets, n_nodes),
             leaves=_lengthened(forest.leaves, n_leaves),
+            stumps=_lengthened(forest.stumps, n_stumps),
         )
 
     def check(self, tape: Tape, rows: Rows) -> None:
@@ -195,21 +219,10 @@ class RegressionPools:
 
     def snapshot(self) -> State:
         """Return copies of what is in use, so that the room made for growth never shows."""
-        forest = self.forest
-        n_nodes, n_leaves = int(forest.used[NODES_USED]), int(forest.used[LEAVES_USED])
-        return {
-            "version": VERSION,
-            "nodes": forest.nodes[:n_nodes].copy(),
-            "sets": forest.sets[:n_nodes].copy(),
-            "leaves": forest.leaves[:n_leaves].copy(),
-            "leaf_counts": forest.leaf_counts.copy(),
-            "subspaces": forest.subspaces.copy(),
-            "used": forest.used.copy(),
-            "moments": forest.moments.copy(),
-            "trend": forest.trend.copy(),
-            "target": forest.target.copy(),
-            "random": forest.random.copy(),
-        }
+        parts = {name: getattr(self.forest, name) for name in _PARTS}
+        for name, at in _GROWING.items():
+            parts[name] = parts[name][: self.forest.used[at]]
+        return {"version": VERSION, **{name: array.copy() for name, array in parts.items()}}
 
     def restore(self, state: State) -> None:
         """Take over a snapshot of pools with equal parameters."""
@@ -218,18 +231,17 @@ class RegressionPools:
                 f"regression trees: snapshot version must be {VERSION}; got "
                 f"{state['version']!r}. Deploy the version that wrote it, or reset the checkpoint."
             )
-        arrays = {name: np.asarray(array) for name, array in state.items() if name != "version"}
+        arrays = {name: np.asarray(state[name]) for name in _PARTS}
         for name, array in arrays.items():
             own = getattr(self.forest, name)
-            grows = name in ("nodes", "sets", "leaves")
-            shape = (len(own), *array.shape[1:]) if grows else array.shape
+            shape = (len(own), *array.shape[1:]) if name in _GROWING else array.shape
             if array.dtype != own.dtype or shape != own.shape:
                 raise ValueError(
                     f"regression trees: `{name}` of the snapshot must have the layout {own.dtype} "
                     f"{own.shape}; got {array.dtype} {array.shape}. It was made with other "
                     "features, leaves or number of trees."
                 )
-        self._reserve(len(arrays["nodes"]), len(arrays["leaves"]))
+        self._reserve(*(len(arrays[name]) for name in ("nodes", "leaves", "stumps")))
         for name, array in arrays.items():
             own = getattr(self.forest, name)
             own[: len(array)] = array

@@ -13,8 +13,9 @@ import structlog
 
 from stream.checkpoint import CheckpointStore
 from stream.cli.doctor import probe_quietly
-from stream.config import Config, KafkaLog
+from stream.config import Config
 from stream.config_file import load_config
+from stream.config_log import KafkaLog
 from stream.errors import SetupError
 from stream.kernel_cache import drop_stale
 from stream.log.open import open_log

@@ -9,7 +9,8 @@ from stream.codec.read import Column, ReadBatch, RecordReader
 from stream.codec.rules import ClassRule, FloatRule, feature_rule
 from stream.codec.shape import Field
 from stream.codec.times import parse_time
-from stream.config import Config, FeatureConfig, TimestampFeature
+from stream.config import Config
+from stream.config_records import FeatureConfig, TimestampFeature
 from stream.log.base import RecordBatch
 
 

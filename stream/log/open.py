@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stream.config import Config, EmbeddedLog
+from stream.config import Config
+from stream.config_log import EmbeddedLog
 from stream.log.base import Log, LogAdmin, Probe
 
 

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from operators import tape as tapes
 from operators.base import Feature, Space
 from operators.moe.adaptive_moe import MEMORY, ROUTER_BATCH, ROUTER_HIDDEN, AdaptiveMoE
+from operators.moe.turns import LABELS
 from operators.routers.compiled import CompiledMLPRouter
+from operators.snapshot import digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
 from tests import generators
 from tests.generators import Stream, accuracy, prequential
@@ -192,6 +194,101 @@ def test_a_drift_makes_the_forest_replace_trees() -> None:
     forest, quiet = model._experts["forest"], steady._experts["forest"]
     assert forest.trees_replaced >= quiet.trees_replaced + 4  # type: ignore[attr-defined]
     assert accuracy(output[6500:8000], data[1][6500:8000]) > 0.9
+
+
+def learners(model: AdaptiveMoE) -> set[str]:
+    arrays = model._turns.arrays
+    return {
+        name for name, learns in zip(model.expert_names, arrays["learns"], strict=True) if learns
+    }
+
+
+def test_with_top_k_those_learn_that_count_and_one_more_in_turn() -> None:
+    data = mixed(LABELS * 7, 3)
+    x, y, space = data
+    model = AdaptiveMoE(space, trees=2, top_k=2)
+    rows = Rows(x, y, np.zeros((len(x), 3)), np.zeros((len(x), model.trace_width)))
+    assert learners(model) == set(model.expert_names)
+    seen = []
+    for block in range(7):
+        steps = tapes.test_then_train(LABELS)
+        model.run(Tape(steps.action, steps.row + LABELS * block), rows)
+        counted = model.shares(rows)[LABELS * block : LABELS * (block + 1), :LAST_LABEL].sum(axis=0)
+        top = {model.expert_names[k] for k in np.argsort(-counted, kind="stable")[:2]}
+        assert top < learners(model)
+        assert len(learners(model)) == 4
+        assert "last_label" in learners(model)
+        seen.append(learners(model) - top - {"last_label"})
+    assert len(set.union(*seen)) >= 4, "not every expert gets its turn"
+
+
+def test_an_expert_that_does_not_learn_still_answers_and_stays_as_it_is() -> None:
+    data = mixed(LABELS + 300, 3)
+    model = AdaptiveMoE(data[2], trees=2, top_k=1)
+    run(model, (data[0][:LABELS], data[1][:LABELS], data[2]), tapes.test_then_train(LABELS))
+    idle = [name for name in model.expert_names if name not in learners(model)]
+    before = {name: digest(model._experts[name].snapshot()) for name in model.expert_names}
+    rows = run(model, (data[0][LABELS:], data[1][LABELS:], data[2]), tapes.test_then_train(300))
+    same = [n for n in model.expert_names if digest(model._experts[n].snapshot()) == before[n]]
+    assert same == idle
+    assert len(idle) == 4
+    assert np.isfinite(rows.output).all()
+    assert (model.shares(rows)[:, [model.expert_names.index(n) for n in idle]] > 0).any()
+
+
+def test_top_k_does_not_depend_on_how_tapes_are_cut() -> None:
+    data = mixed(2500, 4)
+    x, y, space = data
+    tape = late(2500, 40)
+    whole = AdaptiveMoE(space, trees=2, top_k=2)
+    expected = run(whole, data, tape).output
+    for length in (7, 1024, 1701):
+        model = AdaptiveMoE(space, trees=2, top_k=2)
+        rows = Rows(x, y, np.zeros((2500, 3)), np.zeros((2500, model.trace_width)))
+        for start in range(0, len(tape), length):
+            stop = start + length
+            model.run(Tape(tape.action[start:stop], tape.row[start:stop]), rows)
+        assert (rows.output == expected).all()
+        assert digest(model.snapshot()) == digest(whole.snapshot())
+
+
+def test_top_k_is_in_the_snapshot() -> None:
+    data = mixed(3000, 5)
+    x, y, space = data
+    one = AdaptiveMoE(space, trees=2, top_k=2)
+    run(one, (x[:1500], y[:1500], space), tapes.test_then_train(1500))
+    two = AdaptiveMoE(space, trees=2, top_k=2)
+    two.restore(one.snapshot())
+    rest = x[1500:], y[1500:], space
+    outputs = [run(model, rest, tapes.test_then_train(1500)).output for model in (one, two)]
+    assert (outputs[0] == outputs[1]).all()
+    assert digest(one.snapshot()) == digest(two.snapshot())
+
+
+def test_with_top_k_most_experts_are_given_few_labels() -> None:
+    """What is saved, counted in steps: seconds depend on what else the machine does."""
+    data = generators.led(8 * LABELS, seed=1)
+    model = AdaptiveMoE(data[2], top_k=1)
+    given = dict.fromkeys(model.expert_names, 0)
+    for name, expert in model._experts.items():
+
+        def counting(tape: Tape, *others: Any, name: str = name, inner: Any = expert.run) -> None:
+            given[name] += int((tape.action == LEARN).sum())
+            inner(tape, *others)
+
+        expert.run = counting  # type: ignore[method-assign]
+    output = prequential(model, data)
+    assert given["last_label"] == len(output)
+    total = sum(given.values()) - len(output)
+    assert total == 6 * LABELS + 2 * 7 * LABELS  # all learn the first labels, then two at a time
+    whole = prequential(AdaptiveMoE(data[2]), data)
+    assert accuracy(output, data[1]) > accuracy(whole, data[1]) - 0.015
+
+
+@pytest.mark.parametrize("top_k", [-1, 6])
+def test_top_k_is_checked(top_k: int) -> None:
+    with pytest.raises(ValueError, match=rf"top_k: must be in 0 .. 5; got {top_k}"):
+        AdaptiveMoE(mixed(1, 1)[2], top_k=top_k)
 
 
 @pytest.mark.parametrize("balance", [-0.1, 1.1, float("nan")])

@@ -79,6 +79,7 @@ PARAMS: dict[str, dict[str, Any]] = {
 VARIANTS = {
     **{name: (name, params) for name, params in PARAMS.items()},
     "adaptive_moe, balanced": ("adaptive_moe", {**PARAMS["adaptive_moe"], "balance": 1.0}),
+    "adaptive_moe, two learn": ("adaptive_moe", {**PARAMS["adaptive_moe"], "top_k": 2}),
     "drift_moe, soft and standardised": (
         "drift_moe",
         {**PARAMS["drift_moe"], "combine": "soft", "standardise": True},

@@ -17,9 +17,11 @@ from operators.ensembles.ensemble_regressor import TreeEnsembleRegressor
 from operators.kernels.regression_forest import (
     FREE_LEAF,
     FREE_PAIR,
+    FREE_STUMP,
     LEAVES_USED,
     NEXT,
     NODES_USED,
+    STUMPS_USED,
 )
 from operators.snapshot import digest
 from operators.trees.regression import HoeffdingTreeRegressor
@@ -120,6 +122,10 @@ def test_rooms_of_replaced_trees_are_used_again() -> None:
     free_rows = chain(forest.used[FREE_LEAF], forest.leaves[:, NEXT])
     free_pairs = chain(forest.used[FREE_PAIR], forest.nodes["child"])
     assert in_trees + len(free_rows) == forest.used[LEAVES_USED] <= 2 * 3 * 30
+    sleeping = int(forest.stump_counts.sum())
+    free_stumps = chain(forest.used[FREE_STUMP], forest.stumps[:, NEXT])
+    assert sleeping + len(free_stumps) == forest.used[STUMPS_USED] <= 2 * 3 * 90
+    in_trees += sleeping
     trees = int((forest.leaf_counts > 0).sum())
     assert 6 + 2 * (in_trees - trees) + 2 * len(free_pairs) == forest.used[NODES_USED]
 

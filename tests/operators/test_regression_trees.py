@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.base import Feature, Space
-from operators.kernels.regression_forest import has_code
+from operators.kernels.regression_forest import ASLEEP, LEAVES_USED, STUMPS_USED, has_code
 from operators.snapshot import digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
 from operators.trees.regression import HoeffdingTreeRegressor
@@ -50,7 +50,7 @@ def structure(tree: HoeffdingTreeRegressor) -> Any:
         node = forest.nodes[index]
         feature = int(node["feature"])
         if feature < 0:
-            return "leaf"
+            return "stump" if node["is_nominal"] == ASLEEP else "leaf"
         left: Any = float(node["threshold"])
         if node["is_nominal"]:
             codes = range(int(forest.capacities[feature]))
@@ -63,7 +63,7 @@ def structure(tree: HoeffdingTreeRegressor) -> Any:
 
 def reference_structure(node: reference.Leaf | reference.Split) -> Any:
     if isinstance(node, reference.Leaf):
-        return "leaf"
+        return "stump" if node.is_stump else "leaf"
     return node.feature, node.left, node.heavy, tuple(map(reference_structure, node.children))
 
 
@@ -113,6 +113,48 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
 def test_a_tree_with_many_splits_is_the_same_tree(leaf_prediction: str) -> None:
     tree = assert_as_reference(mixed(900, seed=5), leaf_prediction=leaf_prediction, **EAGER)
     assert tree.leaf_count > 8
+
+
+@pytest.mark.parametrize("leaf_prediction", ["mean", "adaptive"])
+def test_leaves_that_were_put_to_sleep_wake_up_again(leaf_prediction: Any) -> None:
+    """The target moves in one half of the space first, then in the other: the promise moves too."""
+    rng = np.random.default_rng(1)
+    x = rng.random((4000, 2))
+    moves = (x[:, 0] > 0.5) == (np.arange(4000) >= 1500)
+    y = np.where(moves, 10.0 * np.sin(9.0 * x[:, 0] + 7.0 * x[:, 1]), 0.0)
+    y += rng.normal(0.0, 0.1, 4000)
+    space = Space((Feature("a"), Feature("b")), n_classes=0)
+    params = {"leaf_prediction": leaf_prediction, "leaves_max": 6, **EAGER}
+    early = HoeffdingTreeRegressor(space, **params)
+    prequential(early, (x[:1500], y[:1500], space))
+    tree = assert_as_reference((x, y, space), **params)
+    assert tree.leaf_count == early.leaf_count == 6
+    assert 0 < tree._pools.forest.stump_counts[0] <= 18
+    slept, sleeps = (set(_asleep(grown)) for grown in (early, tree))
+    assert slept - sleeps, "none has woken up"
+
+
+def test_a_full_tree_stops_growing() -> None:
+    x, y, space = mixed(6000, seed=5)
+    tree = HoeffdingTreeRegressor(space, leaves_max=3, **EAGER)
+    prequential(tree, (x, y, space))
+    forest = tree._pools.forest
+    assert (forest.leaf_counts[0], forest.stump_counts[0]) == (3, 9)
+    assert forest.used[LEAVES_USED] <= 4
+    assert forest.used[STUMPS_USED] <= 10
+
+
+def _asleep(tree: HoeffdingTreeRegressor) -> list[tuple[int, ...]]:
+    """Paths of the leaves that sleep."""
+    nodes = tree._pools.forest.nodes
+
+    def walk(index: int, path: tuple[int, ...]) -> Any:
+        if nodes[index]["feature"] < 0:
+            return [path] if nodes[index]["is_nominal"] == ASLEEP else []
+        child = int(nodes[index]["child"])
+        return [*walk(child, (*path, 0)), *walk(child + 1, (*path, 1))]
+
+    return walk(0, ())  # type: ignore[no-any-return]
 
 
 def test_wild_values_do_not_spoil_where_a_feature_is_cut() -> None:
@@ -224,8 +266,8 @@ def test_a_snapshot_of_another_space_is_refused() -> None:
     other = HoeffdingTreeRegressor(Space(space.features[:1], n_classes=0))
     with pytest.raises(ValueError, match=r"of the snapshot must have the layout"):
         other.restore(state)
-    with pytest.raises(ValueError, match="snapshot version must be 1; got 2"):
-        other.restore({**state, "version": 2})
+    with pytest.raises(ValueError, match="snapshot version must be 2; got 1"):
+        other.restore({**state, "version": 1})
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,8 @@ class Leaf:
     seen: list[tuple[float, float]] = field(default_factory=list)  # target, residual
     pending: int = 0
     slots: dict[int, Any] = field(default_factory=dict)
+    promise: float = 0.0  # squares left over
+    is_stump: bool = False  # answers and learns, but observes no features
 
 
 @dataclass
@@ -164,7 +166,6 @@ class RegressionTree:
         self.targets: Record = []
         self.root: Leaf | Split = Leaf(Linear(1 + len(self.numeric)))
         self.trend = Linear(1 + len(self.numeric))
-        self.leaf_count = 1
 
     @property
     def offset(self) -> float:
@@ -221,17 +222,68 @@ class RegressionTree:
             leaf.linear.learn(z, residual, self.fading_factor)
         most = 1 / (1 - self.fading_factor) if self.fading_factor < 1 else math.inf
         leaf.mean_weight = min(leaf.mean_weight, most) + 1
+        left_over = residual if self.explains(leaf) == 2 else y - leaf.mean
+        leaf.promise += left_over**2
         leaf.mean += (y - leaf.mean) / leaf.mean_weight
+        leaf.pending += 1
+        if leaf.is_stump:
+            self.review(leaf)
+            return
         leaf.seen.append((y, residual))
         for f, feature in enumerate(self.space.features):
             if not math.isnan(x[f]):
                 if f not in leaf.slots:
                     leaf.slots[f] = Codes(feature.capacity) if feature.capacity else Bins(x[f])
                 leaf.slots[f].add(x[f], (1.0, y, residual))
-        leaf.pending += 1
         if leaf.pending >= self.grace_period:
             leaf.pending = 0
             self.attempt(leaf, path)
+
+    def explains(self, leaf: Leaf) -> int:
+        """Which of targets (1) and residuals (2) a split has to explain."""
+        is_mean = self.leaf_prediction == "mean" or leaf.errors[0] < leaf.errors[1]
+        return 1 if is_mean else 2
+
+    def review(self, stump: Leaf) -> None:
+        if stump.pending < 10 * self.grace_period:
+            return
+        stump.pending = 0
+        weakest = self.least_promising()
+        assert weakest is not None
+        if stump.promise > weakest.promise:
+            weakest.is_stump, stump.is_stump = True, False
+            stump.seen, stump.slots = [], {}
+
+    def leaves(self) -> list[Leaf]:
+        """Leaves and stumps, as one meets them who looks at pairs of children."""
+        if isinstance(self.root, Leaf):
+            return [self.root]
+        found: list[Leaf] = []
+        waiting = [self.root]
+        while waiting:
+            for child in waiting.pop().children:
+                if isinstance(child, Split):
+                    waiting.append(child)
+                else:
+                    found.append(child)
+        return found
+
+    @property
+    def leaf_count(self) -> int:
+        return sum(not leaf.is_stump for leaf in self.leaves())
+
+    def least_promising(self, spared: Leaf | None = None) -> Leaf | None:
+        awake = [leaf for leaf in self.leaves() if not leaf.is_stump and leaf is not spared]
+        return min(awake, key=lambda leaf: leaf.promise, default=None)
+
+    def make_room(self, leaf: Leaf) -> bool:
+        if self.leaf_count < self.leaves_max:
+            return True
+        weakest = self.least_promising(leaf)
+        if weakest is None or len(self.leaves()) - self.leaf_count == 3 * self.leaves_max:
+            return False
+        weakest.is_stump = True
+        return True
 
     def descend(self, x: Record) -> tuple[Leaf, list[tuple[Split, int]]]:
         node, path = self.root, []
@@ -248,10 +300,7 @@ class RegressionTree:
         return node, path
 
     def attempt(self, leaf: Leaf, path: list[tuple[Split, int]]) -> None:
-        if self.leaf_count >= self.leaves_max:
-            return
-        explains_targets = self.leaf_prediction == "mean" or leaf.errors[0] < leaf.errors[1]
-        which = 1 if explains_targets else 2
+        which = self.explains(leaf)
         n = len(leaf.seen)
         squares = n * float(np.var([record[which - 1] for record in leaf.seen]))
         offers = []
@@ -274,20 +323,23 @@ class RegressionTree:
         bound = math.sqrt(log / (2 * n))
         if not n * gains[0] > 2 * log * squares:
             return
-        if gains[1] < gains[0] * (1 - bound) or bound < self.tie_threshold:
-            self.split(leaf, path, offers[0])
+        is_sure = gains[1] < gains[0] * (1 - bound) or bound < self.tie_threshold
+        if is_sure and self.make_room(leaf):
+            self.split(leaf, path, offers[0], max(1 - gains[0] / squares, 0.0))
 
-    def split(self, leaf: Leaf, path: list[tuple[Split, int]], offer: Any) -> None:
+    def split(
+        self, leaf: Leaf, path: list[tuple[Split, int]], offer: Any, left_over: float
+    ) -> None:
         _, f, cut, left, right = offer
         children: list[Leaf | Split] = [
             Leaf(leaf.linear.child(), side[1] / side[0], min(side[0], leaf.mean_weight))
             for side in (left, right)
         ]
-        for child in children:
+        for child, side in zip(children, (left, right), strict=True):
             assert isinstance(child, Leaf)
             child.errors = leaf.errors.copy()
+            child.promise = leaf.promise * left_over * side[0] / (left[0] + right[0])
         node = Split(f, cut, 0 if left[0] >= right[0] else 1, children)
-        self.leaf_count += 1
         if path:
             parent, branch = path[-1]
             parent.children[branch] = node

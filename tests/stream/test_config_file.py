@@ -13,9 +13,10 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from stream.config import Config, KafkaLog
+from stream.config import Config
 from stream.config_errors import PATTERN_WORDS
 from stream.config_file import ENVIRONMENT, load_config, schema_json
+from stream.config_log import KafkaLog
 from stream.errors import ConfigError
 
 GOOD = """\

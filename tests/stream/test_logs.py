@@ -13,7 +13,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from stream.config import KafkaSecurity
+from stream.config_log import KafkaSecurity
 from stream.logs import MASK, configure_logging
 
 

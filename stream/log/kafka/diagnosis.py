@@ -13,7 +13,7 @@ from typing import Any
 
 from kafka.net.sasl import get_sasl_mechanism
 
-from stream.config import KafkaSecurity
+from stream.config_log import KafkaSecurity
 from stream.errors import LogAccessError, LogUnavailableError
 from stream.log.kafka.settings import KafkaSettings
 

@@ -8,7 +8,8 @@ from typing import Any
 from kafka import errors as client
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from stream.config import Config, KafkaLog
+from stream.config import Config
+from stream.config_log import KafkaLog
 from stream.errors import DriftgateError
 from stream.log.base import Probe, TopicPartition
 from stream.log.kafka.errors import translate

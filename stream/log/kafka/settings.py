@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from stream.config import KafkaLog, KafkaSecurity
+from stream.config_log import KafkaLog, KafkaSecurity
 from stream.log.kafka.assignor import CopartitionedStickyAssignor
 
 _LINGER_MS = 5
