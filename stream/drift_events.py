@@ -65,10 +65,14 @@ def drift_event(
     event_time
         Milliseconds, of the label that raised it.
     """
-    direction = "rose" if alarm.after > alarm.before else "fell"
+    rises = alarm.after > alarm.before
+    if alarm.kind == "warning":
+        change = "may be rising," if rises else "may be falling,"
+    else:
+        change = "rose" if rises else "fell"
     when = iso_time(event_time)
     message = (
-        f"{detector}: the prediction error {direction} from {alarm.before:.4g} to "
+        f"{detector}: the prediction error {change} from {alarm.before:.4g} to "
         f"{alarm.after:.4g} in partition {partition}, noticed at {when} after {learnt} labels."
     )
     return DriftEvent(
