@@ -36,7 +36,8 @@ class AdaptiveRandomForestClassifier(TreeEnsemble):
     Notes
     -----
     Each leaf chooses its split among features of its own. Only rises of the error count: one
-    that falls is good news. Votes count by the accuracy of the tree since it began. Costs
+    that falls is good news. Votes count by the log odds of the tree's accuracy since it began; see
+    `operators.ensembles.streaming_random_patches`. Costs
     `trees` times a tree, and up to twice that while trees grow in the background.
 
     References

@@ -35,13 +35,18 @@ class StreamingRandomPatchesClassifier(TreeEnsemble):
 
     Notes
     -----
-    A tree that begins draws features anew. Only rises of the error count: one that falls is
-    good news. Votes count by the accuracy of the tree since it began.
+    A tree that begins gets features anew: at least two, and those that fewest trees look at. Drawn
+    freely, as in the paper, three features of which two decide would leave most of ten trees blind
+    now and then. Only rises of the error count: one that falls is good news. Votes count by the
+    log odds of the tree's accuracy since it began, against chance [2]_; by the accuracy itself, as
+    in the paper, trees that miss what matters outvote the few that see it.
 
     References
     ----------
     .. [1] Gomes, Read and Bifet, 2019, Streaming random patches for evolving data stream
        classification, ICDM, section III. DOI 10.1109/ICDM.2019.00034.
+    .. [2] Kuncheva and Rodriguez, 2014, A weighted voting framework for classifiers ensembles,
+       Knowledge and Information Systems 38. DOI 10.1007/s10115-012-0586-6.
     """
 
     def __init__(
@@ -76,10 +81,24 @@ class StreamingRandomPatchesClassifier(TreeEnsemble):
                 nominal_split,
             ),
             view_of="tree",
-            subspace=subspace_size(space, features),
+            subspace=patch_size(space, features),
             rate=rate,
             delta_drift=delta_drift,
             delta_warning=delta_warning,
             response=REPLACE_DRIFTED,
             weighted=True,
         )
+
+
+def patch_size(space: Space, share: float) -> int:
+    """Return how many features a tree looks at: at least two, where there are two.
+
+    With one feature for all its life a tree learns nothing of how they act together.
+
+    Examples
+    --------
+    >>> from operators.base import Feature
+    >>> patch_size(Space((Feature("x"), Feature("y")), n_classes=2), 0.6)
+    2
+    """
+    return min(len(space.features), max(2, subspace_size(space, share)))

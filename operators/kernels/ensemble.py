@@ -6,6 +6,7 @@ differ in what a tree sees (`Forest.views`), and in what happens when errors ris
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -24,11 +25,13 @@ from operators.kernels.forest import (
 from operators.kernels.hoeffding import learn_leaf, learn_tree, predict_tree
 from operators.kernels.memory import fell, plant
 from operators.kernels.random import poisson
-from operators.kernels.views import draw_view
+from operators.kernels.views import deal_view
 
 REPLACE_DRIFTED, RESET_WORST = range(2)
 # Statistics of a member: weighted hits and records since its tree began.
 HITS, SEEN = range(2)
+# What the vote of a member counts that is no better than chance: if all are, they still answer.
+VOTE_MIN = 1e-3
 # ADWIN's other parameters, as river and MOA have them.
 CLOCK, BUCKETS_MAX, LENGTH_MIN, GRACE = 32, 5, 5, 10
 
@@ -140,7 +143,7 @@ def begin(forest: Forest, tree: int) -> None:
     """Start a tree anew, with another view if trees have their own."""
     fell(forest, tree)
     if forest.view_kind == VIEW_BY_TREE:
-        draw_view(forest, tree)
+        deal_view(forest, tree)
     plant(forest, tree, tree if forest.view_kind == VIEW_BY_TREE else 0)
 
 
@@ -171,6 +174,18 @@ def ask_members(forest: Forest, members: Members, x: FloatArray, i: int) -> None
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def vote_weight(members: Members, k: int) -> float:
+    """Return the log odds of a member's being right, against chance; next to nothing if below it.
+
+    The counts begin as if it had guessed each class once: a new member starts out at chance.
+    """
+    right = members.record[k, HITS] + 1.0
+    wrong = members.record[k, SEEN] - members.record[k, HITS] + members.votes.shape[1] - 1.0
+    odds = right * (members.votes.shape[1] - 1.0) / wrong if wrong > 0.0 else 1.0
+    return max(math.log(odds), VOTE_MIN)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def predict_ensemble(
     forest: Forest, members: Members, x: FloatArray, i: int, output: FloatArray
 ) -> None:
@@ -179,9 +194,7 @@ def predict_ensemble(
     output[:] = 0.0
     total = 0.0
     for k in range(len(members.tree)):
-        weight = 1.0
-        if members.is_weighted and members.record[k, HITS] > 0.0:
-            weight = members.record[k, HITS] / members.record[k, SEEN]
+        weight = vote_weight(members, k) if members.is_weighted else 1.0
         total += weight
         for c in range(len(output)):
             output[c] += weight * members.votes[k, c]

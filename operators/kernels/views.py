@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from operators.kernels.compiled import njit
 from operators.kernels.forest import (
     COLUMN,
@@ -48,6 +50,32 @@ def draw_view(forest: Forest, view: int) -> None:
         k = j + below(forest.random, len(order) - j)
         order[j], order[k] = order[k], order[j]
         add_to_view(forest, view, order[j])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def deal_view(forest: Forest, view: int) -> None:
+    """Let a view see the `forest.subspace` features that fewest views see, drawn among equals."""
+    order, views = forest.order, forest.views
+    uses = np.zeros(len(order))
+    nominal = COLUMNS + forest.slots + COLUMN
+    for other in range(len(views)):
+        for j in range(views[other, N_NUMERIC]):
+            uses[views[other, COLUMNS + j]] += 1.0
+        for j in range(views[other, N_NOMINAL]):
+            uses[views[other, nominal + NOMINAL_FIELDS * j]] += 1.0
+    views[view, :] = 0
+    for j in range(len(order)):
+        order[j] = j
+    for j in range(len(order)):
+        k = j + below(forest.random, len(order) - j)
+        order[j], order[k] = order[k], order[j]
+    for _ in range(forest.subspace):
+        least = order[0]
+        for column in order:
+            if uses[column] < uses[least]:
+                least = column
+        uses[least] = np.inf
+        add_to_view(forest, view, least)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -38,7 +38,7 @@ from operators.kernels.forest import (
 from operators.kernels.histogram import BINS, SCALE_FIELDS
 from operators.kernels.memory import plant
 from operators.kernels.random import state_of
-from operators.kernels.views import draw_view, full_view
+from operators.kernels.views import deal_view, full_view
 from operators.snapshot import State
 from operators.tape import LEARN, Rows, Tape
 
@@ -199,7 +199,7 @@ class TreePools:
             full_view(forest, 0)
         for tree in range(n_trees):
             if forest.view_kind == VIEW_BY_TREE:
-                draw_view(forest, tree)
+                deal_view(forest, tree)
             plant(forest, tree, tree if forest.view_kind == VIEW_BY_TREE else 0)
 
     def grow(self, splits: int = 1) -> None:

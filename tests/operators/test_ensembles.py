@@ -19,6 +19,7 @@ from operators import tape
 from operators.base import Feature, Space
 from operators.catalog import create_learner
 from operators.ensembles.ensemble import TreeEnsemble
+from operators.kernels.ensemble import VOTE_MIN, vote_weight
 from operators.kernels.forest import (
     COLUMNS,
     FREE_LEAF,
@@ -215,6 +216,33 @@ def test_each_tree_of_patches_looks_at_features_of_its_own() -> None:
             counts.update(columns)
     # Each column is in three quarters of 600 views: 450, with a standard deviation of 11.
     assert all(400 < counts[column] < 500 for column in range(4))
+
+
+def test_patches_are_dealt_so_that_each_feature_is_seen_as_often() -> None:
+    params = TreeParams(20, 0.05, 0.05, "naive_bayes_adaptive", 12)
+    pools = TreePools(MIXED, 10, params, view_of="tree", subspace=2, seed=1)
+    dealt = views(pools.forest, np.arange(10))
+    assert set(Counter(column for columns in dealt for column in columns).values()) == {5}
+    assert len({tuple(sorted(columns)) for columns in dealt}) > 3
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_the_few_patches_that_see_what_matters_are_believed(seed: int) -> None:
+    """Two features of three decide; a tree that lacks one of them is right in 8 rows of 9."""
+    x = np.random.default_rng(seed).integers(0, 3, (1500, 3)).astype(np.float64)
+    y = ((x[:, 0] == 0) & (x[:, 1] == 0)).astype(np.float64)
+    space = Space(tuple(Feature(name, capacity=3) for name in "abc"), n_classes=2)
+    learner = create_learner("streaming_random_patches", space, seed, {})
+    output = prequential(learner, (x, y, space))
+    assert (output[1000:].argmax(axis=1) == y[1000:]).mean() > 0.99
+
+
+def test_a_vote_counts_by_the_odds_of_its_being_right() -> None:
+    members = make("streaming_random_patches", trees=3).members
+    members.record[:] = [[98.0, 98.0], [0.0, 0.0], [20.0, 98.0]]
+    weights = [vote_weight(members, k) for k in range(3)]
+    # As if right once more, and once wrong for each of the two other classes.
+    assert weights == pytest.approx([math.log(99.0), VOTE_MIN, VOTE_MIN])
 
 
 def test_a_row_of_weight_two_counts_as_two() -> None:

@@ -151,13 +151,15 @@ def test_a_leaf_that_has_nothing_left_to_split_on_follows_a_drift() -> None:
 
 
 def test_what_a_leaf_inherits_does_not_hide_what_a_split_would_gain() -> None:
-    """In the branch that was pure, the class comes to depend on the other feature."""
-    rng = np.random.default_rng(4)
-    x = rng.random((6000, 2))
-    y = np.where(np.arange(6000) < 3000, x[:, 0] > 0.5, (x[:, 0] > 0.5) ^ (x[:, 1] > 0.5))
+    """Both sides of a curve change class: leaves that were pure have to be split or begin anew.
+
+    Reckoned from inherited weight too, gains were negative, and 29 % right at the end.
+    """
+    x = np.random.default_rng(4).random((9000, 2))
+    y = (x[:, 1] < np.sin(x[:, 0])) ^ (np.arange(9000) >= 5000)
     data = x, y.astype(np.float64), Space((Feature("a"), Feature("b")), n_classes=2)
     output = prequential(HoeffdingTreeClassifier(data[2]), data)
-    assert (output[4500:].argmax(axis=1) == y[4500:]).mean() > 0.9
+    assert (output[8000:].argmax(axis=1) == y[8000:]).mean() > 0.8
 
 
 def test_an_untouched_tree_is_undecided() -> None:
