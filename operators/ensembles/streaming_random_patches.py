@@ -65,7 +65,7 @@ class StreamingRandomPatchesClassifier(TreeEnsemble):
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
         criterion: Criterion = "information_gain",
-        nominal_split: NominalSplit = "multiway",
+        nominal_split: NominalSplit = "binary",
     ) -> None:
         super().__init__(
             space,

@@ -47,12 +47,13 @@ class HoeffdingTreeClassifier(OneByOne):
         `gaussian`: each class is a bell, and ten thresholds are tried. `histogram`: 32 bins, whose
         edges are tried; better where classes are no bells, at about five times the memory.
     nominal_split
-        On a category: one branch for each code (`multiway`), or one code against the others.
+        On a category: one branch for each code (`multiway`), or one code against the others
+        (`binary`), which does not scatter a leaf's records over as many leaves as there are codes.
 
     Notes
     -----
     By default it follows MOA's HoeffdingTree (information gain, Gaussian observers with ten
-    thresholds, multiway nominal splits), with five differences. "Do not split" has merit 0, so
+    thresholds), with six differences. Nominal splits are binary. "Do not split" has merit 0, so
     that a single or a useless feature is never split on. What a split would gain is reckoned from
     the records that the leaf has learnt, not from what it inherited; one that has nothing to gain
     though it is due for a tie begins anew with those records' class distribution, where MOA splits
@@ -89,7 +90,7 @@ class HoeffdingTreeClassifier(OneByOne):
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
         criterion: Criterion = "information_gain",
-        nominal_split: NominalSplit = "multiway",
+        nominal_split: NominalSplit = "binary",
         numeric_observer: NumericObserver = "gaussian",
     ) -> None:
         self.space = space

@@ -63,7 +63,7 @@ class HoeffdingTree:
     leaf_prediction: str = "naive_bayes_adaptive"
     leaves_max: int = 1000
     criterion: str = "information_gain"
-    nominal_split: str = "multiway"
+    nominal_split: str = "binary"
 
     def __post_init__(self) -> None:
         self.root: Leaf | Split = Leaf([0.0] * self.space.n_classes)
