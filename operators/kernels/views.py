@@ -52,7 +52,7 @@ def draw_view(forest: Forest, view: int) -> None:
         add_to_view(forest, view, order[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=True)
 def deal_view(forest: Forest, view: int) -> None:
     """Let a view see the `forest.subspace` features that fewest views see, drawn among equals."""
     order, views = forest.order, forest.views
