@@ -63,11 +63,12 @@ TREE = np.dtype(
     ]
 )
 
-# Leaf header: weight, records since the last attempt to split, and how often the majority class
-# and naive Bayes were right before each record was learnt. Records are counted apart because the
-# weight a leaf starts with is a fraction: a difference of weights could round to just below.
-TOTAL, PENDING, MAJORITY_RIGHT, BAYES_RIGHT, VIEW = range(5)
-HEADER = 5
+# Leaf header: weight, records since the last attempt to split, how many the next one waits for, and
+# how often the majority class and naive Bayes were right before each record was learnt. Records are
+# counted apart because the weight a leaf starts with is a fraction: a difference of weights could
+# round to just below.
+TOTAL, PENDING, WAIT, MAJORITY_RIGHT, BAYES_RIGHT, VIEW = range(6)
+HEADER = 6
 # Stump: weight, records since it was last compared with the leaves, then the class weights.
 STUMP_HEADER = 2
 # Class stretch: the fields of the numeric features, then those of the nominal ones.
@@ -154,6 +155,7 @@ class Forest(NamedTuple):
     codes: int
     view_kind: int
     subspace: int
+    grace_first: float
     grace_period: float
     delta: float
     tie_threshold: float

@@ -15,6 +15,7 @@ from operators.kernels.forest import (
     STUMP,
     STUMP_HEADER,
     TOTAL,
+    WAIT,
     FloatArray,
     Forest,
     IntArray,
@@ -35,6 +36,8 @@ from operators.kernels.split import attempt_split
 
 # A stump is compared with the leaves every this many grace periods: that costs a walk of the tree.
 REVIEW = 10.0
+# How much longer a leaf waits after an attempt to split that failed.
+PATIENCE = 1.5
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -105,7 +108,8 @@ def learn_leaf(
 ) -> None:
     """Learn a record in the leaf that has just been consulted about it.
 
-    Every `grace_period` of weight in a leaf, it tries to split.
+    A leaf tries to split after `grace_first` of weight and then waits half as long again after each
+    attempt, up to `grace_period`.
     """
     node, majority, bayes = answer
     if forest.seen[tree, y] == 0:
@@ -121,8 +125,9 @@ def learn_leaf(
         leaf[BAYES_RIGHT] += weight
     observe(forest, leaf, x, y, weight)
     leaf[PENDING] += weight
-    if leaf[PENDING] >= forest.grace_period:
+    if leaf[PENDING] >= leaf[WAIT]:
         leaf[PENDING] = 0.0
+        leaf[WAIT] = min(PATIENCE * leaf[WAIT], forest.grace_period)
         attempt_split(forest, tree, node)
 
 

@@ -33,6 +33,7 @@ from operators.kernels.forest import (
     STUMP_HEADER,
     TOTAL,
     VIEW,
+    WAIT,
     FloatArray,
     Forest,
     IntArray,
@@ -58,6 +59,7 @@ def clear_leaf(forest: Forest, leaf: FloatArray, view: int) -> None:
     nominal = COLUMNS + n + N_CODES
     leaf[:] = 0.0
     leaf[VIEW] = view
+    leaf[WAIT] = forest.grace_first
     leaf[HEADER + n_classes : HEADER + 2 * n_classes] = -np.inf
     for c in range(n_classes):
         fields = class_at(forest, c)

@@ -57,7 +57,8 @@ class AdaptiveMoE(OneByOne):
         Significance of the ADWINs that replace a tree and that start one in the background.
     grace_period, delta, leaves_max
         Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`. A record weighs 6 on
-        average, so a leaf tries to split about every 33 records.
+        average, so a leaf tries to split about every 33 records, and a new one four times as soon:
+        after a drift trees begin anew, and what is clear is split on at once.
 
     Notes
     -----
@@ -123,6 +124,7 @@ class AdaptiveMoE(OneByOne):
                     "naive_bayes_adaptive",
                     leaves_max,
                     nominal_split="binary",
+                    grace_first=max(grace_period // 4, 1),
                 ),
                 view_of="forest",
                 subspace=0,

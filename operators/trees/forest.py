@@ -75,10 +75,16 @@ class TreeParams:
     criterion: Criterion = "information_gain"
     nominal_split: NominalSplit = "multiway"
     numeric_observer: NumericObserver = "gaussian"
+    grace_first: int = 0
 
     def __post_init__(self) -> None:
         if self.grace_period < 1:
             raise ValueError(f"grace_period: must be >= 1; got {self.grace_period!r}.")
+        if not 0 <= self.grace_first <= self.grace_period:
+            raise ValueError(
+                f"grace_first: must be from 0 to grace_period, {self.grace_period}; "
+                f"got {self.grace_first!r}."
+            )
         if not 0.0 < self.delta < 1.0:
             raise ValueError(f"delta: must be in (0, 1); got {self.delta!r}.")
         if not (self.tie_threshold >= 0.0 and math.isfinite(self.tie_threshold)):
@@ -176,6 +182,7 @@ class TreePools:
             codes=codes,
             view_kind=_VIEW_OF[view_of],
             subspace=subspace,
+            grace_first=float(params.grace_first or params.grace_period),
             grace_period=float(params.grace_period),
             delta=float(params.delta),
             tie_threshold=float(params.tie_threshold),

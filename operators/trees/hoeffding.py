@@ -31,6 +31,10 @@ class HoeffdingTreeClassifier(OneByOne):
         Not used, the tree is deterministic; every learner of the catalogue takes one.
     grace_period
         Records a leaf sees between attempts to split. Larger: less work, slower growth.
+    grace_first
+        Records a new leaf sees before its first attempt; after each it waits half as long again, up
+        to `grace_period`. 0: `grace_period` from the start. Smaller: what is clear is split on
+        sooner, as after a drift.
     delta
         Probability of choosing a split other than the best. Smaller: later, surer splits.
     tie_threshold
@@ -85,6 +89,7 @@ class HoeffdingTreeClassifier(OneByOne):
         *,
         seed: int = 1,
         grace_period: int = 200,
+        grace_first: int = 0,
         delta: float = 1e-3,
         tie_threshold: float = 0.05,
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
@@ -100,6 +105,7 @@ class HoeffdingTreeClassifier(OneByOne):
             1,
             TreeParams(
                 grace_period=grace_period,
+                grace_first=grace_first,
                 delta=delta,
                 tie_threshold=tie_threshold,
                 leaf_prediction=leaf_prediction,

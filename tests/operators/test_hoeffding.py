@@ -98,6 +98,7 @@ def assert_as_reference(data: Stream, **params: Any) -> HoeffdingTreeClassifier:
     leaves_max=st.sampled_from([1, 2, 4, 1000]),
     criterion=st.sampled_from(["information_gain", "gini"]),
     nominal_split=st.sampled_from(["multiway", "binary"]),
+    grace_first=st.sampled_from([0, 4, 15]),
 )
 def test_a_tree_grows_and_answers_as_the_formulas_say(
     seed: int,
@@ -109,6 +110,7 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
     leaves_max: int,
     criterion: str,
     nominal_split: str,
+    grace_first: int,
 ) -> None:
     data = mixed(count, seed, classes=classes, codes=codes, missing=missing)
     tree = assert_as_reference(
@@ -117,6 +119,7 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
         leaves_max=leaves_max,
         criterion=criterion,
         nominal_split=nominal_split,
+        grace_first=grace_first,
         **EAGER,
     )
     assert tree.leaf_count <= leaves_max
@@ -125,6 +128,20 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
 def test_a_tree_with_many_splits_is_the_same_tree() -> None:
     tree = assert_as_reference(mixed(1500, seed=5), **EAGER)
     assert tree.leaf_count > 8
+
+
+def test_an_eager_leaf_splits_sooner_and_then_waits_longer() -> None:
+    x, y, space = mixed(400, seed=5, missing=0.0)
+    params: dict[str, Any] = {**EAGER, "grace_period": 200}
+    sizes = {}
+    for grace_first in (0, 20):
+        tree = HoeffdingTreeClassifier(space, grace_first=grace_first, **params)
+        prequential(tree, (x[:190], y[:190], space))
+        sizes[grace_first] = tree.leaf_count
+    assert sizes[0] == 1 < sizes[20]
+    assert_as_reference((x, y, space), grace_first=20, **params)
+    with pytest.raises(ValueError, match="grace_first: must be from 0 to grace_period, 200; got"):
+        HoeffdingTreeClassifier(space, grace_first=201)
 
 
 def test_leaves_that_were_put_to_sleep_wake_up_again() -> None:

@@ -17,6 +17,7 @@ class Leaf:
     weights: list[float]
     values: dict[tuple[int, int], list[float]] = field(default_factory=dict)  # (class, feature)
     pending: int = 0
+    wait: float = 0.0  # 0: no attempt to split yet
     majority_right: int = 0
     bayes_right: int = 0
     is_stump: bool = False  # counts classes only
@@ -28,6 +29,7 @@ class Leaf:
     def forget_values(self, *, is_stump: bool) -> None:
         self.values.clear()
         self.pending = self.majority_right = self.bayes_right = 0
+        self.wait = 0.0
         self.is_stump = is_stump
 
     def seen(self, c: int, f: int) -> list[float]:
@@ -58,6 +60,7 @@ class Split:
 class HoeffdingTree:
     space: Space
     grace_period: int = 200
+    grace_first: int = 0
     delta: float = 1e-3
     tie_threshold: float = 0.05
     leaf_prediction: str = "naive_bayes_adaptive"
@@ -102,8 +105,10 @@ class HoeffdingTree:
             if not math.isnan(value):
                 leaf.values.setdefault((y, f), []).append(value)
         leaf.pending += 1
-        if leaf.pending == self.grace_period:
+        wait = leaf.wait or self.grace_first or self.grace_period
+        if leaf.pending >= wait:
             leaf.pending = 0
+            leaf.wait = min(1.5 * wait, self.grace_period)
             split = self.split_of(leaf)
             if split is not None:
                 if path is None:
