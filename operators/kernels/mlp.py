@@ -25,6 +25,8 @@ IntArray = NDArray[np.int64]
 
 # Adam's decays and the term that keeps its division finite, as torch and the paper have them.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+# A step that such a moment makes is below 1e-22 of the learning rate: float32 weights never see it.
+MOMENT_MIN = 1e-30
 
 
 class Network(NamedTuple):
@@ -307,7 +309,11 @@ def turn(matrix: Float32Array, turned: Float32Array) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def adam(network: Network, training: Training) -> None:
-    """Take one step of Adam along the gradient (Kingma and Ba, 2015, algorithm 1)."""
+    """Take one step of Adam along the gradient (Kingma and Ba, 2015, algorithm 1).
+
+    Moments below `MOMENT_MIN` become 0. Without a gradient they shrink until they are subnormal,
+    where rounding stops them for good, and some processors take a hundred cycles for each.
+    """
     training.step[0] += 1
     step = np.float64(training.step[0])
     parameters, gradient = network.parameters, training.gradient
@@ -319,12 +325,15 @@ def adam(network: Network, training: Training) -> None:
     )
     size = np.float32(training.learning_rate / (1.0 - BETA_1**step))
     scale = np.float32(math.sqrt(1.0 - BETA_2**step))
-    epsilon = np.float32(EPSILON)
+    epsilon, least, none = np.float32(EPSILON), np.float32(MOMENT_MIN), np.float32(0.0)
     for i in range(len(parameters)):
         slope = gradient[i]
-        moment_1[i] += gain_1 * (slope - moment_1[i])
-        moment_2[i] = decay_2 * moment_2[i] + gain_2 * (slope * slope)
-        parameters[i] -= size * (moment_1[i] / (np.sqrt(moment_2[i]) / scale + epsilon))
+        first = moment_1[i] + gain_1 * (slope - moment_1[i])
+        second = decay_2 * moment_2[i] + gain_2 * (slope * slope)
+        first = first if abs(first) > least else none
+        second = second if second > least else none
+        moment_1[i], moment_2[i] = first, second
+        parameters[i] -= size * (first / (np.sqrt(second) / scale + epsilon))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
