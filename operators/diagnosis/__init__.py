@@ -1,0 +1,1 @@
+"""What has changed, since when, and how sure that is."""
