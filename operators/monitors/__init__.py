@@ -1,0 +1,1 @@
+"""Monitors: whether features and predictions are still what they were, without labels."""
