@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
 if TYPE_CHECKING:
     from operators.base import Learner, Space
     from operators.drift.base import Detector
+    from operators.monitors.base import Monitor
 
 RIVER = "river:"
 """Prefix of learners that are river's: `river:tree.HoeffdingTreeClassifier`."""
@@ -73,6 +74,14 @@ DETECTORS = {
     "stacked_fhddm": "operators.drift.fhddm.StackedFHDDM",
     "stepd": "operators.drift.stepd.STEPD",
 }
+MONITORS = {
+    "chi_square": "operators.monitors.chi_square.ChiSquare",
+    "jensen_shannon": "operators.monitors.jensen_shannon.JensenShannon",
+    "ks": "operators.monitors.kolmogorov_smirnov.KolmogorovSmirnov",
+    "mmd": "operators.monitors.mmd.MMD",
+    "psi": "operators.monitors.psi.PSI",
+    "wasserstein": "operators.monitors.wasserstein.Wasserstein",
+}
 
 _GIVEN = ("self", "space", "seed")  # parameters that are not the configuration's to set
 
@@ -123,6 +132,17 @@ def create_detector(name: str, params: Mapping[str, Any]) -> Detector:
     return cast("Detector", _make(find_detector(name), params))
 
 
+def create_monitor(name: str, space: Space, params: Mapping[str, Any]) -> Monitor:
+    """Make a monitor, one of `MONITORS`, of a space's features.
+
+    Raises
+    ------
+    ValueError
+        When the name or a parameter is wrong; the text names the field.
+    """
+    return cast("Monitor", _make(find_monitor(name), params, space))
+
+
 def find_learner(name: str) -> type[Any]:
     """Import one of `LEARNERS`."""
     return _find(name, LEARNERS, f", or {RIVER} and the path of a river estimator")
@@ -131,6 +151,11 @@ def find_learner(name: str) -> type[Any]:
 def find_detector(name: str) -> type[Any]:
     """Import one of `DETECTORS`."""
     return _find(name, DETECTORS, "")
+
+
+def find_monitor(name: str) -> type[Any]:
+    """Import one of `MONITORS`."""
+    return _find(name, MONITORS, "")
 
 
 def parameters(factory: type[Any]) -> dict[str, inspect.Parameter]:

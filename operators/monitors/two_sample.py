@@ -109,9 +109,9 @@ def population_stability(reference: ArrayLike, now: ArrayLike) -> Stability:
         tilt_new = ((1.0 + 1.0 / ratio) * (1.0 - q) * used).sum(axis=-1) / m
         index = ((p - q) * log).sum(axis=-1)
         p_value = chi_square_tail(index / (1.0 / n + 1.0 / m), used.sum(axis=-1) - 1)
-    return Stability(
-        index, (tilt_old + tilt_new) / 2.0, np.sqrt(np.maximum(variance, 0.0)), p_value
-    )
+    parts = (index, (tilt_old + tilt_new) / 2.0, np.sqrt(np.maximum(variance, 0.0)))
+    value, bias, error = (np.where(used.any(axis=-1), part, 0.0) for part in parts)
+    return Stability(value, bias, error, p_value)
 
 
 def jensen_shannon(reference: ArrayLike, now: ArrayLike) -> Tested:
@@ -241,12 +241,13 @@ def wasserstein(reference: ArrayLike, now: ArrayLike, width: ArrayLike) -> Teste
     n, m = _total(old), _total(new)
     # The bridge's own distribution is taken from both samples: they are one, if nothing changed.
     both = _cumulative(old + new)[..., :-1]
-    deviation = _deviation(_cumulative(old)[..., :-1], gaps)
+    spread = _deviation(both, gaps)
+    deviation = _deviation(_cumulative(old)[..., :-1], gaps)  # 0 if it had but one value
     moved = (np.abs(_cumulative(old) - _cumulative(new))[..., :-1] * gaps).sum(axis=-1)
     mean = math.sqrt(2.0 / math.pi) * (np.sqrt(both * (1.0 - both)) * gaps).sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        strays = (np.sqrt(_harmonic(n, m)) * moved - mean) / _deviation(both, gaps)
-        scaled = moved / deviation
+        strays = (np.sqrt(_harmonic(n, m)) * moved - mean) / spread
+        scaled = moved / np.where(deviation > 0.0, deviation, spread)
     there = (n > 0.0) & (m > 0.0) & (moved > 0.0)
     p_value = np.where(there & (strays > 0.0), normal_tail(strays), 1.0)
     return Tested(np.where(there, scaled, 0.0), p_value)
@@ -278,14 +279,54 @@ def newcomer(reference: ArrayLike, now: ArrayLike) -> tuple[NDArray[np.int64], F
     fresh = np.where(old == 0.0, new, 0.0)
     most = fresh.max(axis=-1, initial=0.0)
     # C(m, k) / C(n + m, k): all k values of a cell fall among the m present ones.
-    log = (
-        special.gammaln(m + 1.0)
-        - special.gammaln(m - most + 1.0)
-        - special.gammaln(n + m + 1.0)
-        + special.gammaln(n + m - most + 1.0)
-    )
+    log = _log_choices(m, most) - _log_choices(n + m, most)
     chance = np.minimum(np.exp(log) * used.sum(axis=-1), 1.0)
     return np.where(most > 0.0, fresh.argmax(axis=-1), -1), np.where(most > 0.0, chance, 1.0)
+
+
+def shares(reference: ArrayLike, now: ArrayLike) -> Tested:
+    """Compare two shares, however small, exactly [1]_.
+
+    Parameters
+    ----------
+    reference, now
+        (..., 2) counts of what is not and what is.
+
+    Returns
+    -------
+    Tested
+        How much the share has grown, and the chance: twice that of the nearer tail of the
+        hypergeometric distribution, which holds for any counts, at any level.
+
+    Examples
+    --------
+    >>> grown = shares([2000, 0], [494, 6])
+    >>> f"{grown.statistic:.3f}, {grown.p_value:.1e}"
+    '0.012, 1.2e-04'
+
+    References
+    ----------
+    .. [1] Fisher, 1935, The logic of inductive inference, Journal of the Royal Statistical
+       Society 98. DOI 10.2307/2342435.
+    """
+    old, new = np.asarray(reference, dtype=np.float64), np.asarray(now, dtype=np.float64)
+    n, m = _total(old), _total(new)
+    there = (n > 0.0) & (m > 0.0)
+    grown = new[..., 1] / np.maximum(m, 1.0) - old[..., 1] / np.maximum(n, 1.0)
+    both = old[..., 1] + new[..., 1]
+    # Of `both` among n + m values, k fall among the m present ones.
+    k = np.arange(int(m.max(initial=0.0)) + 1, dtype=np.float64)
+    n_, m_, both_ = (np.asarray(number)[..., None] for number in (n, m, both))
+    possible = (k <= m_) & (k <= both_) & (both_ - k <= n_)
+    rest = np.where(possible, both_ - k, 0.0)
+    inside = np.where(possible, k, 0.0)
+    log = _log_choices(m_, inside) + _log_choices(n_, rest) - _log_choices(n_ + m_, both_)
+    chance = np.where(possible, np.exp(log), 0.0)
+    at = new[..., 1][..., None]
+    above = (chance * (k >= at)).sum(axis=-1)
+    below = (chance * (k <= at)).sum(axis=-1)
+    p_value = np.minimum(2.0 * np.minimum(above, below), 1.0)
+    return Tested(np.where(there, grown, 0.0), np.where(there, p_value, 1.0))
 
 
 def merge_sparse(
@@ -410,6 +451,12 @@ def normal_tail(x: ArrayLike) -> Floats:
 def normal_critical(level: float) -> float:
     """Return what a standard normal number exceeds with probability `level`."""
     return float(-special.ndtri(level))
+
+
+def _log_choices(n: Floats, k: Floats) -> Floats:
+    return np.asarray(
+        special.gammaln(n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(n - k + 1.0)
+    )
 
 
 def _cells(reference: ArrayLike, now: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_]]:
