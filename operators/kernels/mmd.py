@@ -25,7 +25,7 @@ State = NDArray[np.void]
 
 STATE = np.dtype(
     [
-        ("seen", np.int64),
+        ("seen", np.int64),  # rows before the array that is taken in now
         ("fill", np.int64),  # rows of the reference that are there
         ("place", np.int64),  # in it, of the next row's partner
         ("filled", np.int64),  # rows in the current block
@@ -100,7 +100,6 @@ def count_rows(
     size, d = reference.shape
     b = state[0]["blocks"] % 2
     for i in range(start, stop):
-        state[0]["seen"] += 1
         state[0]["filled"] += 1
         if state[0]["fill"] < size:
             for j in range(d):

@@ -42,11 +42,14 @@ class ChiSquare(FeatureMonitor):
         `rate`: `alpha` false alarms in 100,000 rows, for ever. `spending`: `alpha` in all, the
         k-th test having 6 / (pi k)^2 of it: better in the first thousands of rows, ever blinder
         later.
+    every
+        Only each `every`-th row is looked at, and counted in `reference_size` and `window`. Choose
+        it so large that such rows hang together no more: the tests take them for independent.
 
     Notes
     -----
     Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not. Categories are compared by Pearson's chi-square.
+    the reference has not.
     O(log bins) time a value, O(features bins) time a test.
 
     The effect is Cramer's V.
@@ -79,6 +82,7 @@ class ChiSquare(FeatureMonitor):
         alpha: Annotated[float, Gt(0), Lt(1)] = 0.05,
         reference: Reference = "fixed",
         control: Control = "rate",
+        every: Annotated[int, Ge(1)] = 1,
     ) -> None:
         check_at_least("bins", bins, 2)
         self.bins = bins
@@ -86,7 +90,8 @@ class ChiSquare(FeatureMonitor):
             space,
             name="chi_square",
             compare=compare_by_chi_square,
+            compare_categories=compare_by_chi_square,
             divide=partial(quantile_cells, bins=bins),
             edges_max=bins - 1,
-            schedule=Schedule(reference_size, window, alpha, reference, control),
+            schedule=Schedule(reference_size, window, alpha, reference, control, every),
         )

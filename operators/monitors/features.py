@@ -44,7 +44,9 @@ class FeatureMonitor:
     name
         Of the test, for findings.
     compare
-        The test of numeric features. Categories have no order: theirs is always the chi-square.
+        The test of numeric features.
+    compare_categories
+        The test of categories, which have no order.
     divide
         How a numeric feature is divided, from its values in the reference.
     edges_max
@@ -59,12 +61,14 @@ class FeatureMonitor:
         *,
         name: str,
         compare: Compare,
+        compare_categories: Compare,
         divide: Callable[[Floats], Cells],
         edges_max: int,
         schedule: Schedule,
     ) -> None:
         self.space, self.schedule = space, schedule
-        self._name, self._compare, self._divide = name, compare, divide
+        self._name, self._divide = name, divide
+        self._compare, self._compare_categories = compare, compare_categories
         # Blocks of the reference that are kept one by one, to be let go of one by one.
         self._kept = schedule.reference_size // schedule.step if schedule.is_rolling else 0
         self._capacity = np.array([f.capacity for f in space.features], dtype=np.int64)
@@ -84,13 +88,15 @@ class FeatureMonitor:
         """
         assert x.ndim == 2
         assert x.shape[1] == len(self._capacity)
-        rows = np.ascontiguousarray(x, dtype=np.float64)
+        chosen = self.schedule.looked_at(int(self._header["seen"][0]))
+        rows = np.ascontiguousarray(x[chosen], dtype=np.float64)
         findings: list[Finding] = []
         taken = 0
         while taken < len(rows):
             taken += self._take(rows, taken)
             if self._header["filled"][0] == self.schedule.step:
-                findings += self._end_block(taken - 1)
+                findings += self._end_block(chosen.start + (taken - 1) * self.schedule.every)
+        self._header["seen"] += len(x)
         return findings
 
     def renew(self, columns: Sequence[int] | None = None) -> None:
@@ -144,7 +150,6 @@ class FeatureMonitor:
         count = min(len(rows) - start, self.schedule.step - int(header["filled"]))
         self._count(rows, start, start + count, slice(None), a["slot"], a["ring"], a["ring_sums"])
         header["filled"] += count
-        header["seen"] += count
         return count
 
     def _count(
@@ -249,7 +254,7 @@ class FeatureMonitor:
         a["found"][tested] |= fresh
         if self.schedule.is_rolling:
             a["due"][tested[fresh.any(axis=1)]] = True
-        seen = int(self._header["seen"][0])
+        seen = int(self._header["seen"][0]) + index + 1
         return [
             trial.finding(int(i), int(k), self._name, index, seen, float(adjusted[i, k]))
             for i, k in np.argwhere(fresh)
@@ -264,7 +269,10 @@ class FeatureMonitor:
         old = _sample(a["reference"][columns], a["reference_sums"][columns])
         category = self._category[columns]
         values = np.empty((len(Compared._fields), len(columns)))
-        for which, compare in ((~category, self._compare), (category, compare_by_chi_square)):
+        for which, compare in (
+            (~category, self._compare),
+            (category, self._compare_categories),
+        ):
             gaps = a["widths"][columns[which]]
             values[:, which] = compare(old.counts[which], now.counts[which], gaps)
         return Trial(old, now, columns, category, Compared(*values))

@@ -48,11 +48,14 @@ class JensenShannon(FeatureMonitor):
         `rate`: `alpha` false alarms in 100,000 rows, for ever. `spending`: `alpha` in all, the
         k-th test having 6 / (pi k)^2 of it: better in the first thousands of rows, ever blinder
         later.
+    every
+        Only each `every`-th row is looked at, and counted in `reference_size` and `window`. Choose
+        it so large that such rows hang together no more: the tests take them for independent.
 
     Notes
     -----
     Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not. Categories are compared by Pearson's chi-square.
+    the reference has not.
     O(log bins) time a value, O(features bins) time a test.
 
     Eight times the divergence in
@@ -85,6 +88,7 @@ class JensenShannon(FeatureMonitor):
         alpha: Annotated[float, Gt(0), Lt(1)] = 0.05,
         reference: Reference = "fixed",
         control: Control = "rate",
+        every: Annotated[int, Ge(1)] = 1,
     ) -> None:
         check_at_least("bins", bins, 2)
         self.bins = bins
@@ -92,9 +96,10 @@ class JensenShannon(FeatureMonitor):
             space,
             name="jensen_shannon",
             compare=compare,
+            compare_categories=compare,
             divide=partial(quantile_cells, bins=bins),
             edges_max=bins - 1,
-            schedule=Schedule(reference_size, window, alpha, reference, control),
+            schedule=Schedule(reference_size, window, alpha, reference, control, every),
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from operators.base import Space
 from operators.drift.parameters import check_at_least
 from operators.monitors.edges import fine_cells
-from operators.monitors.features import FeatureMonitor
+from operators.monitors.features import FeatureMonitor, compare_by_chi_square
 from operators.monitors.schedule import Control, Reference, Schedule
 from operators.monitors.trial import Compared
 from operators.monitors.two_sample import kolmogorov_smirnov
@@ -48,6 +48,9 @@ class KolmogorovSmirnov(FeatureMonitor):
         `rate`: `alpha` false alarms in 100,000 rows, for ever. `spending`: `alpha` in all, the
         k-th test having 6 / (pi k)^2 of it: better in the first thousands of rows, ever blinder
         later.
+    every
+        Only each `every`-th row is looked at, and counted in `reference_size` and `window`. Choose
+        it so large that such rows hang together no more: the tests take them for independent.
 
     Notes
     -----
@@ -86,6 +89,7 @@ class KolmogorovSmirnov(FeatureMonitor):
         alpha: Annotated[float, Gt(0), Lt(1)] = 0.05,
         reference: Reference = "fixed",
         control: Control = "rate",
+        every: Annotated[int, Ge(1)] = 1,
     ) -> None:
         check_at_least("bins", bins, 2)
         self.bins = bins
@@ -93,9 +97,10 @@ class KolmogorovSmirnov(FeatureMonitor):
             space,
             name="ks",
             compare=compare,
+            compare_categories=compare_by_chi_square,
             divide=partial(fine_cells, bins=bins),
             edges_max=bins,
-            schedule=Schedule(reference_size, window, alpha, reference, control),
+            schedule=Schedule(reference_size, window, alpha, reference, control, every),
         )
 
 

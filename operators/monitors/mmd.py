@@ -53,6 +53,9 @@ class MMD:
         `rate`: `alpha` false alarms in 100,000 rows, for ever. `spending`: `alpha` in all, the
         k-th test having 6 / (pi k)^2 of it: better in the first thousands of rows, ever blinder
         later.
+    every
+        Only each `every`-th row is looked at, and counted in `reference_size` and `window`. Choose
+        it so large that such rows hang together no more: the tests take them for independent.
 
     Notes
     -----
@@ -86,9 +89,10 @@ class MMD:
         alpha: Annotated[float, Gt(0), Lt(1)] = 0.05,
         reference: Reference = "fixed",
         control: Control = "rate",
+        every: Annotated[int, Ge(1)] = 1,
     ) -> None:
         self.space = space
-        self.schedule = Schedule(reference_size, window, alpha, reference, control)
+        self.schedule = Schedule(reference_size, window, alpha, reference, control, every)
         d = len(space.features)
         self._capacity = np.array([f.capacity for f in space.features], dtype=np.int64)
         self._arrays: dict[str, NDArray[Any]] = {
@@ -111,13 +115,15 @@ class MMD:
         """
         assert x.ndim == 2
         assert x.shape[1] == len(self._capacity)
-        rows = np.ascontiguousarray(x, dtype=np.float64)
+        chosen = self.schedule.looked_at(int(self._header["seen"][0]))
+        rows = np.ascontiguousarray(x[chosen], dtype=np.float64)
         findings: list[Finding] = []
         taken = 0
         while taken < len(rows):
             taken += self._take(rows, taken)
             if self._header["filled"][0] == self.schedule.step:
-                findings += self._end_block(taken - 1)
+                findings += self._end_block(chosen.start + (taken - 1) * self.schedule.every)
+        self._header["seen"] += len(x)
         return findings
 
     def renew(self, columns: Sequence[int] | None = None) -> None:
@@ -199,7 +205,7 @@ class MMD:
         state["found"] = 1
         state["due"] |= int(self.schedule.is_rolling)
         score, nan = float(state["score"]), float("nan")
-        seen = int(state["seen"])
+        seen = int(state["seen"]) + index + 1
         return [
             Finding(index, seen, -1, "rows", "mmd", score, p_value, nan, nan, -1, score, nan, nan)
         ]

@@ -31,6 +31,7 @@ class Schedule:
     alpha: float
     reference: Reference
     control: Control
+    every: int
 
     def __post_init__(self) -> None:
         check_at_least("window", self.window, 20)
@@ -47,11 +48,16 @@ class Schedule:
         check_probability("alpha", self.alpha)
         check_choice("reference", self.reference, Reference)
         check_choice("control", self.control, Control)
+        check_at_least("every", self.every, 1)
 
     @property
     def step(self) -> int:
-        """Rows from one decision to the next."""
+        """Rows that are looked at from one decision to the next."""
         return self.window // 2
+
+    def looked_at(self, seen: int) -> slice:
+        """Return which rows to look at, after `seen` others: each `every`-th."""
+        return slice(-seen % self.every, None, self.every)
 
     @property
     def is_rolling(self) -> bool:
@@ -61,5 +67,5 @@ class Schedule:
     def level(self, k: int) -> float:
         """Return the level of the k-th test (from 1), over all questions asked at that time."""
         if self.control == "rate":
-            return rate_level(self.step, self.alpha)
+            return rate_level(self.step * self.every, self.alpha)
         return spending_level(k, self.alpha)

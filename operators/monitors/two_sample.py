@@ -311,22 +311,13 @@ def shares(reference: ArrayLike, now: ArrayLike) -> Tested:
     """
     old, new = np.asarray(reference, dtype=np.float64), np.asarray(now, dtype=np.float64)
     n, m = _total(old), _total(new)
-    there = (n > 0.0) & (m > 0.0)
     grown = new[..., 1] / np.maximum(m, 1.0) - old[..., 1] / np.maximum(n, 1.0)
     both = old[..., 1] + new[..., 1]
-    # Of `both` among n + m values, k fall among the m present ones.
-    k = np.arange(int(m.max(initial=0.0)) + 1, dtype=np.float64)
-    n_, m_, both_ = (np.asarray(number)[..., None] for number in (n, m, both))
-    possible = (k <= m_) & (k <= both_) & (both_ - k <= n_)
-    rest = np.where(possible, both_ - k, 0.0)
-    inside = np.where(possible, k, 0.0)
-    log = _log_choices(m_, inside) + _log_choices(n_, rest) - _log_choices(n_ + m_, both_)
-    chance = np.where(possible, np.exp(log), 0.0)
-    at = new[..., 1][..., None]
-    above = (chance * (k >= at)).sum(axis=-1)
-    below = (chance * (k <= at)).sum(axis=-1)
-    p_value = np.minimum(2.0 * np.minimum(above, below), 1.0)
-    return Tested(np.where(there, grown, 0.0), np.where(there, p_value, 1.0))
+    # Where all are, or none is, there is but one way.
+    open_ = (n > 0.0) & (m > 0.0) & (both > 0.0) & (both < n + m)
+    p_value = np.ones(both.shape)
+    p_value[open_] = _two_tails(n[open_], m[open_], both[open_], new[..., 1][open_])
+    return Tested(np.where((n > 0.0) & (m > 0.0), grown, 0.0), p_value)
 
 
 def merge_sparse(
@@ -457,6 +448,18 @@ def _log_choices(n: Floats, k: Floats) -> Floats:
     return np.asarray(
         special.gammaln(n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(n - k + 1.0)
     )
+
+
+def _two_tails(n: Floats, m: Floats, both: Floats, present: Floats) -> Floats:
+    """Return twice the nearer tail: of `both` among n + m values, `present` are of the last m."""
+    k = np.arange(int(m.max(initial=0.0)) + 1, dtype=np.float64)
+    n, m, both, at = (part[:, None] for part in (n, m, both, present))
+    possible = (k <= m) & (k <= both) & (both - k <= n)
+    inside, rest = np.where(possible, k, 0.0), np.where(possible, both - k, 0.0)
+    log = _log_choices(m, inside) + _log_choices(n, rest) - _log_choices(n + m, both)
+    chance = np.where(possible, np.exp(log), 0.0)
+    above, below = (chance * (k >= at)).sum(axis=1), (chance * (k <= at)).sum(axis=1)
+    return np.asarray(np.minimum(2.0 * np.minimum(above, below), 1.0))
 
 
 def _cells(reference: ArrayLike, now: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_]]:

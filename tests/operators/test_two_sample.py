@@ -29,6 +29,7 @@ from operators.monitors.two_sample import (
     newcomer,
     population_stability,
     rate_level,
+    shares,
     spending_level,
     wasserstein,
 )
@@ -123,6 +124,18 @@ def test_the_chance_of_a_newcomer_is_that_of_all_arrangements() -> None:
     assert newcomer([3, 1], [2, 2])[0] == -1
     identifiers = np.eye(40)
     assert float(newcomer(identifiers[:20].sum(axis=0), identifiers[20:].sum(axis=0))[1]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [((90, 10), (35, 15)), ((50, 0), (18, 2)), ((9, 1), (9, 1))]
+)
+def test_the_chance_of_two_shares_is_fishers(old: tuple[int, int], new: tuple[int, int]) -> None:
+    found = shares(np.array(old), np.array(new))
+    sides = [stats.fisher_exact([old, new], alternative=side)[1] for side in ("less", "greater")]
+    assert float(found.p_value) == pytest.approx(min(2 * min(sides), 1.0))
+    assert float(found.statistic) == pytest.approx(new[1] / sum(new) - old[1] / sum(old))
+    assert float(shares([5, 0], [7, 0]).p_value) == 1.0
+    assert float(shares([0, 0], [0, 7]).p_value) == 1.0
 
 
 def test_sparse_cells_are_merged_until_they_can_be_tested() -> None:
