@@ -66,11 +66,13 @@ DETECTORS = {
     "gma": "operators.drift.gma.GMA",
     "hddm_a": "operators.drift.hddm_a.HDDMA",
     "hddm_w": "operators.drift.hddm_w.HDDMW",
+    "htm_sprt": "operators.drift.htm_sprt.HTMSPRT",
     "kswin": "operators.drift.kswin.KSWIN",
     "page_hinkley": "operators.drift.page_hinkley.PageHinkley",
     "rddm": "operators.drift.rddm.RDDM",
     "seed": "operators.drift.seed.SEED",
     "seq_drift2": "operators.drift.seq_drift2.SeqDrift2",
+    "sprt": "operators.drift.sprt.SPRT",
     "stacked_fhddm": "operators.drift.fhddm.StackedFHDDM",
     "stepd": "operators.drift.stepd.STEPD",
 }

@@ -30,17 +30,21 @@ DELAY = {
     "gma": 100,
     "hddm_a": 60,
     "hddm_w": 60,
+    "htm_sprt": 300,
     "kswin": 60,
     "page_hinkley": 100,
     "rddm": 100,
     "seed": 100,
     "seq_drift2": 200,
+    "sprt": 80,
     "stacked_fhddm": 60,
     "stepd": 60,
 }
-TWO_SIDED = {"adwin", "kswin", "page_hinkley", "seed", "seq_drift2", "stepd"}
+TWO_SIDED = {"adwin", "htm_sprt", "kswin", "page_hinkley", "seed", "seq_drift2", "stepd"}
 WARNS = {"ddm", "ecdd", "eddm", "hddm_a", "hddm_w", "rddm", "stepd"}
-OF_ERRORS = set(DETECTORS) - {"adwin", "cusum", "gma", "kswin", "page_hinkley", "seed"}
+OF_ERRORS = set(DETECTORS) - {
+    *("adwin", "cusum", "gma", "htm_sprt", "kswin", "page_hinkley", "seed"),
+}
 every_detector = pytest.mark.parametrize("name", DETECTORS)
 
 

@@ -61,7 +61,8 @@ def test_parameters_as_yaml_gives_them_pass(name: str, params: dict[str, Any]) -
             "adwim",
             {},
             "detectors[0].name: must be one of adwin, cusum, ddm, ecdd, eddm, fhddm, gma, hddm_a, "
-            "hddm_w, kswin, page_hinkley, rddm, seed, seq_drift2, stacked_fhddm, stepd; "
+            "hddm_w, htm_sprt, kswin, page_hinkley, rddm, seed, seq_drift2, sprt, stacked_fhddm, "
+            "stepd; "
             "got 'adwim'. Did you mean adwin?",
         ),
     ],

@@ -1,0 +1,1 @@
+"""How a drift score moves by itself, and what an intervention does to it."""
