@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from operators.diagnosis.basis import basis
 from operators.diagnosis.ridge import OutOfFold
-from operators.diagnosis.significance import chi_squares, deviation
+from operators.diagnosis.significance import chi_square, deviation
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -110,7 +110,7 @@ def contrast(records: Records, before: Mask, since: Mask) -> Contrast:
         concept=_mean_of((products * gap).sum(axis=1)[used]),
         classes=_mean_of((given_y * (t - share))[used]),
         features=_mean_of(((given_x[:, -1] - mean) * (t - mean))[used]),
-        labels=float(deviation(*chi_squares(*counts.astype(float)))),
+        labels=deviation(*chi_square(*counts)),
         log_ratio=_log_ratio(share + given_y, before, since),
         products=np.where(used[:, None], products, 0.0),
     )

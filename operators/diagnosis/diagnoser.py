@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from operators.base import Space
 from operators.checks import assert_rows
-from operators.diagnosis.alarms import BEFORE_MIN, least_likely
+from operators.diagnosis.alarms import least_likely
 from operators.diagnosis.base import ChangePoint, Diagnosis, Evidence, Tempo
 from operators.diagnosis.memory import Memory
 from operators.diagnosis.reading import Reading, bounds, read
@@ -19,6 +19,7 @@ from operators.diagnosis.significance import p_value
 from operators.diagnosis.store import ConceptStore, is_alike, likeness
 from operators.diagnosis.verdict import confidence
 from operators.drift.parameters import check_at_least, check_probability
+from operators.kernels.diagnosis import empty_sums
 from operators.snapshot import State, copied, refill
 from operators.tape import Rows, Tape
 
@@ -42,6 +43,7 @@ _HEADER = np.dtype(
 _TEMPO_MIN = 300  # labels since a change below which its tempo is not told
 _SETTLED = 1_000  # labels since a change after which it holds no more surprises
 _WATCHED = 700  # labels since an alarm before which its episode is not over
+_PAUSE_MAX = 8  # decisions between two readings of an episode
 _FALSE_ALARM = 300
 _WAITS_MAX = 16
 
@@ -95,6 +97,7 @@ class DriftDiagnoser:
         self.grace_period = grace_period
         self._memory = Memory(space, blocks, decide_every, columns_max)
         self._n_columns = len(self._memory.cells.columns)
+        self._sums = empty_sums(self._n_columns)
         self._store = ConceptStore(concepts_max, self._n_columns)
         self._header = np.zeros(1, _HEADER)
         self._header["concept"] = self._header["concepts"] = 1
@@ -146,11 +149,8 @@ class DriftDiagnoser:
         """Open an episode if the last labels are unlike those before, and reading them agrees."""
         header, memory = self._header[0], self._memory
         order = memory.blocks_since(int(header["since"]))
-        if len(order) <= BEFORE_MIN:
-            return None
-        stretch = least_likely(memory.counts, order)
-        n_tests = 2 * self._n_columns + 2
-        if p_value(stretch.z) * n_tests > self.alpha:
+        stretch = least_likely(order, memory.n_groups, memory.counts, self._sums)
+        if stretch is None or p_value(stretch.z) * (2 * self._n_columns + 2) > self.alpha:
             header["waits"] = 0
             return None
         labels = memory.labels_since(int(header["since"]))
@@ -254,12 +254,13 @@ class DriftDiagnoser:
             if age >= _FALSE_ALARM:
                 header["open"], header["waits"] = 0, _WAITS_MAX
                 header["due"] += _WAITS_MAX * self.decide_every
-        elif (age >= _WATCHED and learnt - at >= _SETTLED + timing.width // 2) or age >= len(
-            memory.ring.y
-        ) * 5 // 8:
+        elif (
+            age >= _WATCHED and learnt - at >= max(_SETTLED, timing.width // 2 + _SETTLED // 2)
+        ) or age >= len(memory.ring.y) * 5 // 8:
             self._end(labels, reading, recurs)
         if header["open"]:
-            header["due"] = learnt + self.decide_every * max(age // self.decide_every // 2, 1)
+            pause = min(max(age // self.decide_every // 2, 1), _PAUSE_MAX)
+            header["due"] = learnt + self.decide_every * pause
 
     def _end(self, labels: NDArray[np.int64], reading: Reading, recurs: int | None) -> None:
         """Store the concept that is over; the records since the change are the new one's."""
@@ -274,6 +275,5 @@ class DriftDiagnoser:
 
 
 def _place(placed: NDArray[np.int64], place: int) -> int:
-    """Return the label at a place; what lies beyond the last one is counted on."""
-    beyond = max(place - (len(placed) - 1), 0)
-    return int(placed[min(place, len(placed) - 1)]) + beyond
+    """Return the label at a place, at most the last one: a change that is told of has begun."""
+    return int(placed[min(place, len(placed) - 1)])

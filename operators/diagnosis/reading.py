@@ -53,13 +53,16 @@ def read(records: Records, before_end: int, since_start: int, rounds: int) -> Re
         How often the guess is improved.
     """
     n = len(records.group)
+    sides = (before_end, since_start, n)
+    found = contrast(records, *_masks(n, sides))
     for _ in range(rounds):
-        before, since = _sides(n, before_end, since_start, n)
-        found = contrast(records, before, since)
         timing = time_change(found.log_ratio, min(_BEFORE_MIN, n - 1))
-        before_end, since_start = bounds(timing, n)
-    before, since = _sides(n, before_end, since_start, timing.end)
-    found = contrast(records, before, since)
+        better = (*bounds(timing, n), timing.end)
+        if _alike(sides, better):
+            break
+        sides = better
+        found = contrast(records, *_masks(n, sides))
+    before, since = _masks(n, sides)
     source, margin = judge(found)
     if timing.end < n and source != "none":
         source = "outliers"
@@ -75,8 +78,15 @@ def bounds(timing: Timing, n: int) -> tuple[int, int]:
     return before_end, max(min(since_start, timing.end - _SIDE_MIN), before_end)
 
 
-def _sides(n: int, before_end: int, since_start: int, end: int) -> tuple[Mask, Mask]:
+def _alike(sides: tuple[int, int, int], better: tuple[int, int, int]) -> bool:
+    """Whether other sides would hardly hold other records."""
+    allowed = (sides[2] - sides[1]) // 20
+    return all(abs(a - b) <= allowed for a, b in zip(sides, better, strict=True))
+
+
+def _masks(n: int, sides: tuple[int, int, int]) -> tuple[Mask, Mask]:
     """Mark records of both sides, evenly spread where there are many."""
+    before_end, since_start, end = sides
     before, since = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     before[_spread(0, before_end)] = True
     since[_spread(since_start, end)] = True

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.diagnosis.base import FeatureShare, Source
+from operators.diagnosis.base import FeatureShare
 from operators.diagnosis.reading import Reading
-from operators.diagnosis.significance import adjusted, chi_squares, deviation, p_value
+from operators.diagnosis.significance import adjusted, chi_square, deviation, p_value
 from operators.kernels.diagnosis import N_CELLS
 
 Floats = NDArray[np.float64]
@@ -28,17 +28,16 @@ def feature_shares(reading: Reading, cells: NDArray[np.int64]) -> tuple[FeatureS
     if cells.shape[1] == 0:
         return ()
     judge = _of_products if reading.source == "real" else _of_counts
-    chi_square, freedom = np.array([judge(reading, column) for column in cells.T]).T
-    return _named(reading.source, chi_square, freedom)
+    tests = [judge(reading, column) for column in cells.T]
+    excess = np.array([max(statistic - freedom, 0.0) for statistic, freedom in tests])
+    return _named(excess, np.array([p_value(deviation(*test)) for test in tests]))
 
 
 def _of_counts(reading: Reading, column: NDArray[np.int64]) -> tuple[float, float]:
     before, since = (
-        np.bincount(column[mask], minlength=N_CELLS).astype(np.float64)
-        for mask in (reading.before, reading.since)
+        np.bincount(column[mask], minlength=N_CELLS) for mask in (reading.before, reading.since)
     )
-    chi_square, freedom = chi_squares(before, since)
-    return float(chi_square), float(freedom)
+    return chi_square(before, since)
 
 
 def _of_products(reading: Reading, column: NDArray[np.int64]) -> tuple[float, float]:
@@ -51,17 +50,15 @@ def _of_products(reading: Reading, column: NDArray[np.int64]) -> tuple[float, fl
     # One group's products follow from the others': they sum to 0.
     free = max(products.shape[1] - 1, 1) / products.shape[1]
     known = squares > 1.0
-    chi_square = (sums[known] ** 2 / squares[known]).sum() * free
-    return float(chi_square), float(known.sum() * free)
+    statistic = (sums[known] ** 2 / squares[known]).sum() * free
+    return float(statistic), float(known.sum() * free)
 
 
-def _named(source: Source, chi_square: Floats, freedom: Floats) -> tuple[FeatureShare, ...]:
-    excess = np.maximum(chi_square - freedom, 0.0)
+def _named(excess: Floats, p_values: Floats) -> tuple[FeatureShare, ...]:
     share = excess / max(float(excess.sum()), 1e-300)
-    p = adjusted(np.array([p_value(float(z)) for z in deviation(chi_square, freedom)]))
-    order = np.argsort(-share, kind="stable")
+    p = adjusted(p_values)
     return tuple(
         FeatureShare(int(j), float(share[j]), float(p[j]))
-        for place, j in enumerate(order)
+        for place, j in enumerate(np.argsort(-share, kind="stable"))
         if share[j] > 0.0 and (p[j] <= _LEVEL or place == 0)
     )

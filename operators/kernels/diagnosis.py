@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.kernels.compiled import njit
+from operators.kernels.two_samples import chi_square, deviation
 from operators.tape import LEARN
 
 N_CELLS = 12
@@ -188,10 +189,107 @@ def take(
     return len(row)
 
 
+class Sums(NamedTuple):
+    """Room for the sums of blocks; what it holds between calls means nothing.
+
+    Parameters
+    ----------
+    x, y, loss
+        As of `Counts`, of all blocks (0) and of those at the end (1).
+    cells
+        (2, N_CELLS) int64, of all groups.
+    """
+
+    x: Integers
+    y: Integers
+    loss: Integers
+    cells: Integers
+
+
+@njit(cache=True, nogil=True)
+def judge_ends(
+    order: Integers, lengths: Integers, n_groups: int, counts: Counts, sums: Sums, worst: Floats
+) -> None:
+    """Write how unlike the blocks before each end is, by the channel in which it differs most.
+
+    Parameters
+    ----------
+    order
+        Places of the blocks, oldest first.
+    lengths
+        (n_ends,) of the ends, in blocks, rising.
+    worst
+        (n_ends,), mutated: standard deviations.
+    """
+    sums.x[:] = 0
+    sums.y[:] = 0
+    sums.loss[:] = 0
+    for block in order:
+        _add(block, 0, n_groups, counts, sums)
+    n_added = 0
+    for e in range(len(lengths)):
+        while n_added < lengths[e]:
+            n_added += 1
+            _add(order[len(order) - n_added], 1, n_groups, counts, sums)
+        worst[e] = deviation(*chi_square(sums.y[0], sums.y[1]))
+        if _level(sums.loss[1]) > _level(sums.loss[0]):
+            worst[e] = max(worst[e], deviation(*chi_square(sums.loss[0], sums.loss[1])))
+        for j in range(sums.x.shape[1]):
+            worst[e] = max(worst[e], _judge_column(j, n_groups, sums))
+
+
+@njit(cache=True, nogil=True)
+def _add(block: int, side: int, n_groups: int, counts: Counts, sums: Sums) -> None:
+    for j in range(sums.x.shape[1]):
+        for group in range(n_groups):
+            for cell in range(N_CELLS):
+                sums.x[side, j, group, cell] += counts.x[block, j, group, cell]
+    for group in range(n_groups):
+        sums.y[side, group] += counts.y[block, group]
+    for loss in range(N_LOSSES):
+        sums.loss[side, loss] += counts.loss[block, loss]
+
+
+@njit(cache=True, nogil=True)
+def _level(losses: Integers) -> float:
+    """Average range of losses."""
+    n, total = 0, 0
+    for k in range(len(losses)):
+        n += losses[k]
+        total += k * losses[k]
+    return total / n if n else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _judge_column(j: int, n_groups: int, sums: Sums) -> float:
+    """Judge a feature, alone and within groups."""
+    sums.cells[:] = 0
+    within, freedom = 0.0, 0
+    for group in range(n_groups):
+        for side in range(2):
+            for cell in range(N_CELLS):
+                sums.cells[side, cell] += sums.x[side, j, group, cell]
+        statistic, free = chi_square(sums.x[0, j, group], sums.x[1, j, group])
+        within += statistic
+        freedom += free
+    alone = deviation(*chi_square(sums.cells[0], sums.cells[1]))
+    return float(max(alone, deviation(within, freedom)))
+
+
 def empty_counts(n_blocks: int, n_columns: int) -> Counts:
     """Make counts of nothing."""
     return Counts(
         np.zeros((n_blocks, n_columns, N_GROUPS, N_CELLS), np.uint16),
         np.zeros((n_blocks, N_GROUPS), np.int64),
         np.zeros((n_blocks, N_LOSSES), np.int64),
+    )
+
+
+def empty_sums(n_columns: int) -> Sums:
+    """Make room for sums."""
+    return Sums(
+        np.zeros((2, n_columns, N_GROUPS, N_CELLS), np.int64),
+        np.zeros((2, N_GROUPS), np.int64),
+        np.zeros((2, N_LOSSES), np.int64),
+        np.zeros((2, N_CELLS), np.int64),
     )
