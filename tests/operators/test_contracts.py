@@ -15,6 +15,7 @@ from operators.base import Feature, Learner, Space
 from operators.catalog import LEARNERS, create_learner
 from operators.snapshot import State, digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
+from tests.operators.managed import MANAGED, create
 from tests.operators.regressors import REGRESSORS
 
 Make = Callable[..., Learner]
@@ -113,15 +114,25 @@ VARIANTS = {
     "naive_bayes, forgetting": ("naive_bayes", {"forgetting": 0.99}),
     "newton_regression, by gradient": ("newton_regression", {"decay": 0.0}),
     "passive_aggressive, pa2": ("passive_aggressive", {"variant": "pa2", "impute": "zero"}),
+    **{
+        f"{name}, managed": (f"{MANAGED}{name}", PARAMS[name])
+        for name in ("adaptive_moe", "drift_moe", "hoeffding_tree")
+    },
 }
 # Those that grow trees, and those whose state is of one size for ever, but for the windows of
 # ADWIN, which grow with the logarithm of their length. (A Bayesian mixture is as large as its
-# experts.)
-GROWING = [name for name, (_, params) in VARIANTS.items() if "leaves_max" in params]
+# experts, and a managed learner as all models that it keeps.)
+GROWING = [
+    variant
+    for variant, (name, params) in VARIANTS.items()
+    if "leaves_max" in params and not name.startswith(MANAGED)
+]
 FIXED = [
     name
     for name in VARIANTS
-    if name not in GROWING and not name.startswith(("river:", "bayesian_mixture"))
+    if name not in GROWING
+    and not name.startswith(("river:", "bayesian_mixture"))
+    and not name.endswith(", managed")
 ]
 # Windows of ADWIN, and the bytes that each can grow to: 32 levels of 8 buckets of 2 numbers.
 ENSEMBLES = ("adaptive_random_forest", "leveraging_bagging", "streaming_random_patches")
@@ -148,7 +159,7 @@ def maker(variant: str) -> Make:
     name, params = VARIANTS[variant]
 
     def made(seed: int = 1, space: Space = SPACE) -> Learner:
-        return create_learner(name, space, seed, params, signing_key=b"key")
+        return create(name, space, seed, params)
 
     return made
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from operators.base import Feature, Learner, Space
-from operators.catalog import LEARNERS, create_learner
+from operators.catalog import LEARNERS
 from operators.snapshot import State, digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
+from tests.operators.managed import MANAGED, create
 from tests.operators.regressors import REGRESSORS
 
 Make = Callable[..., Learner]
@@ -68,6 +69,10 @@ VARIANTS = {
         )
     },
 }
+VARIANTS["hoeffding_tree_regressor, managed"] = (
+    f"{MANAGED}hoeffding_tree_regressor",
+    REGRESSORS["hoeffding_tree_regressor"],
+)
 OURS = [variant for variant in VARIANTS if variant not in RIVER]
 
 
@@ -89,7 +94,7 @@ def maker(variant: str) -> Make:
     name, params = VARIANTS[variant]
 
     def made(seed: int = 1, space: Space = SPACE) -> Learner:
-        return create_learner(name, space, seed, params, signing_key=b"key")
+        return create(name, space, seed, params)
 
     return made
 
@@ -325,7 +330,7 @@ def test_memory_has_a_bound(variant: str) -> None:
     name, params = VARIANTS[variant]
     if "leaves_max" in params:
         params = {**params, "leaves_max": 8}
-    learner = create_learner(name, SPACE, 1, params)
+    learner = create(name, SPACE, 1, params)
     sizes = []
     for turn in range(60):
         rows = stream(1000, learner.trace_width, seed=turn)
