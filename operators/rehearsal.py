@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from operators.base import Feature, Space
-from operators.catalog import create_detector, create_learner, find_learner
+from operators.catalog import create_detector, create_learner, create_monitor, find_learner
 from operators.prequential import WATCH_WIDTH, PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
 from operators.tape import Rows, Tape, test_then_train
@@ -48,6 +48,17 @@ def rehearse_detector(name: str, params: Mapping[str, Any]) -> None:
     detector.update_many(errors)
     heir.restore(_as_read_back(detector.snapshot()))
     heir.update_many(errors)
+
+
+def rehearse_monitor(name: str, params: Mapping[str, Any]) -> None:
+    """Run a monitor of the catalogue until it has made a test, whatever it needs for that."""
+    space = _space(has_classes=False)
+    monitor, heir = (create_monitor(name, space, params) for _ in range(2))
+    x = _rows(space, 0).x
+    while np.isnan(monitor.scores).any():
+        monitor.watch(x)
+    heir.restore(_as_read_back(monitor.snapshot()))
+    heir.watch(x)
 
 
 def rehearse_evaluator(n_classes: int) -> None:

@@ -31,9 +31,10 @@ class Finding:
     aspect
         What has changed.
     test
-        Name of the test.
+        Its name. A monitor has other tests for some questions: `chi_square` for categories if its
+        own needs an order, `fisher` for missing values, `newcomer` for new categories.
     statistic
-        Of the test, in its unit.
+        Of the test, in its unit: of `fisher` and `newcomer` by how much the share has grown.
     p_value
         Chance of such a statistic under no change, adjusted for the number of tests made at the
         time. It was below the level that the monitor had for this time.

@@ -48,11 +48,9 @@ class ChiSquare(FeatureMonitor):
 
     Notes
     -----
-    Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not.
-    O(log bins) time a value, O(features bins) time a test.
-
-    The effect is Cramer's V.
+    O(log bins) time a value, O(features bins) time a test. Missing values are a question of their
+    own, answered exactly (Fisher's test); so is whether a category is new. Sparse cells are
+    merged. The effect is Cramer's V.
 
     Examples
     --------
@@ -88,9 +86,8 @@ class ChiSquare(FeatureMonitor):
         self.bins = bins
         super().__init__(
             space,
-            name="chi_square",
-            compare=compare_by_chi_square,
-            compare_categories=compare_by_chi_square,
+            compare=("chi_square", compare_by_chi_square),
+            compare_categories=("chi_square", compare_by_chi_square),
             divide=partial(quantile_cells, bins=bins),
             edges_max=bins - 1,
             schedule=Schedule(reference_size, window, alpha, reference, control, every),

@@ -41,12 +41,10 @@ class FeatureMonitor:
     ----------
     space
         Its features are watched.
-    name
-        Of the test, for findings.
     compare
-        The test of numeric features.
+        The test of numeric features, with its name.
     compare_categories
-        The test of categories, which have no order.
+        The test of categories, which have no order, with its name.
     divide
         How a numeric feature is divided, from its values in the reference.
     edges_max
@@ -59,15 +57,14 @@ class FeatureMonitor:
         self,
         space: Space,
         *,
-        name: str,
-        compare: Compare,
-        compare_categories: Compare,
+        compare: tuple[str, Compare],
+        compare_categories: tuple[str, Compare],
         divide: Callable[[Floats], Cells],
         edges_max: int,
         schedule: Schedule,
     ) -> None:
         self.space, self.schedule = space, schedule
-        self._name, self._divide = name, divide
+        self._divide = divide
         self._compare, self._compare_categories = compare, compare_categories
         # Blocks of the reference that are kept one by one, to be let go of one by one.
         self._kept = schedule.reference_size // schedule.step if schedule.is_rolling else 0
@@ -233,8 +230,10 @@ class FeatureMonitor:
         if self._kept:
             moved = a["blocks"][counted] >= n_blocks
             on, old, new = counted[moved], slot[moved], leaving[moved]
-            for total, ring in (("reference", "ring"), ("reference_sums", "ring_sums")):
-                a[total][on] += a[ring][new, on] - a[ring][old, on]
+            a["reference"][on] += a["ring"][new, on] - a["ring"][old, on]
+            # Sums are added up anew: what was once taken in would leave its rounding behind.
+            kept = (a["blocks"][on] - 2 - np.arange(self._kept)[:, None]) % n_blocks
+            a["reference_sums"][on] = a["ring_sums"][kept, on].sum(axis=0)
         a["ring"][slot, counted] = 0
         a["ring_sums"][slot, counted] = 0.0
         a["slot"][counted] = slot
@@ -256,7 +255,7 @@ class FeatureMonitor:
             a["due"][tested[fresh.any(axis=1)]] = True
         seen = int(self._header["seen"][0]) + index + 1
         return [
-            trial.finding(int(i), int(k), self._name, index, seen, float(adjusted[i, k]))
+            trial.finding(int(i), int(k), index, seen, float(adjusted[i, k]))
             for i, k in np.argwhere(fresh)
         ]
 
@@ -269,13 +268,14 @@ class FeatureMonitor:
         old = _sample(a["reference"][columns], a["reference_sums"][columns])
         category = self._category[columns]
         values = np.empty((len(Compared._fields), len(columns)))
-        for which, compare in (
+        for which, (_, compare) in (
             (~category, self._compare),
             (category, self._compare_categories),
         ):
             gaps = a["widths"][columns[which]]
             values[:, which] = compare(old.counts[which], now.counts[which], gaps)
-        return Trial(old, now, columns, category, Compared(*values))
+        names = (self._compare[0], self._compare_categories[0])
+        return Trial(old, now, columns, category, Compared(*values), names)
 
 
 def _sample(counts: Counts, sums: Floats) -> Sample:

@@ -54,12 +54,10 @@ class JensenShannon(FeatureMonitor):
 
     Notes
     -----
-    Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not.
-    O(log bins) time a value, O(features bins) time a test.
-
-    Eight times the divergence in
-    nats divided by (1/n + 1/m) is chi-square with cells - 1 degrees of freedom.
+    O(log bins) time a value, O(features bins) time a test. Missing values are a question of their
+    own, answered exactly (Fisher's test); so is whether a category is new. Eight times the
+    divergence in nats, divided by (1/n + 1/m), is chi-square with cells - 1 degrees of freedom.
+    Sparse cells are merged.
 
     Examples
     --------
@@ -94,9 +92,8 @@ class JensenShannon(FeatureMonitor):
         self.bins = bins
         super().__init__(
             space,
-            name="jensen_shannon",
-            compare=compare,
-            compare_categories=compare,
+            compare=("jensen_shannon", compare),
+            compare_categories=("jensen_shannon", compare),
             divide=partial(quantile_cells, bins=bins),
             edges_max=bins - 1,
             schedule=Schedule(reference_size, window, alpha, reference, control, every),

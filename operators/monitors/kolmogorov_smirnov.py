@@ -54,11 +54,10 @@ class KolmogorovSmirnov(FeatureMonitor):
 
     Notes
     -----
-    Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not. Categories are compared by Pearson's chi-square.
-    O(log bins) time a value, whatever the size of reference and window: instead of values
-    that are kept sorted [2]_ there are counts between quantiles of the reference, of which the
-    distance is exact at these quantiles.
+    O(log bins) time a value, whatever the size of reference and window: instead of values that are
+    kept sorted [2]_ there are counts between quantiles of the reference, at which the distance is
+    exact. Missing values are a question of their own, answered exactly (Fisher's test); so is
+    whether a category is new. Categories are compared by Pearson's chi-square.
 
     Examples
     --------
@@ -95,9 +94,8 @@ class KolmogorovSmirnov(FeatureMonitor):
         self.bins = bins
         super().__init__(
             space,
-            name="ks",
-            compare=compare,
-            compare_categories=compare_by_chi_square,
+            compare=("ks", compare),
+            compare_categories=("chi_square", compare_by_chi_square),
             divide=partial(fine_cells, bins=bins),
             edges_max=bins,
             schedule=Schedule(reference_size, window, alpha, reference, control, every),

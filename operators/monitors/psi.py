@@ -55,13 +55,11 @@ class PSI(FeatureMonitor):
 
     Notes
     -----
-    Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not.
-    O(log bins) time a value, O(features bins) time a test.
-
-    The index divided by
+    O(log bins) time a value, O(features bins) time a test. Missing values are a question of their
+    own, answered exactly (Fisher's test); so is whether a category is new. The index divided by
     (1/n + 1/m) is chi-square with cells - 1 degrees of freedom; `operators.monitors.two_sample`
-    has the derivation. Sparse cells are merged.
+    has the derivation. Sparse cells are merged. The effect is the index without its bias, with its
+    interval of 95 %.
 
     Examples
     --------
@@ -96,9 +94,8 @@ class PSI(FeatureMonitor):
         self.bins = bins
         super().__init__(
             space,
-            name="psi",
-            compare=compare,
-            compare_categories=compare,
+            compare=("psi", compare),
+            compare_categories=("psi", compare),
             divide=partial(quantile_cells, bins=bins),
             edges_max=bins - 1,
             schedule=Schedule(reference_size, window, alpha, reference, control, every),

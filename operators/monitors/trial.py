@@ -13,6 +13,7 @@ from operators.monitors.two_sample import benjamini_hochberg, newcomer, shares
 
 ASPECTS: tuple[Aspect, ...] = ("values", "missing", "category")
 VALUES, MISSING, CATEGORY = range(3)
+TESTS: dict[Aspect, str] = {"missing": "fisher", "category": "newcomer"}
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -69,6 +70,8 @@ class Trial:
         (n_features,) bool, which of them are categories.
     values
         What the test of their values has said.
+    names
+        Of that test, for numeric features and for categories.
     """
 
     def __init__(
@@ -78,7 +81,9 @@ class Trial:
         columns: NDArray[np.int64],
         category: Flags,
         values: Compared,
+        names: tuple[str, str],
     ) -> None:
+        self.names = names
         self.old, self.now = old, now
         self.columns, self.category, self.values = columns, category, values
         self.missing = shares(
@@ -106,11 +111,10 @@ class Trial:
         adjusted[asked] = benjamini_hochberg(self.p_values[asked])
         return adjusted
 
-    def finding(
-        self, i: int, aspect: int, test: str, index: int, seen: int, p_value: float
-    ) -> Finding:
+    def finding(self, i: int, aspect: int, index: int, seen: int, p_value: float) -> Finding:
         """Say what was found of the i-th feature."""
         column, which = int(self.columns[i]), ASPECTS[aspect]
+        test = self.names[int(self.category[i])] if aspect == VALUES else TESTS[which]
         if aspect == VALUES:
             statistic, _, *size = (float(part[i]) for part in self.values)
             told = self._category(i, self._moved(i)) if self.category[i] else (*self._means(i), -1)

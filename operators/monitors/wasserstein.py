@@ -55,13 +55,11 @@ class Wasserstein(FeatureMonitor):
 
     Notes
     -----
-    Missing values are a test of their own, exact at any count; so is the share of a category that
-    the reference has not. Categories are compared by Pearson's chi-square.
-    O(log bins) time a value.
-
-    Values beyond the 0.5 % and 99.5 % quantiles of the reference
-    count as if they lay just there, in the distance and in the standard deviation: features
-    without a variance can be watched too.
+    O(log bins) time a value, O(features bins) time a test. Values beyond the 0.5 % and 99.5 %
+    quantiles of the reference count as if they lay just there, in the distance and in the standard
+    deviation: features without a variance can be watched too. Missing values are a question of
+    their own, answered exactly (Fisher's test); so is whether a category is new. Categories are
+    compared by Pearson's chi-square.
 
     Examples
     --------
@@ -97,9 +95,8 @@ class Wasserstein(FeatureMonitor):
         self.bins = bins
         super().__init__(
             space,
-            name="wasserstein",
-            compare=compare,
-            compare_categories=compare_by_chi_square,
+            compare=("wasserstein", compare),
+            compare_categories=("chi_square", compare_by_chi_square),
             divide=partial(fine_cells, bins=bins),
             edges_max=bins,
             schedule=Schedule(reference_size, window, alpha, reference, control, every),
