@@ -77,6 +77,7 @@ DETECTORS = {
     "stepd": "operators.drift.stepd.STEPD",
 }
 MONITORS = {
+    "betting": "operators.monitors.betting.Betting",
     "chi_square": "operators.monitors.chi_square.ChiSquare",
     "jensen_shannon": "operators.monitors.jensen_shannon.JensenShannon",
     "ks": "operators.monitors.kolmogorov_smirnov.KolmogorovSmirnov",

@@ -79,7 +79,7 @@ class Monitor(Protocol):
     def renew(self, columns: Sequence[int] | None = None) -> None:
         """Take a new reference from the rows to come, for some features or for all.
 
-        It begins with the next block, so that it does not depend on how rows were cut.
+        It begins with the next row, or the next block where rows are counted in blocks.
         """
 
     @property

@@ -1,8 +1,8 @@
 """Track: how often monitors are wrong when nothing has changed, and how late when something has.
 
-Run with `python -m tests.bench.monitor_calibration`, or with names of parts behind it: `size`,
-`false_alarms`, `discoveries`, `delays`. It prints the figures of docs/monitors.md; all take some
-minutes. `RUNS` in the environment scales the number of repeats (1 is what the page has).
+Run with `python -m tests.bench.monitor_calibration`, or with names behind it: of the parts `size`,
+`false_alarms`, `discoveries`, `delays`, and of monitors. It prints the figures of docs/monitors.md;
+each part takes some minutes. `RUNS` in the environment scales the number of repeats.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.bench.null_streams import STEADY, autocorrelated, one_factor, space_o
 
 Floats = NDArray[np.float64]
 
+ONE_DECISION = ("chi_square", "jensen_shannon", "ks", "psi", "wasserstein")
 SCALE = float(os.environ.get("RUNS", "1"))
 LONG = 100_000
 AT_5_PERCENT = {"control": "spending", "alpha": 0.05 * math.pi**2 / 6.0}
@@ -53,7 +54,7 @@ def size_of(name: str, kind: str, params: dict[str, Any], count: int = 2_000) ->
     return wrong / len(runs(count))
 
 
-def size() -> None:
+def size(names: list[str]) -> None:
     print("\nSize at 5 %, 2,000 steady windows each, in per cent\n")
     settings = [(2_000, 500), (1_000, 200), (1_000, 1_000), (5_000, 500)]
     heads = " | ".join(f"{old:,} / {now:,}" for old, now in settings)
@@ -64,6 +65,8 @@ def size() -> None:
     cases += [(name, kind, 50) for name in ("ks", "wasserstein") for kind in ("normal", "cauchy")]
     cases += [("ks", "counts", 50), ("wasserstein", "counts", 50), ("mmd", "normal", 0)]
     for name, kind, bins in cases:
+        if name not in names:
+            continue
         shown = []
         for old, now in settings:
             params = {"reference_size": old, "window": now, **({"bins": bins} if bins else {})}
@@ -91,12 +94,12 @@ def moments(findings: list[Finding]) -> int:
     return len({f.index for f in findings})
 
 
-def false_alarms() -> None:
+def false_alarms(names: list[str]) -> None:
     count = len(runs(100))
     print(f"\nFalse alarms in {count} runs of 100,000 rows, by default, ten unlike features\n")
     print("| test | setting | alarms per 100,000 rows | runs with any | most in a run | features |")
     print("|---|---|---|---|---|---|")
-    for name in MONITORS:
+    for name in names:
         others: list[dict[str, Any]] = [{"control": "spending"}, {"reference": "rolling"}]
         for params in [{}, *(others if name in ("psi", "ks") else [])]:
             found = alarms_of(name, steady, space_of(list(STEADY)), params, 100)
@@ -112,15 +115,17 @@ def false_alarms() -> None:
             )
     print("\nThe same of rows that hang on those before them, AR(1), ten features\n")
     print("| test | 0.2 | 0.5 | 0.9 | 0.9, `every: 50` |\n|---|---|---|---|---|")
-    for name in MONITORS:
+    for name in names:
         shown = []
         for phi, every in ((0.2, 1), (0.5, 1), (0.9, 1), (0.9, 50)):
 
             def draw(rng: np.random.Generator, n: int, phi: float = phi) -> Floats:
                 return autocorrelated(rng, n, 10, phi)
 
-            small = {"reference_size": 600, "window": 200} if every > 1 else {}
-            found = alarms_of(name, draw, numbers(10), {"every": every, **small}, 10)
+            params = {"every": every}
+            if every > 1 and name != "betting":
+                params |= {"reference_size": 600, "window": 200}
+            found = alarms_of(name, draw, numbers(10), params, 10)
             shown.append(f"{np.mean([moments(findings) for findings in found]):.1f}")
         print(f"| `{name}` | {' | '.join(shown)} |", flush=True)
 
@@ -136,16 +141,14 @@ def discovered(
     return wrong / max(len(columns), 1), (len(columns) - wrong) / max(shifted, 1)
 
 
-def discoveries() -> None:
+def discoveries(names: list[str]) -> None:
     print(
         "\nFalse discoveries at 5 % among 200 features, some shifted by 0.2 deviations, in per cent"
     )
     print("(found: share of the shifted ones)\n")
     print("| test | correlation | none shifted | 20 shifted (found) | 100 shifted (found) |")
     print("|---|---|---|---|---|")
-    for name in MONITORS:
-        if name == "mmd":
-            continue
+    for name in sorted({*names} & {*ONE_DECISION}):
         for rho in (0.0, 0.5):
             shown = []
             for shifted in (0, 20, 100):
@@ -182,7 +185,7 @@ def delay(name: str, change: str, at: int, seed: int, params: dict[str, Any]) ->
     return next((rows for rows in late if rows >= 0), None)
 
 
-def delays() -> None:
+def delays(names: list[str]) -> None:
     print(
         "\nRows from a change of one of ten features to its finding, median of 20 (found in 20,000)"
     )
@@ -196,7 +199,7 @@ def delays() -> None:
         setting = ", ".join(f"`{v}`" for v in params.values()) or "default"
         print(f"\nChange after {at:,} rows, {setting}\n")
         print(f"| test | {' | '.join(CHANGES)} |\n|---|{'---|' * len(CHANGES)}")
-        for name in ("psi", "ks") if params else MONITORS:
+        for name in sorted({*names} & {"psi", "ks"}) if params else names:
             shown = []
             for change in CHANGES:
                 found = [delay(name, change, at, seed, params) for seed in runs(20)]
@@ -208,7 +211,7 @@ def delays() -> None:
             print(f"| `{name}` | {' | '.join(shown)} |", flush=True)
 
 
-PARTS: dict[str, Callable[[], None]] = {
+PARTS: dict[str, Callable[[list[str]], None]] = {
     "size": size,
     "false_alarms": false_alarms,
     "discoveries": discoveries,
@@ -217,8 +220,8 @@ PARTS: dict[str, Callable[[], None]] = {
 
 
 def main(names: list[str]) -> None:
-    for name in names or PARTS:
-        PARTS[name]()
+    for part in [name for name in names if name in PARTS] or PARTS:
+        PARTS[part]([name for name in names if name in MONITORS] or [*MONITORS])
 
 
 if __name__ == "__main__":

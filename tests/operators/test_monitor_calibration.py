@@ -10,6 +10,7 @@ from operators.rehearsal import rehearse_monitor
 from tests.bench.monitor_calibration import discovered, first_test, numbers, size_of
 from tests.bench.null_streams import STEADY, autocorrelated, space_of, steady
 
+SPACE = space_of(list(STEADY))
 SETTING = {"reference_size": 1_000, "window": 400}
 
 
@@ -23,11 +24,19 @@ def test_no_test_is_wrong_more_often_than_it_says(name: str) -> None:
     assert size_of(name, "normal", SETTING, count=400) <= 0.083
 
 
-def test_at_most_one_false_alarm_in_100000_rows() -> None:
+@pytest.mark.parametrize("name", ["psi", "betting"])
+def test_at_most_one_false_alarm_in_100000_rows(name: str) -> None:
     for seed in range(3):
         x = steady(np.random.default_rng(seed), 100_000)
-        monitor = create_monitor("psi", space_of(list(STEADY)), {})
+        monitor = create_monitor(name, SPACE, {})
         assert len(monitor.watch(x)) <= 1
+
+
+def test_bets_pay_no_more_than_they_may() -> None:
+    # At alpha 0.9, 0.9 false alarms in 100,000 rows may be expected at the most.
+    x = [steady(np.random.default_rng(seed), 50_000) for seed in range(20)]
+    found = [create_monitor("betting", SPACE, {"alpha": 0.9}).watch(rows) for rows in x]
+    assert sum(map(len, found)) <= 9 + 2 * 3
 
 
 def test_false_discoveries_among_200_features_are_held() -> None:

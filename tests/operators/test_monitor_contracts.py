@@ -26,11 +26,22 @@ SPACE = Space(
     (Feature("a"), Feature("b"), Feature("kind", capacity=6), Feature("flat"), Feature("gone")),
     n_classes=2,
 )
-OF_FEATURES = [name for name in MONITORS if name != "mmd"]
+SPACE_OF_NUMBERS = Space(tuple(Feature(name) for name in "abcde"), n_classes=0)
+OF_WINDOWS = [name for name in MONITORS if name != "betting"]
+OF_FEATURES = [name for name in OF_WINDOWS if name != "mmd"]
 SMALL: dict[str, Any] = {"reference_size": 1_000, "window": 200}
 every_monitor = pytest.mark.parametrize("name", MONITORS)
 every_feature_monitor = pytest.mark.parametrize("name", OF_FEATURES)
-both_references = pytest.mark.parametrize("reference", ["fixed", "rolling"])
+every_window = pytest.mark.parametrize("name", OF_WINDOWS)
+every_kind = pytest.mark.parametrize(
+    ("name", "reference"),
+    [("betting", ""), *((name, kind) for name in OF_WINDOWS for kind in ("fixed", "rolling"))],
+)
+
+
+def small(name: str, reference: str = "fixed") -> dict[str, Any]:
+    """Parameters with which a monitor begins after 1,000 rows."""
+    return {"reference_size": 1_000} if name == "betting" else {**SMALL, "reference": reference}
 
 
 def quiet(count: int, seed: int = 1) -> NDArray[np.float64]:
@@ -64,11 +75,10 @@ def told(findings: list[Finding], shift: int = 0) -> list[str]:
     ]
 
 
-@every_monitor
-@both_references
+@every_kind
 def test_one_by_one_and_in_pieces_are_the_same_to_the_bit(name: str, reference: str) -> None:
     x = drifting()
-    params = {**SMALL, "reference": reference}
+    params = small(name, reference)
     whole, *others = (create_monitor(name, SPACE, params) for _ in range(4))
     expected = told(whole.watch(x))
     assert expected
@@ -80,14 +90,13 @@ def test_one_by_one_and_in_pieces_are_the_same_to_the_bit(name: str, reference: 
         assert digest(monitor.snapshot()) == digest(whole.snapshot())
 
 
-@every_monitor
-@both_references
+@every_kind
 @pytest.mark.parametrize("cut", [1, 777, 3_149])
 def test_a_restored_monitor_goes_on_as_if_never_stopped(
     name: str, reference: str, cut: int
 ) -> None:
     x = drifting()
-    params = {**SMALL, "reference": reference}
+    params = small(name, reference)
     whole, first, second = (create_monitor(name, SPACE, params) for _ in range(3))
     expected = told(whole.watch(x))
     before = told(first.watch(x[:cut]))
@@ -100,16 +109,15 @@ def test_a_restored_monitor_goes_on_as_if_never_stopped(
     assert digest(first.snapshot()) == digest(state)
 
 
-@every_monitor
-@both_references
+@every_kind
 def test_many_rows_need_no_more_memory(name: str, reference: str) -> None:
-    monitor = create_monitor(name, SPACE, {**SMALL, "reference": reference})
+    monitor = create_monitor(name, SPACE, small(name, reference))
     size = size_of(monitor.snapshot())
     for seed in range(4):
         monitor.watch(quiet(10_000, seed))
     assert size_of(monitor.snapshot()) == size
     wide = Space(tuple(Feature(f"x{j}", capacity=100_000) for j in range(3)), n_classes=0)
-    assert size_of(create_monitor(name, wide, SMALL).snapshot()) < 200_000
+    assert size_of(create_monitor(name, wide, small(name)).snapshot()) < 200_000
 
 
 def size_of(state: State) -> int:
@@ -118,7 +126,7 @@ def size_of(state: State) -> int:
 
 @every_monitor
 def test_steady_rows_with_gaps_and_constants_are_no_finding(name: str) -> None:
-    monitor = create_monitor(name, SPACE, SMALL)
+    monitor = create_monitor(name, SPACE, small(name))
     assert np.isnan(monitor.scores).all()
     assert monitor.watch(quiet(20_000, seed=3)) == []
     assert np.isfinite(monitor.scores).all()
@@ -129,25 +137,26 @@ def test_a_change_is_told_once_and_again_when_it_comes_back(name: str) -> None:
     x = quiet(24_000, seed=4)
     for start in (4_000, 16_000):
         x[start : start + 4_000, 0] += 2.0
-    findings = create_monitor(name, SPACE, SMALL).watch(x)
+    findings = create_monitor(name, SPACE, small(name)).watch(x)
     assert {f.column for f in findings} == {-1 if name == "mmd" else 0}
-    first, second = findings
+    # One that compares with all rows since its last finding also tells that they are as before.
+    first, second = findings[:: 2 if name == "betting" else 1]
     assert 4_000 <= first.index < 4_400
     assert 16_000 <= second.index < 16_400
     assert first.seen == first.index + 1
     assert first.test == name
     if name != "mmd":
         assert abs(first.before) < 0.15
-        assert first.now > 0.5
+        assert first.now > 0.25
 
 
-@every_monitor
+@every_window
 def test_a_rolling_reference_follows(name: str) -> None:
     x = quiet(16_000, seed=5)
     x[6_000:, 0] += 2.0
     x[12_000:, 0] -= 2.0
     found = create_monitor(name, SPACE, {**SMALL, "reference": "rolling"}).watch(x)
-    fixed = create_monitor(name, SPACE, SMALL).watch(x)
+    fixed = create_monitor(name, SPACE, small(name)).watch(x)
     assert [f.index // 1_000 for f in found] == [6, 12]
     assert [f.index // 1_000 for f in fixed] == [6]
     if name != "mmd":
@@ -158,7 +167,7 @@ def test_a_rolling_reference_follows(name: str) -> None:
 def test_a_renewed_reference_is_of_the_rows_to_come(name: str) -> None:
     x = quiet(12_000, seed=6)
     x[4_000:, 0] += 2.0
-    monitor = create_monitor(name, SPACE, SMALL)
+    monitor = create_monitor(name, SPACE, small(name))
     assert [f.index // 1_000 for f in monitor.watch(x[:5_030])] == [4]
     monitor.renew([0] if name != "mmd" else None)
     assert monitor.watch(x[5_030:]) == []
@@ -220,6 +229,19 @@ def moved(shift: float, share: float) -> float:
     return float(((now - 0.1) * np.log(now / 0.1)).sum())
 
 
+def test_bets_see_a_change_before_half_a_window_has_passed() -> None:
+    waits = []
+    for seed in range(10):
+        x = np.random.default_rng(seed).normal(size=(4_000, 5))
+        x[3_000:, 2] += 1.0
+        [finding] = create_monitor("betting", SPACE_OF_NUMBERS, {}).watch(x)
+        assert finding.column == 2
+        waits.append(finding.index - 3_000)
+    assert np.median(waits) < 100
+    with pytest.raises(ValueError, match=r"params\.alpha: must be in \(0, 1\)"):
+        create_monitor("betting", SPACE, {"alpha": 1.0})
+
+
 def test_mmd_sees_what_no_single_feature_shows() -> None:
     rng = np.random.default_rng(10)
     x = rng.normal(size=(30_000, 2))
@@ -239,7 +261,7 @@ def test_predictions_are_watched_like_features(name: str) -> None:
     chance[4_000:] = rng.beta(4.0, 3.0, size=4_000)
     output = np.stack([1.0 - chance, chance], axis=1)
     rows = prediction_rows(SPACE, output)
-    findings = create_monitor(name, prediction_space(SPACE), SMALL).watch(rows)
+    findings = create_monitor(name, prediction_space(SPACE), small(name)).watch(rows)
     assert min(f.index for f in findings) >= 4_000
     assert name == "mmd" or {f.column for f in findings} == {0, 1, 2}
     value = Space((), n_classes=0)
@@ -249,7 +271,7 @@ def test_predictions_are_watched_like_features(name: str) -> None:
     assert np.isnan(gap).all()
 
 
-@every_monitor
+@every_window
 def test_with_spending_the_level_falls(name: str) -> None:
     x = quiet(4_000)
     x[3_000:, 0] += 2.0
@@ -259,7 +281,7 @@ def test_with_spending_the_level_falls(name: str) -> None:
     assert int(np.asarray(state)["tests"][0]) == 29  # of 30 blocks the first makes no window
 
 
-@every_monitor
+@every_window
 @pytest.mark.parametrize(
     ("params", "said"),
     [
@@ -284,7 +306,7 @@ def test_parameters_that_cannot_be_used_are_refused(
 
 @every_monitor
 def test_a_snapshot_of_other_parameters_is_refused(name: str) -> None:
-    monitor = create_monitor(name, SPACE, SMALL)
+    monitor = create_monitor(name, SPACE, small(name))
     state = monitor.snapshot()
     with pytest.raises(ValueError, match="snapshot version must be 1; got 2"):
         monitor.restore({**state, "version": 2})
