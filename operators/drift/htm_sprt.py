@@ -167,9 +167,11 @@ def new_column(seed: int) -> kernel.Column:
 def _arrays_of(column: kernel.Column) -> dict[str, NDArray[Any]]:
     """Return what a snapshot has to hold: all but the working space."""
     memory = column.memory._asdict()
+    kept = ("counts", "owner", "used", "connected", "potential", "load", "active", "winner")
     return {
         "scale": column.scale,
         "pool": column.pool,
         "scores": column.scores,
-        **{name: memory[name] for name in memory if name not in ("now", "chosen", "rank")},
+        **{name: memory[name] for name in (*kept, "best", "expected")},
+        **column.memory.synapses._asdict(),
     }

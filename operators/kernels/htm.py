@@ -82,7 +82,7 @@ class Column(NamedTuple):
     fits: Ints
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def surprise_of(column: Column, x: float) -> float:
     """Let an HTM column learn a value; return the share of its columns that were not expected."""
     bits, winners = column.bits, column.winners
@@ -137,7 +137,7 @@ def _judge(state: State, x: float, one: float, watch: Watch) -> int:
     return decision  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _drifts(state: State, column: Column, x: float, watch: Watch) -> bool:
     """Take in a block's mean; return whether there is a drift."""
     s = state[0]

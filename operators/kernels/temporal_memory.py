@@ -46,6 +46,24 @@ COUNTS = np.dtype(
 )
 
 
+class Synapses(NamedTuple):
+    """The synapses of all segments.
+
+    Parameters
+    ----------
+    size
+        (segments,) int64, synapses that a segment has.
+    source
+        (segments, synapses) int16, the cells that they come from.
+    permanence
+        (segments, synapses) int16.
+    """
+
+    size: Ints
+    source: Shorts
+    permanence: Shorts
+
+
 class Memory(NamedTuple):
     """State and working space of a temporal memory; everything is mutated.
 
@@ -57,12 +75,8 @@ class Memory(NamedTuple):
         (segments,) int64, the cell of a segment.
     used
         (segments,) bool, whether it was of use since the hand passed.
-    size
-        (segments,) int64, synapses that it has.
-    source
-        (segments, synapses) int16, the cells that they come from.
-    permanence
-        (segments, synapses) int16.
+    synapses
+        Of the segments.
     connected, potential
         (segments,) int64, synapses to cells that were active in the last step.
     load
@@ -84,9 +98,7 @@ class Memory(NamedTuple):
     counts: NDArray[Any]
     owner: Ints
     used: NDArray[np.bool_]
-    size: Ints
-    source: Shorts
-    permanence: Shorts
+    synapses: Synapses
     connected: Ints
     potential: Ints
     load: Ints
@@ -106,9 +118,11 @@ def new_memory(columns: int, segments: int, synapses: int) -> Memory:
         counts=np.zeros(1, dtype=COUNTS),
         owner=np.zeros(segments, dtype=np.int64),
         used=np.zeros(segments, dtype=np.bool_),
-        size=np.zeros(segments, dtype=np.int64),
-        source=np.zeros((segments, synapses), dtype=np.int16),
-        permanence=np.zeros((segments, synapses), dtype=np.int16),
+        synapses=Synapses(
+            size=np.zeros(segments, dtype=np.int64),
+            source=np.zeros((segments, synapses), dtype=np.int16),
+            permanence=np.zeros((segments, synapses), dtype=np.int16),
+        ),
         connected=np.zeros(segments, dtype=np.int64),
         potential=np.zeros(segments, dtype=np.int64),
         load=np.zeros(cells, dtype=np.int64),
@@ -125,51 +139,70 @@ def new_memory(columns: int, segments: int, synapses: int) -> Memory:
 @njit(cache=True, nogil=True, error_model="numpy")
 def step(memory: Memory, columns: Ints) -> int:
     """Let columns become active, in rising order, and learn; return how many were expected."""
-    n_expected = 0
-    counts, active, now, load = memory.counts, memory.active, memory.now, memory.load
     for k in range(len(columns)):
         memory.rank[columns[k]] = k
-    # Expected cells become active and win; the segments that expected them are confirmed.
-    for s in range(counts[0]["segments"]):
-        if memory.connected[s] >= ACTIVATION:
-            cell = memory.owner[s]
-            k = memory.rank[cell // DEPTH]
-            if k >= 0:
-                if not now[cell]:
-                    now[cell] = True
-                    memory.chosen[k] = cell
-                _adapt(memory, s)
+        memory.chosen[k] = -1
+    _confirm(memory, columns)
+    n_expected = 0
     for k in range(len(columns)):
-        c = columns[k]
-        memory.rank[c] = -1
-        if memory.expected[c]:
+        memory.rank[columns[k]] = -1
+        if memory.expected[columns[k]]:
             n_expected += 1
-            continue
-        # A burst: the best match learns, else the cell with the fewest segments a new one.
-        for cell in range(c * DEPTH, (c + 1) * DEPTH):
-            now[cell] = True
-        s = memory.best[c]
-        # Its place may have gone to a segment that is new in this step.
-        if s >= 0 and memory.potential[s] >= MATCHING:
-            memory.chosen[k] = memory.owner[s]
-            _adapt(memory, s)
         else:
-            least = c * DEPTH
-            for cell in range(c * DEPTH + 1, (c + 1) * DEPTH):
-                if load[cell] < load[least]:
-                    least = cell
-            memory.chosen[k] = least
-            if counts[0]["winners"] > 0:
-                s = _new_segment(memory, least)
-                _grow(memory, s, len(columns))
-    for cell in range(len(active)):
-        active[cell] = now[cell]
-        now[cell] = False
+            _burst(memory, k, columns[k])
+    for cell in range(len(memory.active)):
+        memory.active[cell] = memory.now[cell]
+        memory.now[cell] = False
     for k in range(len(columns)):
         memory.winner[k] = memory.chosen[k]
-    counts[0]["winners"] = len(columns)
+    memory.counts[0]["winners"] = len(columns)
     _expect(memory)
     return n_expected
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def _confirm(memory: Memory, columns: Ints) -> None:
+    """Activate the expected cells of active columns; the segments that expected them learn."""
+    winner = memory.winner[: memory.counts[0]["winners"]]
+    for s in range(memory.counts[0]["segments"]):
+        if memory.connected[s] < ACTIVATION:
+            continue
+        cell = memory.owner[s]
+        k = memory.rank[cell // DEPTH]
+        if k < 0:
+            continue
+        memory.now[cell] = True
+        if memory.chosen[k] < 0:
+            memory.chosen[k] = cell
+        memory.used[s] = True
+        wanted = len(winner) - memory.potential[s]
+        _adapt(memory.synapses, s, memory.active, winner, wanted)
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def _burst(memory: Memory, k: int, c: int) -> None:
+    """Activate all cells of a column; the best match learns, else a new segment does.
+
+    The new one goes to the cell with the fewest.
+    """
+    winner = memory.winner[: memory.counts[0]["winners"]]
+    least = c * DEPTH
+    for cell in range(c * DEPTH, (c + 1) * DEPTH):
+        memory.now[cell] = True
+        if memory.load[cell] < memory.load[least]:
+            least = cell
+    s = memory.best[c]
+    # Its place may have gone to a segment that is new in this step.
+    if s >= 0 and memory.potential[s] >= MATCHING:
+        memory.chosen[k] = memory.owner[s]
+    else:
+        memory.chosen[k] = least
+        if len(winner) == 0:
+            return
+        s = _new_segment(memory, least)
+    memory.used[s] = True
+    wanted = len(winner) - memory.potential[s]
+    _adapt(memory.synapses, s, memory.active, winner, wanted)
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -181,11 +214,11 @@ def _expect(memory: Memory) -> None:
     n_expecting = 0
     for s in range(counts[0]["segments"]):
         connected, potential = 0, 0
-        source, permanence = memory.source[s], memory.permanence[s]
-        for i in range(memory.size[s]):
-            if active[source[i]]:
-                potential += 1
-                connected += permanence[i] >= CONNECTED
+        source, permanence = memory.synapses.source[s], memory.synapses.permanence[s]
+        for i in range(memory.synapses.size[s]):
+            on = active[source[i]]
+            potential += on
+            connected += on & (permanence[i] >= CONNECTED)
         memory.connected[s] = connected
         memory.potential[s] = potential
         if potential >= MATCHING:
@@ -200,52 +233,42 @@ def _expect(memory: Memory) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _adapt(memory: Memory, s: int) -> None:
+def _adapt(
+    synapses: Synapses, s: int, active: NDArray[np.bool_], winner: Ints, wanted: int
+) -> None:
     """Move a segment's synapses to the cells of the last step, and add some to its winners."""
-    source, permanence, active = memory.source[s], memory.permanence[s], memory.active
-    memory.used[s] = True
-    i = 0
-    while i < memory.size[s]:
-        if active[source[i]]:
-            permanence[i] = min(permanence[i] + STEP, MOST)
-        else:
-            permanence[i] -= STEP
-        if permanence[i] <= 0:
-            last = memory.size[s] - 1
-            source[i], permanence[i] = source[last], permanence[last]
-            memory.size[s] = last
+    source, permanence = synapses.source[s], synapses.permanence[s]
+    size, i = synapses.size[s], 0
+    while i < size:
+        moved = permanence[i] + STEP if active[source[i]] else permanence[i] - STEP
+        permanence[i] = min(moved, MOST)
+        if moved <= 0:
+            size -= 1
+            source[i], permanence[i] = source[size], permanence[size]
         else:
             i += 1
-    _grow(memory, s, memory.counts[0]["winners"] - memory.potential[s])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _grow(memory: Memory, s: int, wanted: int) -> None:
-    """Add up to so many synapses to the last winners; where there is no room, for the weakest."""
-    source, permanence = memory.source[s], memory.permanence[s]
-    n_old = memory.size[s]
-    for k in range(memory.counts[0]["winners"]):
+    for k in range(len(winner)):
         if wanted <= 0:
-            return
-        cell = memory.winner[k]
+            break
+        cell = winner[k]
         known = False
-        for i in range(memory.size[s]):
+        place = -1
+        for i in range(size):
             known |= source[i] == cell
-        if known:
+            # Where there is no room: the weakest of those that say nothing about the last step.
+            if not active[source[i]] and (place < 0 or permanence[i] < permanence[place]):
+                place = i
+        if size < len(source):
+            place = size
+        if known or place < 0:
             continue
-        wanted -= 1
-        place = memory.size[s]
-        if place < len(source):
-            memory.size[s] = place + 1
-        else:
-            place = 0
-            for i in range(1, n_old):
-                if permanence[i] < permanence[place]:
-                    place = i
         source[place], permanence[place] = cell, INITIAL
+        size = max(size, place + 1)
+        wanted -= 1
+    synapses.size[s] = size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def _new_segment(memory: Memory, cell: int) -> int:
     """Return an empty segment of a cell."""
     counts, used, load = memory.counts, memory.used, memory.load
@@ -260,9 +283,7 @@ def _new_segment(memory: Memory, cell: int) -> int:
         counts[0]["hand"] = (s + 1) % len(used)
         load[memory.owner[s]] -= 1
     memory.owner[s] = cell
-    memory.size[s] = 0
-    # New ones have the time of a round to be of use.
-    used[s] = True
+    memory.synapses.size[s] = 0
     memory.connected[s] = 0
     memory.potential[s] = 0
     load[cell] += 1
