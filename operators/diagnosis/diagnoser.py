@@ -36,6 +36,7 @@ _HEADER = np.dtype(
         ("episode", np.int64),  # its number
         ("revision", np.int64),  # of the next diagnosis of it
         ("alarmed", np.int64),  # labels at its alarm
+        ("guess", np.int64),  # where the alarm put the change
         ("before_end", np.int64),  # labels before the change, and since it, by the last reading
         ("since_start", np.int64),
     ]
@@ -78,7 +79,7 @@ class DriftDiagnoser:
     def __init__(
         self,
         space: Space,
-        alpha: Annotated[float, Gt(0), Lt(1)] = 1e-6,
+        alpha: Annotated[float, Gt(0), Lt(1)] = 3e-5,
         decide_every: Annotated[int, Ge(20)] = 100,
         blocks: Annotated[int, Ge(20)] = 80,
         grace_period: Annotated[int, Ge(200)] = 1_000,
@@ -97,6 +98,8 @@ class DriftDiagnoser:
         self.grace_period = grace_period
         self._memory = Memory(space, blocks, decide_every, columns_max)
         self._n_columns = len(self._memory.cells.columns)
+        # A feature is judged alone, within all groups and within each; then labels and loss.
+        self._n_tests = self._n_columns * (2 + self._memory.n_groups) + 2
         self._sums = empty_sums(self._n_columns)
         self._store = ConceptStore(concepts_max, self._n_columns)
         self._header = np.zeros(1, _HEADER)
@@ -150,7 +153,7 @@ class DriftDiagnoser:
         header, memory = self._header[0], self._memory
         order = memory.blocks_since(int(header["since"]))
         stretch = least_likely(order, memory.n_groups, memory.counts, self._sums)
-        if stretch is None or p_value(stretch.z) * (2 * self._n_columns + 2) > self.alpha:
+        if stretch is None or p_value(stretch.z) * self._n_tests > self.alpha:
             header["waits"] = 0
             return None
         labels = memory.labels_since(int(header["since"]))
@@ -162,14 +165,19 @@ class DriftDiagnoser:
             return None
         header["open"], header["waits"], header["revision"] = 1, 0, 0
         header["episode"] += 1
-        header["alarmed"] = memory.learnt
+        header["alarmed"], header["guess"] = memory.learnt, labels[guess]
         return self._tell(index, labels, reading)
 
     def _revise(self, index: int) -> Diagnosis:
         header, memory = self._header[0], self._memory
         labels = memory.labels_since(int(header["since"]))
         guesses = np.searchsorted(labels, [header["before_end"], header["since_start"]])
-        reading = read(memory.records(labels), int(guesses[0]), int(guesses[1]), rounds=1)
+        records = memory.records(labels)
+        reading = read(records, int(guesses[0]), int(guesses[1]), rounds=1)
+        if reading.source == "none":
+            # The last reading may have been led astray: begin again at the alarm.
+            guess = int(np.searchsorted(labels, header["guess"]))
+            reading = read(records, guess, guess, rounds=1)
         header["revision"] += 1
         return self._tell(index, labels, reading)
 

@@ -25,11 +25,14 @@ def judge(found: Contrast) -> tuple[Source, float]:
         return "none", _CLEAR - strongest
     label = _spared(found.classes, found.labels)
     virtual = _spared(found.concept, shifted)
-    if label > max(virtual, 0.0):
-        return "label", label - max(virtual, 0.0)
-    if virtual > 0.0:
-        return "virtual", virtual - max(label, 0.0)
-    return "real", -max(label, virtual)
+    if max(label, virtual) <= 0.0:
+        return "real", -max(label, virtual)
+    if min(label, virtual) > 0.0:
+        # Either would do, as where x decides y. What has changed by itself has changed more
+        # clearly than what follows from it.
+        lead = (found.labels - shifted) / max(found.labels, shifted)
+        return ("label", lead) if lead > 0.0 else ("virtual", -lead)
+    return ("label", label) if label > virtual else ("virtual", virtual)
 
 
 def _spared(left_alone: float, changed: float) -> float:
