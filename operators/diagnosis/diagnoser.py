@@ -17,7 +17,7 @@ from operators.diagnosis.reading import Reading, bounds, read
 from operators.diagnosis.shares import feature_shares
 from operators.diagnosis.significance import p_value
 from operators.diagnosis.store import ConceptStore, is_alike, likeness
-from operators.diagnosis.verdict import confidence
+from operators.diagnosis.verdict import confidence, grounds
 from operators.drift.parameters import check_at_least, check_probability
 from operators.kernels.diagnosis import empty_sums
 from operators.snapshot import State, copied, refill
@@ -190,6 +190,7 @@ class DriftDiagnoser:
         header["before_end"], header["since_start"] = placed[before_end], placed[since_start]
         at = _place(placed, timing.at)
         recurs = self._recognise(labels, reading)
+        ground = grounds(reading.contrast.tests, reading.margin, learnt - at)
         diagnosis = Diagnosis(
             episode=int(header["episode"]),
             revision=int(header["revision"]),
@@ -198,7 +199,7 @@ class DriftDiagnoser:
             source=reading.source,
             tempo=self._tempo(reading, learnt - at),
             recurs=recurs,
-            confidence=confidence(reading.source, reading.margin, int(reading.since.sum())),
+            confidence=confidence(reading.source, ground),
             since=ChangePoint(at, _place(placed, timing.low), _place(placed, timing.high)),
             evidence=self._evidence(labels, reading),
             features=feature_shares(reading, memory.cells_of(labels)),
@@ -227,7 +228,7 @@ class DriftDiagnoser:
         return number
 
     def _evidence(self, labels: NDArray[np.int64], reading: Reading) -> tuple[Evidence, ...]:
-        losses, found = self._memory.losses(labels), reading.contrast
+        losses, found = self._memory.losses(labels), reading.contrast.tests
         before, since = losses[reading.before], losses[reading.since]
         before, since = before[~np.isnan(before)], since[~np.isnan(since)]
         mean_before, mean_since, z = np.nan, np.nan, 0.0

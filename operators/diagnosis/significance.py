@@ -1,4 +1,4 @@
-"""Tests of no change between two samples, as deviations of a standard normal."""
+"""Deviations of no change between two samples, as deviations of a standard normal."""
 
 from __future__ import annotations
 

@@ -109,9 +109,9 @@ def test_no_drift_is_no_episode() -> None:
 def test_a_concept_that_comes_back_is_known_by_its_number() -> None:
     rows = stream("real", length=9_000)
     rows.y[6_000:] = 1.0 - rows.y[6_000:]
-    tool, _ = watched(rows)
+    tool = DriftDiagnoser(SPACE)
+    last = tool.watch(turns(len(rows)), rows)[-1]
     assert tool.concept == 1
-    last = DriftDiagnoser(SPACE).watch(turns(len(rows)), rows)[-1]
     assert (last.episode, last.source, last.recurs) == (2, "real", 1)
 
 

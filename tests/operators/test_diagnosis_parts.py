@@ -12,7 +12,7 @@ from scipy.stats import chi2, chi2_contingency, norm
 
 from operators.base import Feature, Space
 from operators.diagnosis.alarms import BEFORE_MIN, least_likely
-from operators.diagnosis.contrast import Contrast, Records, contrast
+from operators.diagnosis.contrast import Deviations, Records, contrast
 from operators.diagnosis.memory import Memory
 from operators.diagnosis.significance import adjusted, chi_square, deviation, p_value
 from operators.diagnosis.timing import time_change
@@ -110,7 +110,7 @@ def test_the_end_that_differs_is_found() -> None:
     assert least_likely(few, memory.n_groups, memory.counts, empty_sums(1)) is None
 
 
-def compared(source: str, seed: int = 4, n: int = 1_200) -> Contrast:
+def compared(source: str, seed: int = 4, n: int = 1_200) -> Deviations:
     rng = np.random.default_rng(seed)
     since = np.arange(n) >= n // 2
     x = rng.normal(size=(n, 3))
@@ -122,7 +122,7 @@ def compared(source: str, seed: int = 4, n: int = 1_200) -> Contrast:
     if source == "label":
         kept = ~since | (group == 1) | (rng.random(n) < 0.3)
         x, group, since = x[kept], group[kept], since[kept]
-    return contrast(Records(x, group, np.zeros(3, np.int64), 2), ~since, since)
+    return contrast(Records(x, group, np.zeros(3, np.int64), 2), ~since, since).tests
 
 
 def test_each_source_leaves_its_own_tests_alone() -> None:
