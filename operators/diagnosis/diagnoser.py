@@ -79,7 +79,7 @@ class DriftDiagnoser:
     def __init__(
         self,
         space: Space,
-        alpha: Annotated[float, Gt(0), Lt(1)] = 3e-5,
+        alpha: Annotated[float, Gt(0), Lt(1)] = 1e-4,
         decide_every: Annotated[int, Ge(20)] = 100,
         blocks: Annotated[int, Ge(20)] = 80,
         grace_period: Annotated[int, Ge(200)] = 1_000,

@@ -41,8 +41,10 @@ def _of_counts(reading: Reading, column: NDArray[np.int64]) -> tuple[float, floa
 
 
 def _of_products(reading: Reading, column: NDArray[np.int64]) -> tuple[float, float]:
-    """Test in each cell whether the products have the mean 0 that they have without a change."""
-    products = reading.contrast.products
+    """Test in each cell whether the products have the mean that they have in all."""
+    used = reading.before | reading.since
+    products, column = reading.contrast.products[used], column[used]
+    products = products - products.mean(axis=0)
     sums = np.zeros((N_CELLS, products.shape[1]))
     squares = np.zeros_like(sums)
     np.add.at(sums, column, products)
@@ -50,8 +52,9 @@ def _of_products(reading: Reading, column: NDArray[np.int64]) -> tuple[float, fl
     # One group's products follow from the others': they sum to 0.
     free = max(products.shape[1] - 1, 1) / products.shape[1]
     known = squares > 1.0
+    freedom = max(known.sum() - known.shape[1], 0) * free
     statistic = (sums[known] ** 2 / squares[known]).sum() * free
-    return float(statistic), float(known.sum() * free)
+    return float(statistic), float(freedom)
 
 
 def _named(excess: Floats, p_values: Floats) -> tuple[FeatureShare, ...]:

@@ -34,7 +34,7 @@ BURST_MAX = 400
 _AFTER_BURST_MIN = 40
 _BURST_GAIN = 8.0
 # Likelihoods are estimated from few records, so they claim too much: powers below 1 are measured.
-_STEP_POWER = 0.5
+_STEP_POWER = 0.8
 _RAMP_POWER = 0.5
 _BLOCK = 50
 _PACE = 20  # records between the middles that are tried

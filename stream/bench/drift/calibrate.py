@@ -33,6 +33,8 @@ def fit(followed: list[Followed]) -> Floats:
         for stream in followed
         for answer in stream.answers
         for diagnosis in answer.in_time
+        # Where there is a drift, `none` is never right; how often it is elsewhere is not known.
+        if diagnosis.source != "none"
     ]
     terms = np.array([term for term, _ in pairs])
     right = np.array([is_right for _, is_right in pairs], dtype=np.float64)
