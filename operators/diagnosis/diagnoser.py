@@ -15,11 +15,11 @@ from operators.diagnosis.base import ChangePoint, Diagnosis, Evidence, Tempo
 from operators.diagnosis.memory import Memory
 from operators.diagnosis.reading import Reading, bounds, read
 from operators.diagnosis.shares import feature_shares
-from operators.diagnosis.significance import p_value
 from operators.diagnosis.store import ConceptStore, is_alike, likeness
 from operators.diagnosis.verdict import confidence, grounds
 from operators.drift.parameters import check_at_least, check_probability
 from operators.kernels.diagnosis import empty_sums
+from operators.monitors.two_sample import normal_tail
 from operators.snapshot import State, copied, refill
 from operators.tape import Rows, Tape
 
@@ -153,7 +153,7 @@ class DriftDiagnoser:
         header, memory = self._header[0], self._memory
         order = memory.blocks_since(int(header["since"]))
         stretch = least_likely(order, memory.n_groups, memory.counts, self._sums)
-        if stretch is None or p_value(stretch.z) * self._n_tests > self.alpha:
+        if stretch is None or float(normal_tail(stretch.z)) * self._n_tests > self.alpha:
             header["waits"] = 0
             return None
         labels = memory.labels_since(int(header["since"]))
@@ -237,9 +237,9 @@ class DriftDiagnoser:
             spread = before.var() / len(before) + since.var() / len(since)
             z = (mean_since - mean_before) / np.sqrt(spread) if spread > 0.0 else 0.0
         return (
-            Evidence("error", float(z), p_value(float(z)), mean_before, mean_since),
+            Evidence("error", float(z), float(normal_tail(z)), mean_before, mean_since),
             *(
-                Evidence(channel, value, p_value(value), np.nan, np.nan)
+                Evidence(channel, value, float(normal_tail(value)), np.nan, np.nan)
                 for channel, value in (
                     ("features", found.features),
                     ("labels", found.labels),
