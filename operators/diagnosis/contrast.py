@@ -66,8 +66,8 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """Deviations from no change, standard normal under it, and what each record says.
+class Deviations:
+    """Deviations from no change, standard normal under it.
 
     Parameters
     ----------
@@ -77,16 +77,29 @@ class Contrast:
         Of features given the labels.
     features, labels
         Of either alone.
-    log_ratio
-        (n,) of each record: how much likelier it is since the change than before, in logarithms.
-    products
-        (n, n_groups) by records compared: what the models leave of y, times what they leave of t.
     """
 
     concept: float
     classes: float
     features: float
     labels: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """The tests, and what each record says.
+
+    Parameters
+    ----------
+    tests
+        Of both sides.
+    log_ratio
+        (n,) of each record: how much likelier it is since the change than before, in logarithms.
+    products
+        (n, n_groups) by records compared: what the models leave of y, times what they leave of t.
+    """
+
+    tests: Deviations
     log_ratio: Floats
     products: Floats
 
@@ -106,14 +119,14 @@ def contrast(records: Records, before: Mask, since: Mask) -> Contrast:
     counts = np.stack(
         [np.bincount(records.group[m], minlength=records.n_groups) for m in (before, since)]
     )
-    return Contrast(
+    tests = Deviations(
         concept=_mean_of((products * gap).sum(axis=1)[used]),
         classes=_mean_of((given_y * (t - share))[used]),
         features=_mean_of(((given_x[:, -1] - mean) * (t - mean))[used]),
         labels=deviation(*chi_square(*counts)),
-        log_ratio=_log_ratio(share + given_y, before, since),
-        products=np.where(used[:, None], products, 0.0),
     )
+    log_ratio = _log_ratio(share + given_y, before, since)
+    return Contrast(tests, log_ratio, np.where(used[:, None], products, 0.0))
 
 
 def _given_group(

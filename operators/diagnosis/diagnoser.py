@@ -15,11 +15,11 @@ from operators.diagnosis.base import ChangePoint, Diagnosis, Evidence, Tempo
 from operators.diagnosis.memory import Memory
 from operators.diagnosis.reading import Reading, bounds, read
 from operators.diagnosis.shares import feature_shares
-from operators.diagnosis.significance import p_value
 from operators.diagnosis.store import ConceptStore, is_alike, likeness
-from operators.diagnosis.verdict import confidence
+from operators.diagnosis.verdict import confidence, grounds
 from operators.drift.parameters import check_at_least, check_probability
 from operators.kernels.diagnosis import empty_sums
+from operators.monitors.two_sample import normal_tail
 from operators.snapshot import State, copied, refill
 from operators.tape import Rows, Tape
 
@@ -36,6 +36,7 @@ _HEADER = np.dtype(
         ("episode", np.int64),  # its number
         ("revision", np.int64),  # of the next diagnosis of it
         ("alarmed", np.int64),  # labels at its alarm
+        ("guess", np.int64),  # where the alarm put the change
         ("before_end", np.int64),  # labels before the change, and since it, by the last reading
         ("since_start", np.int64),
     ]
@@ -78,7 +79,7 @@ class DriftDiagnoser:
     def __init__(
         self,
         space: Space,
-        alpha: Annotated[float, Gt(0), Lt(1)] = 1e-6,
+        alpha: Annotated[float, Gt(0), Lt(1)] = 1e-4,
         decide_every: Annotated[int, Ge(20)] = 100,
         blocks: Annotated[int, Ge(20)] = 80,
         grace_period: Annotated[int, Ge(200)] = 1_000,
@@ -97,6 +98,8 @@ class DriftDiagnoser:
         self.grace_period = grace_period
         self._memory = Memory(space, blocks, decide_every, columns_max)
         self._n_columns = len(self._memory.cells.columns)
+        # A feature is judged alone, within all groups and within each; then labels and loss.
+        self._n_tests = self._n_columns * (2 + self._memory.n_groups) + 2
         self._sums = empty_sums(self._n_columns)
         self._store = ConceptStore(concepts_max, self._n_columns)
         self._header = np.zeros(1, _HEADER)
@@ -150,7 +153,7 @@ class DriftDiagnoser:
         header, memory = self._header[0], self._memory
         order = memory.blocks_since(int(header["since"]))
         stretch = least_likely(order, memory.n_groups, memory.counts, self._sums)
-        if stretch is None or p_value(stretch.z) * (2 * self._n_columns + 2) > self.alpha:
+        if stretch is None or float(normal_tail(stretch.z)) * self._n_tests > self.alpha:
             header["waits"] = 0
             return None
         labels = memory.labels_since(int(header["since"]))
@@ -162,14 +165,19 @@ class DriftDiagnoser:
             return None
         header["open"], header["waits"], header["revision"] = 1, 0, 0
         header["episode"] += 1
-        header["alarmed"] = memory.learnt
+        header["alarmed"], header["guess"] = memory.learnt, labels[guess]
         return self._tell(index, labels, reading)
 
     def _revise(self, index: int) -> Diagnosis:
         header, memory = self._header[0], self._memory
         labels = memory.labels_since(int(header["since"]))
         guesses = np.searchsorted(labels, [header["before_end"], header["since_start"]])
-        reading = read(memory.records(labels), int(guesses[0]), int(guesses[1]), rounds=1)
+        records = memory.records(labels)
+        reading = read(records, int(guesses[0]), int(guesses[1]), rounds=1)
+        if reading.source == "none":
+            # The last reading may have been led astray: begin again at the alarm.
+            guess = int(np.searchsorted(labels, header["guess"]))
+            reading = read(records, guess, guess, rounds=1)
         header["revision"] += 1
         return self._tell(index, labels, reading)
 
@@ -182,6 +190,7 @@ class DriftDiagnoser:
         header["before_end"], header["since_start"] = placed[before_end], placed[since_start]
         at = _place(placed, timing.at)
         recurs = self._recognise(labels, reading)
+        ground = grounds(reading.contrast.tests, reading.margin, learnt - at)
         diagnosis = Diagnosis(
             episode=int(header["episode"]),
             revision=int(header["revision"]),
@@ -190,7 +199,7 @@ class DriftDiagnoser:
             source=reading.source,
             tempo=self._tempo(reading, learnt - at),
             recurs=recurs,
-            confidence=confidence(reading.source, reading.margin, int(reading.since.sum())),
+            confidence=confidence(reading.source, ground),
             since=ChangePoint(at, _place(placed, timing.low), _place(placed, timing.high)),
             evidence=self._evidence(labels, reading),
             features=feature_shares(reading, memory.cells_of(labels)),
@@ -219,7 +228,7 @@ class DriftDiagnoser:
         return number
 
     def _evidence(self, labels: NDArray[np.int64], reading: Reading) -> tuple[Evidence, ...]:
-        losses, found = self._memory.losses(labels), reading.contrast
+        losses, found = self._memory.losses(labels), reading.contrast.tests
         before, since = losses[reading.before], losses[reading.since]
         before, since = before[~np.isnan(before)], since[~np.isnan(since)]
         mean_before, mean_since, z = np.nan, np.nan, 0.0
@@ -228,9 +237,9 @@ class DriftDiagnoser:
             spread = before.var() / len(before) + since.var() / len(since)
             z = (mean_since - mean_before) / np.sqrt(spread) if spread > 0.0 else 0.0
         return (
-            Evidence("error", float(z), p_value(float(z)), mean_before, mean_since),
+            Evidence("error", float(z), float(normal_tail(z)), mean_before, mean_since),
             *(
-                Evidence(channel, value, p_value(value), np.nan, np.nan)
+                Evidence(channel, value, float(normal_tail(value)), np.nan, np.nan)
                 for channel, value in (
                     ("features", found.features),
                     ("labels", found.labels),

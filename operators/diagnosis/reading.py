@@ -63,7 +63,7 @@ def read(records: Records, before_end: int, since_start: int, rounds: int) -> Re
         sides = better
         found = contrast(records, *_masks(n, sides))
     before, since = _masks(n, sides)
-    source, margin = judge(found)
+    source, margin = judge(found.tests)
     if timing.end < n and source != "none":
         source = "outliers"
     return Reading(source, margin, timing, found, before, since)

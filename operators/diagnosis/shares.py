@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from operators.diagnosis.base import FeatureShare
 from operators.diagnosis.reading import Reading
-from operators.diagnosis.significance import adjusted, chi_square, deviation, p_value
+from operators.diagnosis.significance import chi_square, deviation
 from operators.kernels.diagnosis import N_CELLS
+from operators.monitors.two_sample import benjamini_hochberg, normal_tail
 
 Floats = NDArray[np.float64]
 _LEVEL = 0.05
@@ -30,7 +31,7 @@ def feature_shares(reading: Reading, cells: NDArray[np.int64]) -> tuple[FeatureS
     judge = _of_products if reading.source == "real" else _of_counts
     tests = [judge(reading, column) for column in cells.T]
     excess = np.array([max(statistic - freedom, 0.0) for statistic, freedom in tests])
-    return _named(excess, np.array([p_value(deviation(*test)) for test in tests]))
+    return _named(excess, normal_tail([deviation(*test) for test in tests]))
 
 
 def _of_counts(reading: Reading, column: NDArray[np.int64]) -> tuple[float, float]:
@@ -41,8 +42,10 @@ def _of_counts(reading: Reading, column: NDArray[np.int64]) -> tuple[float, floa
 
 
 def _of_products(reading: Reading, column: NDArray[np.int64]) -> tuple[float, float]:
-    """Test in each cell whether the products have the mean 0 that they have without a change."""
-    products = reading.contrast.products
+    """Test in each cell whether the products have the mean that they have in all."""
+    used = reading.before | reading.since
+    products, column = reading.contrast.products[used], column[used]
+    products = products - products.mean(axis=0)
     sums = np.zeros((N_CELLS, products.shape[1]))
     squares = np.zeros_like(sums)
     np.add.at(sums, column, products)
@@ -50,13 +53,14 @@ def _of_products(reading: Reading, column: NDArray[np.int64]) -> tuple[float, fl
     # One group's products follow from the others': they sum to 0.
     free = max(products.shape[1] - 1, 1) / products.shape[1]
     known = squares > 1.0
+    freedom = max(known.sum() - known.shape[1], 0) * free
     statistic = (sums[known] ** 2 / squares[known]).sum() * free
-    return float(statistic), float(known.sum() * free)
+    return float(statistic), float(freedom)
 
 
 def _named(excess: Floats, p_values: Floats) -> tuple[FeatureShare, ...]:
     share = excess / max(float(excess.sum()), 1e-300)
-    p = adjusted(p_values)
+    p = benjamini_hochberg(p_values)
     return tuple(
         FeatureShare(int(j), float(share[j]), float(p[j]))
         for place, j in enumerate(np.argsort(-share, kind="stable"))

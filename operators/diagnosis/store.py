@@ -70,7 +70,7 @@ def likeness(stored: Records, since: Records) -> float:
         since.n_groups,
     )
     is_since = np.arange(len(both.group)) >= len(stored.group)
-    found = contrast(both, ~is_since, is_since)
+    found = contrast(both, ~is_since, is_since).tests
     return max(found.concept, found.classes, found.features, found.labels)
 
 

@@ -5,16 +5,25 @@ from __future__ import annotations
 import math
 
 from operators.diagnosis.base import Source
-from operators.diagnosis.contrast import Contrast
+from operators.diagnosis.contrast import Deviations
 
 _CLEAR = 3.0
 _WEAK = 2.5
-_SHARE = 0.35
+_SHARE = 0.4
 """A test counts for little when it is this much weaker than the one it is set against: with many
 records the models' errors alone make it significant."""
+# By `python -m stream.bench.drift.calibrate`: logistic regression of being right.
+_INTERCEPT: dict[Source, float] = {
+    "real": 1.61,
+    "virtual": 0.0,
+    "label": 3.3,
+    "outliers": 1.39,
+    "none": 0.0,
+}
+_SLOPES = (3.61, 1.0, -0.18)  # of the grounds, in their order
 
 
-def judge(found: Contrast) -> tuple[Source, float]:
+def judge(found: Deviations) -> tuple[Source, float]:
     """Name the source, and the margin by which it was chosen.
 
     Label drift leaves P(x|y) alone, virtual drift P(y|x); what leaves neither alone is real.
@@ -25,11 +34,14 @@ def judge(found: Contrast) -> tuple[Source, float]:
         return "none", _CLEAR - strongest
     label = _spared(found.classes, found.labels)
     virtual = _spared(found.concept, shifted)
-    if label > max(virtual, 0.0):
-        return "label", label - max(virtual, 0.0)
-    if virtual > 0.0:
-        return "virtual", virtual - max(label, 0.0)
-    return "real", -max(label, virtual)
+    if max(label, virtual) <= 0.0:
+        return "real", -max(label, virtual)
+    if min(label, virtual) > 0.0:
+        # Either would do, as where x decides y. What has changed by itself has changed more
+        # clearly than what follows from it.
+        lead = (found.labels - shifted) / max(found.labels, shifted)
+        return ("label", lead) if lead > 0.0 else ("virtual", -lead)
+    return ("label", label) if label > virtual else ("virtual", virtual)
 
 
 def _spared(left_alone: float, changed: float) -> float:
@@ -40,7 +52,13 @@ def _spared(left_alone: float, changed: float) -> float:
     return (allowed - max(left_alone, 0.0)) / allowed
 
 
-def confidence(source: Source, margin: float, n_since: int) -> float:
-    """Map a margin to the probability that the source is right."""
-    score = 0.5 + 1.5 * margin + 0.3 * math.log(max(n_since, 1) / 100.0)
+def grounds(found: Deviations, margin: float, n_since: int) -> tuple[float, float, float]:
+    """Return what confidence depends on: margin, strength of the change, records since it."""
+    strongest = max(found.concept, found.labels, found.classes, found.features, 1.0)
+    return min(margin, 2.0), math.log(strongest / 5.0), math.log(max(n_since, 10) / 300.0)
+
+
+def confidence(source: Source, ground: tuple[float, float, float]) -> float:
+    """Map grounds to the probability that the source is right."""
+    score = _INTERCEPT[source] + sum(s * g for s, g in zip(_SLOPES, ground, strict=True))
     return 1.0 / (1.0 + math.exp(-max(min(score, 30.0), -30.0)))

@@ -262,9 +262,9 @@ def _level(losses: Integers) -> float:
 
 @njit(cache=True, nogil=True)
 def _judge_column(j: int, n_groups: int, sums: Sums) -> float:
-    """Judge a feature, alone and within groups."""
+    """Judge a feature, alone, within all groups, and within each: a rare one may say it all."""
     sums.cells[:] = 0
-    within, freedom = 0.0, 0
+    within, freedom, clearest = 0.0, 0, -math.inf
     for group in range(n_groups):
         for side in range(2):
             for cell in range(N_CELLS):
@@ -272,8 +272,9 @@ def _judge_column(j: int, n_groups: int, sums: Sums) -> float:
         statistic, free = chi_square(sums.x[0, j, group], sums.x[1, j, group])
         within += statistic
         freedom += free
+        clearest = max(clearest, deviation(statistic, free))
     alone = deviation(*chi_square(sums.cells[0], sums.cells[1]))
-    return float(max(alone, deviation(within, freedom)))
+    return float(max(alone, deviation(within, freedom), clearest))
 
 
 def empty_counts(n_blocks: int, n_columns: int) -> Counts:

@@ -109,9 +109,9 @@ def test_no_drift_is_no_episode() -> None:
 def test_a_concept_that_comes_back_is_known_by_its_number() -> None:
     rows = stream("real", length=9_000)
     rows.y[6_000:] = 1.0 - rows.y[6_000:]
-    tool, _ = watched(rows)
+    tool = DriftDiagnoser(SPACE)
+    last = tool.watch(turns(len(rows)), rows)[-1]
     assert tool.concept == 1
-    last = DriftDiagnoser(SPACE).watch(turns(len(rows)), rows)[-1]
     assert (last.episode, last.source, last.recurs) == (2, "real", 1)
 
 
@@ -138,6 +138,45 @@ def test_a_restored_diagnoser_goes_on_as_if_never_stopped(cut: int) -> None:
     assert [without_index(d) for d in before + after] == said
     assert digest(second.snapshot()) == digest(whole.snapshot())
     assert digest(first.snapshot()) == digest(state)
+
+
+def test_it_counts_labels_as_they_are_learnt() -> None:
+    rows = stream("real")
+    whole, said = watched(rows)
+    # All predicted first, and learnt in the same order: nothing but LEARN counts.
+    n = len(rows)
+    late = Tape(np.repeat(np.array([0, 1], np.uint8), n), np.tile(np.arange(n), 2))
+    tool = DriftDiagnoser(SPACE)
+    found = tool.watch(late, rows)
+    assert [without_index(d) for d in found] == said
+    assert [late.row[d.index] for d in found] == [d.learnt - 1 for d in found]
+    assert digest(tool.snapshot()) == digest(whole.snapshot())
+
+
+def test_a_numeric_target_is_diagnosed_too() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(3_600, 3))
+    y = 2.0 * x[:, 0] + rng.normal(size=3_600)
+    y[AT:] = 2.0 * x[AT:, 1] + rng.normal(size=len(y) - AT)
+    space = Space(tuple(Feature(name) for name in "abc"), n_classes=0)
+    output = 2.0 * x[:, :1]
+    last = DriftDiagnoser(space).watch(turns(len(y)), Rows(x, y, output, np.empty((3_600, 0))))[-1]
+    assert last.source == "real"
+    assert last.since.low <= AT <= last.since.high
+    assert {last.features[0].column, last.features[1].column} == {0, 1}
+
+
+@pytest.mark.parametrize(("n_columns", "n_classes"), [(0, 3), (150, 2), (4, 100)])
+def test_spaces_of_any_size_are_watched(n_columns: int, n_classes: int) -> None:
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(2_000, n_columns)), rng.integers(0, n_classes, 2_000).astype(float)
+    y[1_500:] = np.minimum(y[1_500:], 0.6 * n_classes // 1)
+    space = Space(tuple(Feature(f"x{j}") for j in range(n_columns)), n_classes)
+    rows = Rows(x, y, np.full((2_000, n_classes), np.nan), np.empty((2_000, 0)))
+    tool = DriftDiagnoser(space, grace_period=500, decide_every=50)
+    found = tool.watch(turns(1_900), rows)
+    assert {d.source for d in found} <= {"label", "real"}
+    assert found or n_columns == 150
 
 
 def test_memory_does_not_grow() -> None:

@@ -99,7 +99,7 @@ def follow(case: Case, learner: str = "hoeffding_tree") -> Followed:
     tape = test_then_train(length)
     model.run(tape, rows)
     said = DriftDiagnoser(records.space).watch(tape, rows)
-    ends = [*(drift.onset for drift in drifts[1:]), length]
+    ends = [*(drift.onset for drift in drifts[1:]), length][: len(drifts)]
     first = drifts[0].onset if drifts else length
     return Followed(
         case,
