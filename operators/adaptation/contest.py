@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from operators.adaptation.errors import advantage
 from operators.adaptation.history import History
+from operators.adaptation.model import Model
 from operators.adaptation.seat import Seat
-from operators.base import Learner
 
 CONTEST = np.dtype(
     [
@@ -43,6 +43,8 @@ class Contest:
 
     Attributes
     ----------
+    memory
+        As given.
     state
         (1,) of `CONTEST`.
     """
@@ -52,7 +54,7 @@ class Contest:
     ) -> None:
         self._seats = seats
         self._columns = columns
-        self._memory = memory
+        self.memory = memory
         self._threshold = threshold
         self.state: NDArray[Any] = np.zeros(1, dtype=CONTEST)
         self.state["opened"] = -1
@@ -73,9 +75,29 @@ class Contest:
         return self._seats[1 - self.answering]
 
     @property
+    def column(self) -> int:
+        """Column of `History.errors` of the one that answers."""
+        return self._columns[self.answering]
+
+    @property
+    def opened(self) -> int:
+        """Labels there had been when the challenger came; -1 when none is there."""
+        return int(self.state["opened"][0])
+
+    @property
+    def episode(self) -> int:
+        """The episode that the challenger came for."""
+        return int(self.state["episode"][0])
+
+    @property
+    def action(self) -> int:
+        """What made the challenger."""
+        return int(self.state["action"][0])
+
+    @property
     def is_open(self) -> bool:
         """Whether there is a challenger."""
-        return int(self.state["opened"][0]) >= 0
+        return self.opened >= 0
 
     @property
     def is_turned(self) -> bool:
@@ -87,7 +109,7 @@ class Contest:
         self.state["made"] += 1
         return int(self.state["made"][0])
 
-    def open(self, challenger: Learner, episode: int, action: int, learnt: int) -> None:
+    def open(self, challenger: Model, episode: int, action: int, learnt: int) -> None:
         """Let a challenger in; whoever has the other seat leaves it."""
         self.other.take(challenger, self.number())
         head = self.state[0]
@@ -99,22 +121,14 @@ class Contest:
         self.state["answering"] = 1 - self.answering
         self.state["turned"] += 1
 
-    def lead(self, history: History) -> float:
-        """Return the advantage of the one that does not answer, on the last records of both."""
-        before, after = self.recent(history)
-        return advantage(before, after)
-
     def recent(self, history: History) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return errors of the one that answers and of the other, on the records that count."""
-        since = max(int(self.state["opened"][0]), history.learnt - self._memory)
-        errors = history.errors(since)
-        return errors[:, self._columns[self.answering]], errors[
-            :, self._columns[1 - self.answering]
-        ]
+        errors = history.errors(max(self.opened, history.learnt - self.memory))
+        return errors[:, self.column], errors[:, self._columns[1 - self.answering]]
 
     def is_due(self, history: History) -> bool:
-        """Whether the other one has been better for sure."""
-        return self.lead(history) > self._threshold
+        """Whether the other one has been better for sure, on the last records of both."""
+        return advantage(*self.recent(history)) > self._threshold
 
     def close(self) -> None:
         """End the contest: whoever does not answer leaves."""

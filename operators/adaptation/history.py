@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 ERRORS = 4096
 """Labels whose errors are kept: an episode is judged by what came before it, too."""
 
+ANSWER, FIRST, SECOND, SHADOW = range(4)
+"""Columns of errors: of what was answered, of the models in both seats, of the shadow."""
+
 
 class History:
     """A ring of labelled records, and a longer one of errors; both full of what came last.
@@ -20,15 +23,15 @@ class History:
         Columns of `Rows.x`.
     window
         Records kept. Larger: more can be learnt again after a change.
-    n_models
-        Columns of errors: one for each place that a model can have.
+    n_columns
+        Columns of errors; see `ANSWER`.
     """
 
-    def __init__(self, n_features: int, window: int, n_models: int) -> None:
+    def __init__(self, n_features: int, window: int, n_columns: int) -> None:
         self.window = window
         self._x = np.zeros((window, n_features))
         self._y = np.zeros(window)
-        self._errors = np.full((ERRORS, n_models), np.nan)
+        self._errors = np.full((ERRORS, n_columns), np.nan)
         self._learnt = np.zeros(1, dtype=np.int64)
         self.arrays = {
             "x": self._x,
@@ -52,7 +55,7 @@ class History:
         x, y
             (n, n_features) and (n,).
         errors
-            (n, n_models); NaN where a model had not been asked when the record was predicted.
+            (n, n_columns); NaN where a model had not been asked when the record was predicted.
         """
         number = self.learnt + np.arange(len(y))
         self._x[number % self.window] = x
@@ -73,7 +76,7 @@ class History:
         return self._x[at], self._y[at]
 
     def errors(self, since: int, until: int | None = None) -> NDArray[np.float64]:
-        """Return (n, n_models), a copy, from number `since` up to `until`, as far as kept."""
+        """Return (n, n_columns), a copy, from number `since` up to `until`, as far as kept."""
         end = self.learnt if until is None else until
         start = max(since, self.learnt - ERRORS, 0)
         return self._errors[np.arange(start, max(end, start)) % ERRORS]

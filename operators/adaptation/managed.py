@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from operators.adaptation.base import Report
 from operators.adaptation.contest import Contest
 from operators.adaptation.errors import errors_of
-from operators.adaptation.history import History
+from operators.adaptation.history import ANSWER, FIRST, SECOND, SHADOW, History
+from operators.adaptation.judge import Judge
+from operators.adaptation.model import Make, Model
 from operators.adaptation.policy import MEMORY, Policy
+from operators.adaptation.priors import Priors
 from operators.adaptation.response import Response
-from operators.adaptation.seat import Make, Seat
+from operators.adaptation.seat import Seat
 from operators.base import Mixture, Space
 from operators.diagnosis.base import Diagnoser, Diagnosis
 from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import LEARN, PREDICT, Rows, Tape
 
 VERSION = 1
-ANSWER, FIRST, SECOND, SHADOW = range(4)
-"""Columns of `History.errors`: what was answered, both seats, the shadow."""
 
 
 class Managed:
@@ -83,11 +84,19 @@ class Managed:
         self._contest = Contest(
             (self._seats[0], self._seats[1]), (FIRST, SECOND), MEMORY, self.policy.threshold
         )
-        self._response = Response(space, make, self.policy, self._history, self._contest)
+        self._priors = Priors(space.n_classes)
+        self._response = Response(
+            space, make, self.policy, self._history, self._contest, self._priors
+        )
+        self._judge = Judge(self._history, space.n_classes, shadow)
         self._reports: list[Report] = []
-        self._arrays = {**self._history.arrays, "contest": self._contest.state}
+        self._arrays = {
+            **self._history.arrays,
+            **self._priors.arrays,
+            "contest": self._contest.state,
+        }
         for seat in self._seats[:1] + self._seats[2:]:
-            seat.take(make(), self._contest.number())
+            seat.take(Model(space, make()), self._contest.number())
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Run the steps in order; see `operators.base.Learner`."""
@@ -111,38 +120,48 @@ class Managed:
 
     def _run_piece(self, piece: Tape, rows: Rows, n_learnt: int) -> int:
         """Run steps between which nothing is decided; return how many of them learn."""
-        # Only the rows of this piece: with late labels they lie far apart.
-        at, row = np.unique(piece.row, return_inverse=True)
+        at, row = _rows_of(piece)
         tape = Tape(piece.action, row)
         own = Rows(rows.x[at], rows.y[at], rows.output[at], rows.trace[at])
         for seat in self._seats:
             seat.run(tape, own)
-        self._answer(row[piece.action == PREDICT], own)
+        self._answer(tape, own)
         rows.output[at], rows.trace[at] = own.output, own.trace
         learnt = row[piece.action == LEARN]
-        self._history.push(own.x[learnt], own.y[learnt], self._errors(own)[learnt])
+        self._learn(learnt, own)
         found = self._diagnoser.watch(tape, own)
         if len(learnt) and self._history.learnt % self._diagnoser.decide_every == 0:
             self._decide(found, n_learnt)
         return len(learnt)
 
-    def _answer(self, predicted: NDArray[np.int64], rows: Rows) -> None:
-        rows.output[predicted] = self._contest.champion.answers(rows)[predicted]
+    def _answer(self, tape: Tape, rows: Rows) -> None:
+        predicted = tape.row[tape.action == PREDICT]
         rows.trace[predicted, 0] = self._contest.answering
+        said = self._contest.champion.answers(rows)
+        if self._priors.is_used:
+            self._priors.run(tape, rows, said)
+        else:
+            rows.output[predicted] = said[predicted]
 
-    def _errors(self, rows: Rows) -> NDArray[np.float64]:
-        """Return (n_rows, n_models) errors of the answer and of each model that gave its own."""
-        errors = np.full((len(rows), 1 + len(self._seats)), np.nan)
-        errors[:, ANSWER] = errors_of(rows.output, rows.y, self.space.n_classes)
+    def _learn(self, learnt: NDArray[np.int64], rows: Rows) -> None:
+        """Take note of labelled rows, and of the errors that will be asked for."""
+        y, n_classes = rows.y[learnt], self.space.n_classes
+        errors = np.full((len(learnt), 1 + len(self._seats)), np.nan)
+        errors[:, ANSWER] = errors_of(rows.output[learnt], y, n_classes)
+        is_compared = self._contest.is_open or self._priors.is_used
         for column, seat in enumerate(self._seats, start=FIRST):
-            own = errors_of(seat.answers(rows), rows.y, self.space.n_classes)
-            errors[:, column] = np.where(seat.is_own(rows), own, np.nan)
-        return errors
+            if seat.is_taken and (is_compared or column == SHADOW):
+                own = errors_of(seat.answers(rows)[learnt], y, n_classes)
+                errors[:, column] = np.where(seat.is_own(rows)[learnt], own, np.nan)
+        self._history.push(rows.x[learnt], y, errors)
 
     def _decide(self, found: list[Diagnosis], n_before: int) -> None:
         last = n_before + self._diagnoser.decide_every - 1
         diagnoses = [replace(diagnosis, index=diagnosis.index + n_before) for diagnosis in found]
+        for diagnosis in diagnoses:
+            self._reports += self._judge.hear(diagnosis, last)
         self._reports += self._response.decide(diagnoses, last)
+        self._reports += self._judge.watch(last, self._contest.is_open, self._response.acted_in)
 
     def snapshot(self) -> State:
         """Return the whole state."""
@@ -150,6 +169,7 @@ class Managed:
         for place, seat in enumerate(self._seats):
             state |= nest(f"seat{place}", seat.snapshot())
         state |= nest("response", self._response.snapshot())
+        state |= nest("judge", self._judge.snapshot())
         return state | nest("diagnoser", self._diagnoser.snapshot())
 
     def restore(self, state: State) -> None:
@@ -158,6 +178,7 @@ class Managed:
         for place, seat in enumerate(self._seats):
             seat.restore(part(f"seat{place}", state))
         self._response.restore(part("response", state))
+        self._judge.restore(part("judge", state))
         self._diagnoser.restore(part("diagnoser", state))
 
 
@@ -207,6 +228,15 @@ def manage(
     """
     kind = ManagedMixture if isinstance(make(), Mixture) else Managed
     return kind(space, make, diagnoser, policy=policy, shadow=shadow)
+
+
+def _rows_of(piece: Tape) -> tuple[slice | NDArray[np.int64], NDArray[np.int64]]:
+    """Return which rows a piece is about, and each step's place among them."""
+    first, end = int(piece.row.min()), int(piece.row.max()) + 1
+    if end - first <= 2 * len(piece):
+        return slice(first, end), piece.row - first
+    # With late labels they lie far apart.
+    return np.unique(piece.row, return_inverse=True)
 
 
 def _seats(space: Space, make: Make, count: int) -> tuple[Seat, ...]:

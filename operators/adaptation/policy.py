@@ -35,8 +35,9 @@ class Policy:
         `warm_up`: it answers once it is better for sure. `forget`: the same with a copy of the
         model that learns the records since the change over again. `none`.
     recurring
-        Done when a concept has come back. `restore`: the model of that time answers, if it is
-        better for sure on the records since the change. `none`: as for a new concept.
+        Done when P(x) or P(y|x) has changed, before anything else. `restore`: models of concepts
+        that have gone are tried on the records since the change; one that is better for sure
+        answers, whether or not the diagnosis says that its concept has come back. `none`.
     label
         Done when P(y) has changed, and P(x|y) has not. `reweight`: probabilities are multiplied by
         how much more frequent each class has become. Or as for P(y|x).
@@ -48,7 +49,8 @@ class Policy:
         Probability that the diagnosis must have to be acted on. Larger: fewer actions in vain,
         later ones.
     confidence_again
-        The same for a second, other action in one episode. Not below `confidence`.
+        The same for a second action in one episode, of another kind: putting another model there,
+        reweighting and standardising are three kinds. Not below `confidence`.
     rest
         Labels between two episodes' actions, at least.
     budget
@@ -114,8 +116,6 @@ class Policy:
             return "none", "nothing has changed that holds up"
         if source == "outliers":
             return "none", "records like none before have passed; the model is as right as it was"
-        if diagnosis.recurs is not None and self.recurring == "restore":
-            return "restore", f"concept {diagnosis.recurs} has come back"
         if source == "label":
             return self._about_labels(has_classes)
         if source == "virtual":
@@ -132,6 +132,7 @@ class Policy:
         return self.label, "P(y) has changed, and P(x|y) has not"
 
 
+DONE = "it has been done in this episode"
 RESTRAINT = np.dtype(
     [
         ("episode", np.int64),  # last one acted on
@@ -140,6 +141,11 @@ RESTRAINT = np.dtype(
         ("count", np.int64),  # actions there have been
     ]
 )
+
+
+def _kind(name: ActionName) -> str:
+    """Return what an action is about: of several that put another model there, one is enough."""
+    return name if name in ("reweight", "standardise") else "renewal"
 
 
 class Restraint:
@@ -158,27 +164,36 @@ class Restraint:
         self._spent = np.full(BUDGET_MAX, -1, dtype=np.int64)  # labels at each action, a ring
         self.arrays = {"last": self._last, "spent": self._spent}
 
+    @property
+    def episode(self) -> int:
+        """The last episode in which something was done; 0 before."""
+        return int(self._last["episode"][0])
+
     def holds_back(self, diagnosis: Diagnosis, name: ActionName, learnt: int) -> str | None:
         """Return what speaks against an action now; None if nothing does."""
         last, policy = self._last[0], self._policy
-        is_second = int(last["at"]) >= 0 and diagnosis.episode == int(last["episode"])
-        if is_second and ACTIONS[int(last["action"])] == name:
-            return "it has been done in this episode"
+        has_acted = int(last["at"]) >= 0
+        is_second = has_acted and diagnosis.episode == int(last["episode"])
+        if is_second and _kind(ACTIONS[int(last["action"])]) == _kind(name):
+            return DONE
         needed = policy.confidence_again if is_second else policy.confidence
         if diagnosis.confidence < needed:
-            return f"the confidence is {diagnosis.confidence:.2f}, below {needed:.2f}"
-        rested = learnt - int(last["at"])
-        if not is_second and int(last["at"]) >= 0 and rested < policy.rest:
-            return f"the last action was {rested} labels ago, and {policy.rest} must lie between"
-        recent = np.sum((self._spent >= 0) & (self._spent > learnt - BUDGET_LABELS))
-        if int(recent) >= policy.budget:
-            return f"{policy.budget} actions in {BUDGET_LABELS:,} labels are the budget"
+            return f"the diagnosis is not {needed:g} sure"
+        if has_acted and not is_second and learnt - int(last["at"]) < policy.rest:
+            return f"the last action was less than {policy.rest:,} labels ago"
+        if self.is_spent(learnt):
+            return f"there have been {policy.budget} actions in {BUDGET_LABELS:,} labels"
         return None
 
-    def note(self, diagnosis: Diagnosis, name: ActionName, learnt: int) -> None:
+    def is_spent(self, learnt: int) -> bool:
+        """Whether there have been as many actions as the budget allows."""
+        recent = (self._spent >= 0) & (self._spent > learnt - BUDGET_LABELS)
+        return int(np.sum(recent)) >= self._policy.budget
+
+    def note(self, episode: int, name: ActionName, learnt: int) -> None:
         """Take note of an action."""
         last = self._last[0]
         self._spent[int(last["count"]) % BUDGET_MAX] = learnt
-        last["episode"], last["action"] = diagnosis.episode, ACTIONS.index(name)
+        last["episode"], last["action"] = episode, ACTIONS.index(name)
         last["at"] = learnt
         last["count"] += 1

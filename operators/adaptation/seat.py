@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from operators.base import Learner, Space
+from operators.adaptation.model import Make, Model
+from operators.base import Space
 from operators.snapshot import State, nest, part
 from operators.tape import LEARN, PREDICT, Rows, Tape
-
-Make = Callable[[], Learner]
-"""Makes a learner in its first state: always the same one."""
 
 
 class Seat:
@@ -28,7 +24,7 @@ class Seat:
     space
         Features and target.
     make
-        Makes a model in its first state.
+        Makes a learner in its first state.
     start
         First column of the seat in a row's trace: the model's number, its answer, its notes.
 
@@ -41,10 +37,11 @@ class Seat:
     """
 
     def __init__(self, space: Space, make: Make, start: int) -> None:
+        self._space = space
         self._make = make
-        self._learner = make()
+        self._model: Model | None = None
         self.number = 0
-        n_outputs, n_notes = space.n_outputs, self._learner.trace_width
+        n_outputs, n_notes = space.n_outputs, make().trace_width
         self._mark = start
         self._answer = slice(start + 1, start + 1 + n_outputs)
         self._notes = slice(start + 1 + n_outputs, start + 1 + n_outputs + n_notes)
@@ -56,24 +53,24 @@ class Seat:
         return self.number > 0
 
     @property
-    def learner(self) -> Learner:
+    def model(self) -> Model:
         """The model in it."""
-        assert self.is_taken
-        return self._learner
+        assert self._model is not None
+        return self._model
 
-    def take(self, learner: Learner, number: int) -> None:
+    def take(self, model: Model, number: int) -> None:
         """Put a model in; nobody has yet had its number."""
-        self._learner = learner
+        self._model = model
         self.number = number
 
     def leave(self) -> None:
         """Let the model go."""
-        self._learner = self._make()
+        self._model = None
         self.number = 0
 
     def run(self, tape: Tape, rows: Rows) -> None:
         """Let the model predict and learn; its answers and notes go to `rows.trace`."""
-        if not self.is_taken:
+        if self._model is None:
             return
         is_learnt = tape.action == LEARN
         mark = rows.trace[:, self._mark]
@@ -82,7 +79,7 @@ class Seat:
         own = Rows(
             rows.x, rows.y, rows.trace[:, self._answer].copy(), rows.trace[:, self._notes].copy()
         )
-        self._learner.run(_predicted_first(tape, is_strange), own)
+        self._model.run(_predicted_first(tape, is_strange), own)
         rows.trace[:, self._answer] = own.output
         rows.trace[:, self._notes] = own.trace
 
@@ -102,14 +99,15 @@ class Seat:
     def snapshot(self) -> State:
         """Return the number and, if there is one, the model's state."""
         state: State = {"number": self.number}
-        return state | nest("model", self._learner.snapshot()) if self.is_taken else state
+        return state | nest("model", self._model.snapshot()) if self._model else state
 
     def restore(self, state: State) -> None:
         """Take over a snapshot of an equal seat."""
         self.leave()
-        self.number = int(np.asarray(state["number"]))
-        if self.is_taken:
-            self._learner.restore(part("model", state))
+        number = int(np.asarray(state["number"]))
+        if number:
+            self.take(Model(self._space, self._make()), number)
+            self.model.restore(part("model", state))
 
 
 def _predicted_first(tape: Tape, is_strange: NDArray[np.bool_]) -> Tape:
