@@ -31,6 +31,8 @@ _AVERAGES = (0.08, 0.1, 0.12, 0.15, 0.18, 0.22)
 _AVERAGES_OF_NUMBERS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 _SIGNIFICANCE = (0.03, 0.003, 3e-4, 3e-5, 1e-6, 1e-8)
 _WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.3)
+_RUN_LENGTHS = (300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5)
+_RUN_LENGTHS_OF_NUMBERS = (100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
 _RDDM = (1.8, 2.258, 2.6, 3.0, 3.5, 4.0)
 
 
@@ -101,6 +103,7 @@ def _ours() -> list[Sweep]:
         Sweep(OURS, "ecdd", "weight", _WEIGHTS, 0.2),
         Sweep(OURS, "eddm", "drift_level", _SPACINGS, 0.9, fixed={"warning_level": 0.99}),
         Sweep(OURS, "fhddm", "delta", _TINY, 1e-6),
+        Sweep(OURS, "glr", "run_length", _RUN_LENGTHS, 1e5, up=up, both=both),
         Sweep(
             OURS, "gma", "threshold", _AVERAGES, 0.15, _ALL, _AVERAGES_OF_NUMBERS, up=up, both=both
         ),
@@ -125,6 +128,7 @@ def _ours() -> list[Sweep]:
             both=both,
         ),
         Sweep(OURS, "kswin", "delta", _KS, 0.005, _ALL),
+        Sweep(OURS, "normal_change", "run_length", _RUN_LENGTHS_OF_NUMBERS, 1e5, _OF_NUMBERS),
         Sweep(
             OURS,
             "page_hinkley",
