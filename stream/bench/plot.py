@@ -33,7 +33,7 @@ def plot_scenes(scenes: Mapping[Scene, Sequence[Summary]], path: Path) -> None:
     """
     columns = min(len(scenes), 3)
     rows = math.ceil(len(scenes) / columns)
-    figure = _figure(5.2 * columns, 3.9 * rows + 1.2)
+    figure = new_figure(5.2 * columns, 3.9 * rows + 1.2)
     candidates = list(dict.fromkeys(one.candidate for s in scenes.values() for one in s))
     names = sorted({parse_label(label)[1] for label in candidates})
     marks = {name: _MARKERS[index % len(_MARKERS)] for index, name in enumerate(names)}
@@ -72,7 +72,7 @@ def plot_growth(measured: Sequence[tuple[Point, Row]], path: Path) -> None:
         matplotlib is not installed.
     """
     names = list(dict.fromkeys(point.axis for point, _ in measured))
-    figure = _figure(4.6 * len(names), 7.4)
+    figure = new_figure(4.6 * len(names), 7.4)
     models = list(dict.fromkeys(row.candidate for _, row in measured))
     for index, axis in enumerate(names, start=1):
         speed = figure.add_subplot(2, len(names), index)
@@ -117,7 +117,14 @@ def _dot(axes: Axes, one: Summary, marker: str) -> None:
     )
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty picture, its size in inches.
+
+    Raises
+    ------
+    SetupError
+        matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

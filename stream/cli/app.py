@@ -293,6 +293,50 @@ def bench_growth(
     run_growth(models, axes, records_max, budget, places, fresh, None if no_plot else plot, json)
 
 
+@bench_app.command("drift")
+def bench_drift(
+    detectors: Annotated[
+        str | None,
+        typer.Option(
+            help="With commas: NAME, LIBRARY:NAME, or a LIBRARY for all of its. Default: all."
+        ),
+    ] = None,
+    streams: Annotated[
+        str | None, typer.Option(help="Classes of streams, with commas. Default: all.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="How many seeds.", min=1)] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Four classes, some peers, short series: a minute.")
+    ] = False,
+    no_speed: Annotated[bool, typer.Option("--no-speed", help="Time nothing.")] = False,
+    frouros: Annotated[
+        str | None,
+        typer.Option(
+            help="Python interpreter of an environment with frouros, whose numpy excludes ours.",
+            envvar="DRIFTGATE_FROUROS",
+        ),
+    ] = None,
+    fresh: Fresh = False,
+    results: Annotated[
+        Path, typer.Option(help="Folder of CSV files of all figures, appended to.")
+    ] = Path("tests/bench/results"),
+    plot: Annotated[Path | None, typer.Option("--plot", help="Where to draw (.png, .svg).")] = Path(
+        "bench-drift.png"
+    ),
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="Draw nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Compare drift detectors, ours and peers': delay at equal false alarms, misses, F1, values/s.
+
+    Each detector is swept along one parameter on streams whose drifts are known. What is finished
+    is kept: a session that was stopped goes on where it was.
+    """
+    from stream.cli.bench_drift import Choice, run_drift
+
+    choice = Choice(detectors, streams, seeds, frouros, quick, no_speed)
+    run_drift(choice, results, fresh, None if no_plot else plot, json)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""

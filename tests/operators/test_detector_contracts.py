@@ -27,11 +27,13 @@ DELAY = {
     "ecdd": 20,
     "eddm": 100,
     "fhddm": 100,
+    "glr": 60,
     "gma": 100,
     "hddm_a": 60,
     "hddm_w": 60,
     "htm_sprt": 300,
     "kswin": 60,
+    "normal_change": 100,
     "page_hinkley": 100,
     "rddm": 100,
     "seed": 100,
@@ -40,10 +42,20 @@ DELAY = {
     "stacked_fhddm": 60,
     "stepd": 60,
 }
-TWO_SIDED = {"adwin", "htm_sprt", "kswin", "page_hinkley", "seed", "seq_drift2", "stepd"}
+TWO_SIDED = {
+    "adwin",
+    "htm_sprt",
+    "kswin",
+    "normal_change",
+    "page_hinkley",
+    "seed",
+    "seq_drift2",
+    "stepd",
+}
 WARNS = {"ddm", "ecdd", "eddm", "hddm_a", "hddm_w", "rddm", "stepd"}
 OF_ERRORS = set(DETECTORS) - {
-    *("adwin", "cusum", "gma", "htm_sprt", "kswin", "page_hinkley", "seed"),
+    *("adwin", "cusum", "gma", "htm_sprt"),
+    *("kswin", "normal_change", "page_hinkley", "seed"),
 }
 every_detector = pytest.mark.parametrize("name", DETECTORS)
 
@@ -231,6 +243,8 @@ def test_a_signal_is_seen_until_the_next_update(name: str) -> None:
         ("page_hinkley", {"fading_factor": 1.5}, "fading_factor: must be in (0, 1]; got 1.5."),
         ("cusum", {"tolerance": -1.0}, "tolerance: must be >= 0; got -1.0."),
         ("gma", {"fading_factor": 1.0}, "fading_factor: must be in (0, 1); got 1.0."),
+        ("glr", {"run_length": 99.0}, "run_length: must be >= 100; got 99.0."),
+        ("normal_change", {"grace_period": 2}, "grace_period: must be >= 3; got 2."),
         ("kswin", {"recent": 51}, "recent: must be <= window // 2 = 50; got 51."),
         ("kswin", {"recent": 3}, "delta: must be one that 3 recent values can reach; got 0.005."),
         ("seed", {"blocks_max": 2}, "blocks_max: must be >= 3; got 2."),

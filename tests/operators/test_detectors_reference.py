@@ -17,16 +17,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, multivariate_t
 
 from operators.catalog import create_detector
 from operators.kernels.kswin import critical_steps
+from operators.kernels.normal_change import log_factor
 from tests.operators.interpreted_detectors import runs
 from tests.reference.cusum import PlainCUSUM
 from tests.reference.ecdd import PlainECDD
 from tests.reference.eddm import PlainEDDM
+from tests.reference.glr import PlainGLR, best_split, gain_of
 from tests.reference.gma import PlainGMA
 from tests.reference.kswin import PlainKSWIN
+from tests.reference.normal_change import PlainNormalChange, squares
 from tests.reference.rddm import PlainRDDM
 from tests.reference.seed import PlainSEED
 from tests.reference.seq_drift2 import PlainSeqDrift2
@@ -49,6 +52,15 @@ CASES: dict[str, tuple[Any, dict[str, list[Any]]]] = {
         PlainEDDM,
         {"warning_level": [0.95], "drift_level": [0.9, 0.8], "grace_period": [5, 30]},
     ),
+    "glr": (
+        PlainGLR,
+        {
+            "run_length": [100.0, 2_000.0, 100_000.0],
+            "scale": [0.0, 200.0],
+            "grace_period": [1, 30],
+            **DIRECTION,
+        },
+    ),
     "gma": (
         PlainGMA,
         {
@@ -61,6 +73,10 @@ CASES: dict[str, tuple[Any, dict[str, list[Any]]]] = {
     "kswin": (
         PlainKSWIN,
         {"delta": [0.005, 0.05], "window": [60, 100], "recent": [10, 30], "seed": [1, 7]},
+    ),
+    "normal_change": (
+        PlainNormalChange,
+        {"run_length": [100.0, 10_000.0], "grace_period": [3, 30], "recent": [1, 5]},
     ),
     "rddm": (
         PlainRDDM,
@@ -146,6 +162,36 @@ def test_seq_drift2_leaves_half_of_delta_to_each_sample() -> None:
         stray = plain._stray(n, 0.16)
         exponent = n * stray**2 / (2 * (0.16 + stray / 3))
         assert exponent == pytest.approx(math.log(4 / 0.01))
+
+
+@pytest.mark.parametrize(("k", "m"), [(3, 1), (30, 5), (200, 40)])
+def test_the_bayes_factor_is_that_of_two_student_densities(k: int, m: int) -> None:
+    rng = np.random.default_rng(k)
+    left, right = 7.0 + rng.standard_normal(k), 8.0 + 2.0 * rng.standard_normal(m)
+    variance, ones = left.var(ddof=1), np.ones((m, m))
+    place = np.full(m, left.mean())
+    changed = multivariate_t.logpdf(right, place, variance * (np.eye(m) + ones), df=2)
+    same = multivariate_t.logpdf(right, place, variance * (np.eye(m) + ones / k), df=k - 1)
+    found = log_factor(
+        k, left.mean(), squares(left.tolist()), m, right.mean(), squares(right.tolist())
+    )
+    assert found == pytest.approx(changed - same, abs=1e-8)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_corners_of_the_hull_hold_the_best_of_all_splits(sign: int) -> None:
+    plain = PlainGLR(run_length=1e300)
+    seen: list[float] = []
+    for value in stepping(5, "bits", 200).tolist():
+        seen.append(value)
+        n, total = len(seen), sum(seen)
+        gains = [
+            gain_of((k, s), n, total)
+            for k, s in plain.corners[sign]
+            if k and sign * ((total - s) / (n - k) - s / k) > 0
+        ]
+        assert max(gains, default=0.0) == pytest.approx(best_split(seen, sign, 1))
+        plain.update(value)
 
 
 INTERPRETED = """

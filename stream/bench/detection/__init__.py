@@ -1,0 +1,1 @@
+"""Drift detectors beside their peers: streams with known drifts, sweeps, delays, tables."""

@@ -1,0 +1,1 @@
+"""How each library's detectors are made and fed; none is imported before it is asked for."""
