@@ -1,8 +1,9 @@
 """Track: how often monitors are wrong when nothing has changed, and how late when something has.
 
 Run with `python -m tests.bench.monitor_calibration`, or with names behind it: of the parts `size`,
-`false_alarms`, `discoveries`, `delays`, and of monitors. It prints the figures of docs/monitors.md;
-each part takes some minutes. `RUNS` in the environment scales the number of repeats.
+`false_alarms`, `dependence`, `discoveries`, `delays`, `cost`, and of monitors. It prints the
+figures of docs/monitors.md; each part takes some minutes. `RUNS` in the environment scales the
+repeats.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from statistics import median
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -113,7 +115,10 @@ def false_alarms(names: list[str]) -> None:
                 f"| {sum(t > 0 for t in times)} | {max(times)} | {', '.join(columns)} |",
                 flush=True,
             )
-    print("\nThe same of rows that hang on those before them, AR(1), ten features\n")
+
+
+def dependence(names: list[str]) -> None:
+    print("\nFalse alarms in 100,000 rows that hang on those before them, AR(1), ten features\n")
     print("| test | 0.2 | 0.5 | 0.9 | 0.9, `every: 50` |\n|---|---|---|---|---|")
     for name in names:
         shown = []
@@ -211,11 +216,35 @@ def delays(names: list[str]) -> None:
             print(f"| `{name}` | {' | '.join(shown)} |", flush=True)
 
 
+def cost(names: list[str]) -> None:
+    print("\nRows per CPU second in batches of 500, and memory (snapshot) of each feature\n")
+    print("| test | 10 numbers | 200 numbers | bytes a feature, `fixed` | `rolling` |")
+    print("|---|---|---|---|---|")
+    for name in names:
+        shown = []
+        for n_features in (10, 200):
+            x = np.random.default_rng(1).normal(
+                size=(max(400_000 // n_features, 20_000), n_features)
+            )
+            monitors = [create_monitor(name, numbers(n_features), {}) for _ in range(2)]
+            monitors[0].watch(x[:5_000])  # compiles
+            start = process_time()
+            for at in range(0, len(x), 500):
+                monitors[1].watch(x[at : at + 500])
+            shown.append(f"{len(x) / (process_time() - start):,.0f}")
+        for params in [{}] if name == "betting" else [{}, {"reference": "rolling"}]:
+            state = create_monitor(name, numbers(100), params).snapshot()
+            shown.append(f"{sum(np.asarray(value).nbytes for value in state.values()) / 100:,.0f}")
+        print(f"| `{name}` | {' | '.join(shown)} |", flush=True)
+
+
 PARTS: dict[str, Callable[[list[str]], None]] = {
     "size": size,
     "false_alarms": false_alarms,
+    "dependence": dependence,
     "discoveries": discoveries,
     "delays": delays,
+    "cost": cost,
 }
 
 
