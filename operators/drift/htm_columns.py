@@ -96,10 +96,10 @@ class HTMColumns:
         rule: Rule = "any",
         within: Annotated[int, Ge(1)] = 50,
         block: Annotated[int, Ge(1)] = 1,
-        theta: float = 0.65,
-        rise: float = 0.5,
-        alpha: float = 1e-3,
-        warm_up: int = 300,
+        theta: float = 0.8,
+        rise: float = 0.6,
+        alpha: float = 1e-5,
+        warm_up: int = 100,
         seed: int = 1,
     ) -> None:
         check_at_least("n_features", n_features, 1)

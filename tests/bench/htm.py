@@ -23,7 +23,7 @@ from operators.drift.htm_sprt import HTMSPRT
 from operators.drift.kswin import KSWIN
 from operators.drift.page_hinkley import PageHinkley
 
-SEEDS, AT, LENGTH = 6, 5_000, 8_000
+SEEDS, AT, LENGTH = 20, 5_000, 8_000
 Floats = NDArray[np.float64]
 DETECTORS: dict[str, Callable[[], Detector]] = {
     "htm_sprt": lambda: HTMSPRT(block=1),

@@ -45,7 +45,7 @@ def test_each_column_signals_as_a_detector_of_its_own() -> None:
     rows = shifting((0, 1))
     alarms = HTMColumns(4).update_many(rows)
     for j in range(4):
-        alone = HTMSPRT(block=1, warm_up=300, seed=1 + j).update_many(rows[:, j])
+        alone = HTMSPRT(block=1, seed=1 + j).update_many(rows[:, j])
         assert [a.index for a in alone] == [a.index for a in alarms if j in a.columns]
 
 
@@ -55,7 +55,7 @@ def test_a_missing_value_is_passed_over() -> None:
     gaps[1::2, 1] = np.nan
     gaps[:, (0, 2, 3)] = np.nan
     alarms, anomalies = HTMColumns(4).watch_many(gaps)
-    expected = HTMSPRT(block=1, warm_up=300, seed=2).update_many(rows[:, 1])
+    expected = HTMSPRT(block=1, seed=2).update_many(rows[:, 1])
     assert [a.index for a in alarms] == [2 * a.index for a in expected]
     assert np.isnan(anomalies[:, 0]).all()
     assert ((anomalies[::2, 1] >= 0) & (anomalies[::2, 1] <= 1)).all()

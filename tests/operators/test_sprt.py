@@ -115,8 +115,11 @@ def test_quiet_times_do_not_make_it_slow() -> None:
     )
 
 
-def test_a_test_that_errs_too_often_on_either_side_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"beta: must be < 1 - alpha = 0.4; got 0.5"):
-        SPRT(alpha=0.6, beta=0.5)
+def test_a_rate_that_is_no_rate_is_refused() -> None:
     with pytest.raises(ValueError, match=r"normal_rate: must be in \(0, 1\); got 1.0"):
         SPRT(normal_rate=1.0)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.2, 0.5, 0.9])
+def test_steady_errors_raise_few_alarms(rate: float) -> None:
+    assert len(SPRT().update_many(bits(rate, 200_000, seed=3))) <= 3
