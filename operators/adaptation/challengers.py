@@ -59,10 +59,12 @@ class Challengers:
     def standardised(
         self, model: Model, before: NDArray[np.float64], since: NDArray[np.float64]
     ) -> Model | None:
-        """Return a copy that sees numbers as if they had the mean and spread of before.
+        """Let a model see numbers as if they had the mean and spread of before, and return it.
 
         Parameters
         ----------
+        model
+            One that has seen nothing since the change, if there is such a one.
         before, since
             (n, n_features) records on both sides of the change. None where they are too few.
         """
@@ -72,9 +74,8 @@ class Challengers:
         for j, feature in enumerate(self._space.features):
             if feature.capacity == 0:
                 scale[j], shift[j] = _map(_known(since[:, j]), _known(before[:, j]))
-        copy = self.copy(model)
-        copy.look_through(scale, shift)
-        return copy
+        model.look_through(scale, shift)
+        return model
 
 
 def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,14 +53,9 @@ class Concepts:
         self._arrays = {"now": self._now, "numbers": self._numbers, "left": self._left}
 
     @property
-    def current(self) -> int:
-        """Number of the concept that holds now."""
-        return int(self._now["concept"][0])
-
-    @property
     def numbers(self) -> list[int]:
-        """Concepts that there is a model of, but for the one that holds now."""
-        return [int(n) for n in self._numbers if n >= 0 and n != self.current]
+        """Concepts that there is a model of."""
+        return [int(number) for number in self._numbers if number >= 0]
 
     def mark(self, model: Model, learnt: int) -> None:
         """Put a copy of the model aside, if it is time."""
@@ -86,6 +81,11 @@ class Concepts:
         now["count"] = now["count_before"] + is_new
         now["concept"] = now["count"] if is_new else diagnosis.recurs or now["concept_before"]
 
+    def before(self) -> State | None:
+        """Return the model of the concept that the last change ended, as it was before that."""
+        number = int(self._now["concept_before"][0])
+        return self.state_of(number) if number in self._numbers else None
+
     def state_of(self, number: int) -> State:
         """Return the model that was put aside for a concept."""
         state = self._states[int(np.flatnonzero(self._numbers == number)[0])]
@@ -96,15 +96,12 @@ class Concepts:
         if not self._marks:
             return
         clean = [state for marked, state in self._marks if marked <= since]
-        place = self._place()
+        number = int(self._now["concept"][0])
+        same = np.flatnonzero(self._numbers == number)
+        place = int(same[0]) if len(same) else int(np.argmin(self._left))
         self._states[place] = clean[-1] if clean else self._marks[0][1]
-        self._numbers[place], self._left[place] = self.current, learnt
+        self._numbers[place], self._left[place] = number, learnt
         self._marks = []
-
-    def _place(self) -> int:
-        """Return where the concept has its place, or can take that of one that is forgotten."""
-        same = np.flatnonzero(self._numbers == self.current)
-        return int(same[0]) if len(same) else int(np.argmin(self._left))
 
     def snapshot(self) -> State:
         """Return the whole state."""

@@ -12,6 +12,8 @@ from operators.adaptation.history import History
 from operators.adaptation.model import Model
 from operators.adaptation.seat import Seat
 
+DECIDED = 4.0
+"""Advantage that ends a contest early; once, for it is asked again and again."""
 CONTEST = np.dtype(
     [
         ("answering", np.int64),  # which of the two seats answers
@@ -129,6 +131,15 @@ class Contest:
     def is_due(self, history: History) -> bool:
         """Whether the other one has been better for sure, on the last records of both."""
         return advantage(*self.recent(history)) > self._threshold
+
+    def is_decided(self, history: History) -> bool:
+        """Whether the challenger answers, and has been better beyond doubt for long enough."""
+        if not self.is_turned or history.learnt - self.opened < self.memory:
+            return False
+        answering, other = self.recent(history)
+        late = slice(-(self.memory // 4), None)
+        is_so_still = advantage(other[late], answering[late]) > 0.0
+        return is_so_still and advantage(other, answering) > DECIDED
 
     def close(self) -> None:
         """End the contest: whoever does not answer leaves."""

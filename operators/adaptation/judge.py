@@ -114,9 +114,9 @@ class Judge:
         case, history = self._case[0], self._history
         since, recovered = int(case["since"]), int(case["recovered"])
         errors = history.errors(since)
-        # Until recovery; and where there was nothing to recover from, over the same stretch.
-        during = errors[: max(recovered, STRETCH) if recovered >= 0 else None, ANSWER]
-        settles, half_life = self._settled.answer(self._bound())
+        # Where there was nothing to recover from, the time is that of one stretch.
+        during = errors[: (recovered or STRETCH) if recovered >= 0 else None, ANSWER]
+        settles, half_life = self._settled.answer(self._bound(), errors[-STRETCH:], len(errors))
         outcome = Outcome(
             episode=int(case["episode"]),
             index=index,

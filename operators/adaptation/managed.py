@@ -131,7 +131,7 @@ class Managed:
         self._learn(learnt, own)
         found = self._diagnoser.watch(tape, own)
         if len(learnt) and self._history.learnt % self._diagnoser.decide_every == 0:
-            self._decide(found, n_learnt)
+            self._decide(found, n_learnt, n_learnt + len(learnt) - 1)
         return len(learnt)
 
     def _answer(self, tape: Tape, rows: Rows) -> None:
@@ -155,8 +155,8 @@ class Managed:
                 errors[:, column] = np.where(seat.is_own(rows)[learnt], own, np.nan)
         self._history.push(rows.x[learnt], y, errors)
 
-    def _decide(self, found: list[Diagnosis], n_before: int) -> None:
-        last = n_before + self._diagnoser.decide_every - 1
+    def _decide(self, found: list[Diagnosis], n_before: int, last: int) -> None:
+        """Act between two pieces, of which the first ended with LEARN step `last`."""
         diagnoses = [replace(diagnosis, index=diagnosis.index + n_before) for diagnosis in found]
         for diagnosis in diagnoses:
             self._reports += self._judge.hear(diagnosis, last)

@@ -24,10 +24,12 @@ from operators.snapshot import SnapshotUnavailableError, State, copied, nest, pa
 VERSION = 1
 SEARCH = np.dtype(
     [
-        ("episode", np.int64),  # whose concept may be an old one; -1: nothing is looked for
+        ("episode", np.int64),  # whose concept may be an old one
+        ("is_on", np.int64),  # 1 while that is not settled
         ("since", np.int64),  # its change point
         ("recurs", np.int64),  # the concept that it is said to be; -1: none is named
         ("next", np.int64),  # labels at the next look
+        ("restored", np.int64),  # the concept whose model is on trial; -1: none is
     ]
 )
 LOOK_FIRST, LOOK_LAST = 32, 1024
@@ -63,7 +65,6 @@ class Response:
         self._restraint = Restraint(policy)
         self._concepts = Concepts(policy.concepts, policy.keep_every)
         self._search: NDArray[Any] = np.zeros(1, dtype=SEARCH)
-        self._search["episode"] = -1
         self._said = ""
         self._index = -1
 
@@ -138,18 +139,25 @@ class Response:
         if name == "forget":
             champion = self._contest.champion.model
             model = self._challengers.forgetful(champion, x, y)
-            return self._open(diagnosis, name, why, model, np.full(len(y), np.nan))
+            return self._open(diagnosis.episode, name, why, model, np.full(len(y), np.nan))
         if name == "standardise":
             return self._standardise(diagnosis, why, x, y)
+        model, errors = self._renewed(x, y)
+        return self._open(diagnosis.episode, name, why, model, errors)
+
+    def _renewed(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[Model, NDArray[np.float64]]:
+        """Return a model that has learnt some records only, and its errors on the later ones."""
         model = self._challengers.fresh()
         errors = model.learn_again(x, y)
         # What it did at first says nothing of what it can do.
         errors[: len(errors) // 2] = np.nan
-        return self._open(diagnosis, name, why, model, errors)
+        return model, errors
 
     def _open(
         self,
-        diagnosis: Diagnosis,
+        episode: int,
         name: ActionName,
         why: str,
         model: Model,
@@ -161,11 +169,12 @@ class Response:
         is_told = not np.isnan(errors).all()
         least = 0.0 if name == "reset" else self._policy.threshold
         answers = is_told and lead >= least
-        self._contest.open(model, diagnosis.episode, ACTIONS.index(name), self._history.learnt)
+        self._contest.open(model, episode, ACTIONS.index(name), self._history.learnt)
         if answers:
             self._turn()
+        self._search["restored"] = -1
         return self._action(
-            diagnosis.episode,
+            episode,
             name,
             why,
             records=float(len(errors)),
@@ -187,12 +196,13 @@ class Response:
         self, diagnosis: Diagnosis, why: str, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> Action:
         before, _ = self._history.records(0, until=diagnosis.since.low)
-        champion = self._contest.champion.model
-        model = self._challengers.standardised(champion, before, x)
+        clean = self._concepts.before()
+        state = clean or self._contest.champion.model.snapshot()
+        model = self._challengers.standardised(self._challengers.put_aside(state), before, x)
         if model is None:
             why = "no standardise: there are too few records on one side of the change"
             return self._action(diagnosis.episode, "none", why)
-        return self._open(diagnosis, "standardise", why, model, model.errors(x, y))
+        return self._open(diagnosis.episode, "standardise", why, model, model.learn_again(x, y))
 
     def _reweight(self, diagnosis: Diagnosis, why: str, y: NDArray[np.float64]) -> Action:
         _, old = self._history.records(0, until=diagnosis.since.low)
@@ -227,13 +237,26 @@ class Response:
             self._turn()
             why = "better on the same records" if contest.is_turned else "worse: taken back"
             reports.append(self._contested(why))
-        if self._history.learnt - contest.opened >= self._policy.trial:
-            why = "the trial is over: the new model stays"
-            if not contest.is_turned:
-                why = "the trial is over: the new model was no better, and leaves"
-            reports.append(self._contested(why))
-            contest.close()
-        return reports
+        is_decided = contest.is_decided(self._history)
+        if not is_decided and self._history.learnt - contest.opened < self._policy.trial:
+            return reports
+        why = "the trial is over: the new model stays"
+        if not contest.is_turned:
+            why = "the trial is over: the new model was no better, and leaves"
+        reports.append(self._contested(why))
+        contest.close()
+        return reports + self._renew_restored()
+
+    def _renew_restored(self) -> list[Action]:
+        """Let a new model come where the restored one is only the next best."""
+        search = self._search[0]
+        restored, search["restored"] = int(search["restored"]), -1
+        if restored < 0 or not self._contest.is_turned or restored == int(search["recurs"]):
+            return []
+        x, y = self._history.records(int(search["since"]))
+        model, errors = self._renewed(x, y)
+        why = f"concept {restored} is alike, but another one"
+        return [self._open(int(search["episode"]), "warm_up", why, model, errors)]
 
     def _contested(self, why: str) -> Action:
         contest = self._contest
@@ -251,24 +274,21 @@ class Response:
     def _search_old(self, diagnosis: Diagnosis) -> None:
         """From now on see whether a model that was put aside knows the new concept."""
         search = self._search[0]
-        if self._policy.recurring == "none" or diagnosis.source == "label":
-            search["episode"] = -1
-            return
+        if diagnosis.episode != int(search["episode"]):
+            search["episode"], search["next"] = diagnosis.episode, 0
+            search["is_on"] = self._policy.recurring == "restore"
         search["recurs"] = -1 if diagnosis.recurs is None else diagnosis.recurs
         search["since"] = diagnosis.since.at
-        if diagnosis.episode != int(search["episode"]):
-            search["episode"] = diagnosis.episode
-            search["next"] = 0
 
     def _look_for_old(self) -> list[Action]:
         """Try the models put aside on the records since the change, at times."""
         search, learnt = self._search[0], self._history.learnt
         count = learnt - int(search["since"])
-        if int(search["episode"]) < 0 or count < LOOK_FIRST or learnt < int(search["next"]):
+        if not search["is_on"] or count < LOOK_FIRST or learnt < int(search["next"]):
             return []
         search["next"] = learnt + count
         if count >= LOOK_LAST or self._restraint.is_spent(learnt):
-            search["episode"] = -1
+            search["is_on"] = 0
             return []
         return self._restore()
 
@@ -302,7 +322,7 @@ class Response:
         self._contest.open(model, episode, ACTIONS.index("restore"), history.learnt)
         self._turn()
         self._restraint.note(episode, "restore", history.learnt)
-        self._search["episode"] = -1
+        self._search["is_on"], self._search["restored"] = 0, number
         is_named = number == int(self._search["recurs"][0])
         return self._action(
             episode,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.adaptation.history import History
 from operators.dynamics.recurrence import DriftDynamics
@@ -11,6 +12,9 @@ from operators.snapshot import State, copied, nest, part, refill
 VERSION = 1
 BLOCK = 100
 """Labels in a block, whose mean error is a score of the dynamics."""
+
+PATIENCE = 5
+"""Half-lives in which nearly all of a deviation should have gone away."""
 
 
 class Settled:
@@ -43,11 +47,24 @@ class Settled:
                 self._dynamics.update(float(np.mean(known)), float(is_acting))
             self._blocks += 1
 
-    def answer(self, normal: float) -> tuple[bool, float]:
-        """Return whether errors settle at `normal` or below, and their half-life in labels."""
+    def answer(self, normal: float, lately: NDArray[np.float64], age: int) -> tuple[bool, float]:
+        """Return whether errors settle at `normal` or below, and their half-life in labels.
+
+        Parameters
+        ----------
+        lately
+            (n, n_columns) the last errors.
+        age
+            Labels since the change. Where an action came so soon after it that the dynamics cannot
+            tell one from the other, what has had time to settle and has not, does not.
+        """
         settling = self._dynamics.settles(normal)
-        settles = settling.answer == "yes"
-        return settles, settling.half_life * BLOCK if settles else float("nan")
+        half_life = settling.half_life * BLOCK
+        known = lately[:, self._column]
+        is_above = float(np.mean(known[~np.isnan(known)])) > normal
+        if settling.answer != "yes" or (is_above and age > len(lately) + PATIENCE * half_life):
+            return False, float("nan")
+        return True, half_life
 
     def snapshot(self) -> State:
         """Return the whole state."""
