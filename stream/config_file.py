@@ -21,8 +21,9 @@ from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
-from stream.config import Config, Model, OperatorConfig
+from stream.config import Config, Model
 from stream.config_errors import explain
+from stream.config_operators import OperatorConfig
 from stream.config_values import format_duration
 from stream.config_yaml import Document, Path, read_document, show_path
 from stream.errors import ConfigError

@@ -25,7 +25,8 @@ from operators.catalog import (
     must_be_one_of,
     parameters,
 )
-from stream.config import Model, OperatorConfig
+from stream.config import Model
+from stream.config_operators import OperatorConfig
 from stream.errors import ConfigError
 
 _TRIAL_CLASSES = ("a", "b")

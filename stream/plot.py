@@ -11,6 +11,7 @@ from stream.errors import SetupError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from stream.drift_events import DriftEvent
     from stream.evaluate import Evaluation
 
 _BLUE, _GREY, _RED, _GREEN = "#1f6feb", "#8c959f", "#cf222e", "#1a7f37"
@@ -66,7 +67,7 @@ def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
         marks: list[Any] = [
             datetime.fromisoformat(event.event_time) if by_time else event.learnt
             for event in result.drift
-            if (event.after > event.before) == rose
+            if event.event == "alarm" and _rose(event) == rose
         ]
         axes.vlines(
             marks,
@@ -77,6 +78,10 @@ def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
             lw=1.3,
             label=f"drift noticed, {label} ({len(marks)})",
         )
+
+
+def _rose(event: DriftEvent) -> bool:
+    return (event.after or 0.0) > (event.before or 0.0)
 
 
 def _majority(figures: dict[str, float]) -> float:

@@ -19,11 +19,13 @@ import numpy as np
 from msgspec import UnsetType
 from numpy.typing import NDArray
 
+from operators.adaptation.base import Report
 from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
-from stream.drift_events import DriftEvent, drift_event
+from stream.drift_events import DriftEvent
+from stream.drift_watch import Standing
 from stream.errors import ModelError
 from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
 from stream.journal import JournalEntry, Range, encode_entry
@@ -37,7 +39,8 @@ from stream.topology import Parts
 class StepReport:
     """What one step did, for metrics, progress and plots; never an input of anything.
 
-    `expert_shares` has, for each expert of a mixture, its part in each answer of the step.
+    `standing` is where the partition stands with its last drift. `expert_shares` has, for each
+    expert of a mixture, its part in each answer of the step.
     """
 
     partition: int
@@ -54,6 +57,7 @@ class StepReport:
     pending: int
     held: int
     figures: dict[str, float]
+    standing: Standing
     expert_shares: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -98,7 +102,6 @@ class PartitionTask:
     def __init__(self, parts: Parts, offsets: dict[str, int], steps: int = 0) -> None:
         self.parts = parts
         self.steps = steps
-        self._learnt = 0
         self._inboxes = {
             topic: Inbox(TopicPartition(topic, parts.partition), offsets[topic])
             for topic in parts.input_topics
@@ -177,11 +180,12 @@ class PartitionTask:
         watch.lap("code")
         self._run_model(tape, rows)
         watch.lap("model")
+        reports = self._diagnose(tape, rows)
+        watch.lap("diagnose")
         shares = self._shares(rows, len(plan.accepted))
         errors = self.parts.evaluator.run(tape, rows, baseline).errors
-        drift = self._detect(errors, plan)
+        drift = self._detect(errors, plan, reports)
         self.parts.labels.settle(plan, rows, baseline)
-        self._learnt += len(plan.learn_codes)
         watch.lap("watch")
         # By offset, so that the order is that of the input and not that of the stages.
         dead = sorted(
@@ -235,20 +239,21 @@ class PartitionTask:
         y[tape.row[tape.action != PREDICT]] = plan.learn_codes
         return tape, Rows(x, y, output, trace), watch
 
-    def _detect(self, errors: NDArray[np.float64], plan: Plan) -> list[DriftEvent]:
-        events = [
-            drift_event(
-                app=self.parts.app,
-                detector=name,
-                alarm=alarm,
-                partition=self.partition,
-                learnt=self._learnt + alarm.index + 1,
-                event_time=plan.learn_times[alarm.index],
-            )
-            for name, detector in self.parts.detectors.items()
-            for alarm in detector.update_many(errors)
-        ]
-        return sorted(events, key=lambda event: (event.learnt, event.detector))
+    def _diagnose(self, tape: Tape, rows: Rows) -> list[Report]:
+        """Return what was found of drift, and done about it, while the tape was run."""
+        if self.parts.managed is not None:
+            return self.parts.managed.take_reports()
+        if self.parts.diagnoser is not None:
+            return [*self.parts.diagnoser.watch(tape, rows)]
+        return []
+
+    def _detect(
+        self, errors: NDArray[np.float64], plan: Plan, reports: list[Report]
+    ) -> list[DriftEvent]:
+        alarms = {
+            name: detector.update_many(errors) for name, detector in self.parts.detectors.items()
+        }
+        return self.parts.drift_watch.step(plan.learn_offsets, plan.learn_times, alarms, reports)
 
     def _entry(self, taken: list[Taken]) -> JournalEntry:
         ranges = {
@@ -326,6 +331,7 @@ class PartitionTask:
             pending=self.parts.labels.pending,
             held=self.parts.labels.held,
             figures=self.parts.evaluator.figures(),
+            standing=self.parts.drift_watch.standing,
             expert_shares=dict(zip(self._expert_names(), shares.T, strict=True)),
             seconds=seconds,
         )
@@ -341,15 +347,13 @@ class PartitionTask:
         SnapshotUnavailableError
             The model cannot be written as arrays (a river model without a signing key).
         """
-        parts = self.parts
-        state: State = {"learnt": self._learnt}
-        for name, piece in parts.stateful().items():
+        state: State = {}
+        for name, piece in self.parts.stateful().items():
             state.update(nest(name, piece.snapshot()))
         return state
 
     def restore(self, state: State) -> None:
         """Take over a snapshot."""
-        self._learnt = int(state["learnt"])
         for name, piece in self.parts.stateful().items():
             piece.restore(part(name, state))
 

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from operators.adaptation.base import Reporting
 from operators.base import Learner, Mixture
 from operators.catalog import create_detector, create_learner
+from operators.diagnosis.base import Diagnoser
 from operators.drift.base import Detector
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
@@ -23,11 +25,13 @@ from stream.codec.predictions import PredictionWriter
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
 from stream.config import Config
+from stream.drift_watch import DriftWatch
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, LabelSource
 from stream.log.base import TopicPartition
 
 WATCH_WIDTH = 2
+LOOK_BACK = 8192
 Evaluator = PrequentialClassification | PrequentialRegression
 
 
@@ -59,6 +63,12 @@ class Parts:
         The learner, if it is made of experts.
     is_explained
         Whether predictions name them.
+    diagnoser
+        Watches a learner that does not watch itself.
+    managed
+        The learner, if it reports what it finds and does about drift.
+    drift_watch
+        Makes drift events of what all of these say.
     widths
         Columns of x, output, trace and of the evaluator's watch.
     """
@@ -77,6 +87,9 @@ class Parts:
     is_explained: bool
     evaluator: Evaluator
     detectors: Mapping[str, Detector]
+    diagnoser: Diagnoser | None
+    managed: Reporting | None
+    drift_watch: DriftWatch
     prediction_writer: PredictionWriter
     widths: tuple[int, int, int, int]
 
@@ -90,6 +103,8 @@ class Parts:
             "model": self.learner,
             "evaluator": self.evaluator,
             **detectors,
+            **({"diagnoser": self.diagnoser} if self.diagnoser is not None else {}),
+            "drift_watch": self.drift_watch,
         }
 
 
@@ -127,6 +142,16 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
         is_explained=config.predictions.explain,
         evaluator=_evaluator(config, space.n_classes),
         detectors=_detectors(config),
+        diagnoser=None,
+        managed=learner if isinstance(learner, Reporting) else None,
+        drift_watch=DriftWatch(
+            config.app,
+            partition,
+            input_topics(config)[-1],
+            [feature.name for feature in space.features],
+            is_regression=space.n_classes == 0,
+            look_back=LOOK_BACK,
+        ),
         prediction_writer=PredictionWriter(config, target_coder),
         widths=widths,
     )
@@ -154,7 +179,8 @@ def fingerprint(config: Config) -> str:
     A checkpoint can only be continued under the fingerprint that it was made with.
     """
     settings = config.model_dump(
-        mode="json", include={"app", "record", "target", "labels", "model", "detectors", "seed"}
+        mode="json",
+        include={"app", "record", "target", "labels", "model", "detectors", "drift", "seed"},
     )
     settings["topics"] = input_topics(config)
     settings["fading_factor"] = config.metrics.fading_factor

@@ -1,13 +1,61 @@
-"""What drift events say of an alarm. When detectors raise one: tests/operators."""
+"""What drift events say, and their sentences. When there is one to make: tests/operators."""
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from dataclasses import replace
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
+from operators.adaptation.base import Action, Outcome
+from operators.diagnosis.base import ChangePoint, Diagnosis, Evidence, FeatureShare
 from operators.drift.base import Alarm
-from stream.drift_events import drift_event
+from operators.snapshot import digest
+from stream.drift_events import DriftEvent, FeatureChange
+from stream.drift_watch import EPISODES_KEPT, DriftWatch
+from stream.drift_words import said_features
+
+NAN = math.nan
+START = 1_362_391_200_000  # 2013-03-04T10:00:00Z
+REAL = Diagnosis(
+    episode=3,
+    revision=0,
+    index=99,
+    learnt=1000,
+    source="real",
+    tempo="abrupt",
+    recurs=None,
+    confidence=0.93,
+    since=ChangePoint(870, 812, 940),
+    evidence=(
+        Evidence("error", 8.5, 1e-9, 0.21, 0.35),
+        Evidence("features", math.inf, 0.0, NAN, NAN),
+    ),
+    features=(FeatureShare(0, 0.6, 1e-6), FeatureShare(2, 0.31, 1e-3), FeatureShare(1, 0.01, 1.0)),
+)
+ACTION = Action(3, 99, 1000, "reset", "real drift, 93 % sure", (("replayed", 130.0),))
+OUTCOME = Outcome(3, 99, 1000, 0.21, 0.35, 0.22, 640, NAN, True, 410.0)
+
+
+def watch(is_regression: bool = False, look_back: int = 500) -> DriftWatch:
+    names = ["dep_delay", "origin", "carrier"]
+    return DriftWatch("flights", 2, "flights.labels", names, is_regression, look_back)
+
+
+def told(*said: Any, of: DriftWatch | None = None) -> list[DriftEvent]:
+    """Events of the 1,000th label, said in its step; offsets are ten times the label's number."""
+    mine = of or watch()
+    for first in (0, 900):
+        count = 900 if first == 0 else 100
+        labels = range(first + 1, first + count + 1)
+        alarms = {"ddm": [each for each in said if isinstance(each, Alarm)]} if first else {}
+        reports = [each for each in said if not isinstance(each, Alarm)] if first else []
+        events = mine.step(
+            [10 * n for n in labels], [START + 60_000 * (n - 871) for n in labels], alarms, reports
+        )
+    return events
 
 
 @pytest.mark.parametrize(
@@ -19,10 +67,248 @@ from stream.drift_events import drift_event
         ("warning", 0.3, 0.1, "ddm: the prediction error may be falling, from 0.3 to 0.1 in"),
     ],
 )
-def test_the_sentence_says_no_more_than_the_detector(
+def test_an_alarm_says_no_more_than_the_detector(
     kind: Literal["drift", "warning"], before: float, after: float, said: str
 ) -> None:
-    event = drift_event("sales", 2, "ddm", Alarm(7, kind, before, after), 500, 1_357_034_400_000)
+    (event,) = told(Alarm(99, kind, before, after))
     assert event.message.startswith(said)
-    assert event.message.endswith("noticed at 2013-01-01T10:00:00.000Z after 500 labels.")
-    assert (event.kind, event.learnt) == (kind, 500)
+    assert event.message.endswith("noticed at 2013-03-04T12:09:00.000Z after 1000 labels.")
+    assert (event.kind, event.learnt, event.event, event.offset) == (kind, 1000, "alarm", 10_000)
+
+
+def test_a_diagnosis_says_since_when_and_where() -> None:
+    (event,) = told(REAL)
+    assert event.since is not None
+    assert (event.since.learnt, event.since.learnt_low, event.since.learnt_high) == (870, 812, 940)
+    # The first label after 870 others is number 871.
+    assert (event.since.offset, event.since.offset_low, event.since.offset_high) == (
+        8710,
+        8130,
+        9410,
+    )
+    assert event.since.event_time == "2013-03-04T10:00:00.000Z"
+    assert event.topic == "flights.labels"
+    assert [feature.name for feature in event.features] == ["dep_delay", "carrier", "origin"]
+    assert (event.kind, event.before, event.after) == ("diagnosis", 0.21, 0.35)
+    assert event.evidence[1].statistic is None  # JSON has no infinity
+
+
+def test_what_is_longer_ago_than_is_remembered_has_no_place() -> None:
+    (event,) = told(REAL, of=watch(look_back=150))
+    assert event.since is not None
+    assert event.since.offset == 8710
+    assert event.since.offset_low is event.since.event_time_low is None
+    assert "(labels 812 to 940)" in event.message
+    (event,) = told(REAL, of=watch(look_back=100))
+    assert event.message.startswith("Drift 3: since about label 870 (labels 812 to 940) the labels")
+
+
+WHEN = "about 2013-03-04T10:00Z (labels 812 to 940, offsets 8,130 to 9,410)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_regression", "sentence"),
+    [
+        (
+            {},
+            False,
+            f"Drift 3: since {WHEN} the labels mean something else (real drift, abrupt, 93 % "
+            "sure): mostly dep_delay and carrier; error 0.21 before, 0.35 since.",
+        ),
+        (
+            {"tempo": "gradual", "recurs": 2},
+            True,
+            f"Drift 3: since {WHEN} the same features lead to other values (real drift, gradual, "
+            "93 % sure): mostly dep_delay and carrier; mean absolute error 0.21 before, 0.35 "
+            "since; concept 2 has come back.",
+        ),
+        (
+            {"source": "virtual", "tempo": "unknown", "evidence": ()},
+            False,
+            f"Drift 3: since {WHEN} other records come, and mean what they meant (virtual drift, "
+            "93 % sure): mostly dep_delay and carrier.",
+        ),
+        (
+            {"source": "label", "features": (), "revision": 1},
+            False,
+            f"Drift 3: looked at again after 1,000 labels: since {WHEN} the classes come in other "
+            "shares (label drift, abrupt, 93 % sure); error 0.21 before, 0.35 since.",
+        ),
+        (
+            {"source": "label", "features": (), "evidence": ()},
+            True,
+            f"Drift 3: since {WHEN} the values are spread in another way (label drift, abrupt, "
+            "93 % sure).",
+        ),
+        (
+            {"source": "outliers", "features": REAL.features[:1], "evidence": ()},
+            False,
+            f"Drift 3: {WHEN} a burst of records unlike all others came, and passed (outliers, "
+            "93 % sure): mostly dep_delay.",
+        ),
+        (
+            {"source": "none", "features": (), "evidence": ()},
+            True,
+            "Drift 3: nothing has changed that would hold up (a false alarm, 93 % sure).",
+        ),
+    ],
+)
+def test_the_sentence_of_a_diagnosis(
+    changes: dict[str, Any], is_regression: bool, sentence: str
+) -> None:
+    (event,) = told(replace(REAL, **changes), of=watch(is_regression))
+    assert event.message == sentence
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        (
+            ACTION,
+            "Drift 3: the model was reset after 1,000 labels (replayed 130), because real drift, "
+            "93 % sure.",
+        ),
+        (
+            replace(ACTION, name="none", why="The budget is spent.", detail=()),
+            "Drift 3: nothing was done after 1,000 labels, because The budget is spent.",
+        ),
+        (
+            replace(ACTION, name="warm_up", why="", detail=()),
+            "Drift 3: a new model is learning beside the old one after 1,000 labels.",
+        ),
+    ],
+)
+def test_the_sentence_of_an_action(action: Action, sentence: str) -> None:
+    diagnosed, event = told(REAL, action)
+    assert event.message == sentence
+    assert (event.kind, event.action, event.why) == ("action", action.name, action.why)
+    assert (event.source, event.since, event.features) == (
+        diagnosed.source,
+        diagnosed.since,
+        diagnosed.features,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_regression", "sentence"),
+    [
+        (
+            OUTCOME,
+            False,
+            "Drift 3: recovered 640 labels after it began: error 0.21 before, 0.35 during, 0.22 "
+            "after; by itself half of the excess goes away in 410 labels.",
+        ),
+        (
+            replace(OUTCOME, recovered_after=None, shadow_after=0.36, settles=False, half_life=NAN),
+            True,
+            "Drift 3: not recovered after 1,000 labels: mean absolute error 0.21 before, 0.35 "
+            "during, 0.22 after; a copy to which nothing was done is at 0.36; by itself the error "
+            "does not come back.",
+        ),
+        (
+            replace(OUTCOME, before=NAN, during=NAN, after=NAN, half_life=NAN),
+            False,
+            "Drift 3: recovered 640 labels after it began.",
+        ),
+    ],
+)
+def test_the_sentence_of_an_outcome(outcome: Outcome, is_regression: bool, sentence: str) -> None:
+    *_, event = told(REAL, ACTION, outcome, of=watch(is_regression))
+    assert event.message == sentence
+    assert event.outcome is not None
+    assert event.outcome.recovered_after == outcome.recovered_after
+    assert event.source == "real"
+
+
+def test_at_one_label_alarms_come_first_and_labels_rule() -> None:
+    events = told(
+        replace(REAL, index=40, episode=2),
+        REAL,
+        ACTION,
+        Alarm(99, "drift", 0.2, 0.4),
+        Alarm(7, "warning", 0.2, 0.4),
+    )
+    assert [event.kind for event in events] == [
+        "warning",
+        "diagnosis",
+        "drift",
+        "diagnosis",
+        "action",
+    ]
+    assert [event.learnt for event in events] == [908, 941, 1000, 1000, 1000]
+
+
+def test_records_can_be_read_by_who_knows_only_the_first_fields() -> None:
+    class Old(msgspec.Struct):
+        app: str
+        partition: int
+        detector: str
+        kind: str
+        event_time: str
+        learnt: int
+        before: float | None
+        after: float | None
+        message: str
+
+    assert DriftEvent.__struct_fields__[:9] == Old.__struct_fields__
+    assert DriftEvent.__struct_defaults__[:1] == ("alarm",), "all later fields have defaults"
+    for event in told(Alarm(99, "drift", 0.1, 0.3), REAL, ACTION, OUTCOME):
+        encoded = msgspec.json.encode(event)
+        assert msgspec.json.decode(encoded, type=DriftEvent) == event
+        assert msgspec.json.decode(encoded, type=Old).message == event.message
+    written = {name: getattr(event, name) for name in Old.__struct_fields__}
+    read = msgspec.json.decode(msgspec.json.encode(written), type=DriftEvent)
+    assert (read.event, read.episode) == ("alarm", 0)
+
+
+def test_a_standing_is_open_until_the_model_has_recovered() -> None:
+    mine = watch()
+    assert (mine.standing.episode, mine.standing.is_open) == (0, False)
+    told(REAL, ACTION, of=mine)
+    assert (mine.standing.episode, mine.standing.is_open, mine.standing.since) == (3, True, 870)
+    later = replace(OUTCOME, index=0, recovered_after=None)
+    mine.step([1], [1], {}, [later])
+    assert mine.standing.is_open
+    mine.step([1], [1], {}, [replace(later, episode=2, recovered_after=10)])
+    assert mine.standing.is_open, "an earlier drift's outcome does not close this one"
+    mine.step([1], [1], {}, [replace(later, recovered_after=640)])
+    assert (mine.standing.is_open, mine.standing.recovered_after) == (False, 640)
+    mine.step([1], [1], {}, [replace(REAL, index=0, episode=4, source="none")])
+    assert (mine.standing.episode, mine.standing.is_open) == (4, False)
+
+
+def test_a_restored_watch_knows_what_was_diagnosed_and_is_bounded() -> None:
+    mine = watch()
+    told(REAL, of=mine)
+    for episode in range(4, 4 + EPISODES_KEPT):
+        mine.step([1], [1], {}, [replace(REAL, index=0, episode=episode)])
+        sizes = {name: getattr(value, "nbytes", 0) for name, value in mine.snapshot().items()}
+    resumed = watch()
+    resumed.restore(mine.snapshot())
+    assert digest(resumed.snapshot()) == digest(mine.snapshot())
+    action = replace(ACTION, index=0, episode=4)
+    (event,), (again,) = (each.step([1], [1], {}, [action]) for each in (mine, resumed))
+    assert event == again
+    assert event.source == "real"
+    (forgotten,) = mine.step([1], [1], {}, [replace(action, episode=3)])
+    assert (forgotten.source, forgotten.since, forgotten.episode) == ("", None, 3)
+    for episode in range(20, 40):
+        mine.step([1], [1], {}, [replace(REAL, index=0, episode=episode)])
+    grown = {name: getattr(value, "nbytes", 0) for name, value in mine.snapshot().items()}
+    assert grown["kept"] <= sizes["kept"] + 10 * EPISODES_KEPT
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ([], ""),
+        ([0.9], "a"),
+        ([0.5, 0.4], "a and b"),
+        ([0.4, 0.3, 0.2, 0.1], "a, b and c"),
+        ([0.9, 0.04], "a"),
+        ([0.02] * 4, ""),
+    ],
+)
+def test_the_features_that_are_named(shares: list[float], said: str) -> None:
+    named = tuple(FeatureChange("abcd"[i], share) for i, share in enumerate(shares))
+    assert said_features(named) == said
