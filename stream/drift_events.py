@@ -73,6 +73,19 @@ class Judgement(msgspec.Struct, frozen=True):
     half_life: float | None = None
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What a monitor has found; see `operators.monitors.base.Finding`. None: there is no value."""
+
+    aspect: str = ""
+    test: str = ""
+    statistic: float | None = None
+    p_value: float | None = None
+    category: str = ""
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class DriftEvent(msgspec.Struct, frozen=True):
     """One record of the drift topic; new fields are only ever appended, with defaults.
 
@@ -90,7 +103,8 @@ class DriftEvent(msgspec.Struct, frozen=True):
         Labels learnt in this partition up to and including that one.
     before, after
         Mean of what the detector watches, in the older and in the newer part of its window; of a
-        diagnosis and what follows it, the model's error. None where that has no value.
+        diagnosis and what follows it, the model's error; of a monitor, the feature's mean or
+        share. None where that has no value.
     message
         The same as a sentence.
     event
@@ -111,6 +125,8 @@ class DriftEvent(msgspec.Struct, frozen=True):
         What was done, by which rule, and the numbers that describe it.
     outcome
         How the episode went.
+    finding
+        What a monitor has found.
     """
 
     app: str
@@ -138,6 +154,7 @@ class DriftEvent(msgspec.Struct, frozen=True):
     why: str = ""
     detail: dict[str, float | None] = {}
     outcome: Judgement | None = None
+    finding: Found | None = None
 
 
 def iso_time(milliseconds: int) -> str:

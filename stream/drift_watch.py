@@ -1,43 +1,43 @@
-"""Turns what detectors, diagnosers and policies say into drift events, in one order.
+"""Turns what detectors, diagnosers, policies and monitors say into drift events, in one order.
 
-The order is that of the tape; at one label alarms come first, by the detectors' order, then what
-was diagnosed, done and achieved. So it does not depend on where steps were cut.
+The order is that of the tape. At one label alarms come first, by the detectors' order, then what
+was diagnosed, done and achieved; at one event its monitors' findings, by the monitors' order. So it
+does not depend on where steps were cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from operators.adaptation.base import Action, Outcome, Report
+from operators.adaptation.base import Action, Report
+from operators.base import Feature
 from operators.diagnosis.base import ChangePoint, Diagnosis
 from operators.drift.base import Alarm
+from operators.monitors.base import Finding
 from operators.snapshot import State, nest, part
-from stream.drift_events import (
-    Channel,
-    DriftEvent,
-    FeatureChange,
-    Judgement,
-    Since,
-    finite,
-    iso_time,
+from operators.tape import LEARN, PREDICT, Tape
+from stream.drift_events import DriftEvent, Since, iso_time
+from stream.drift_records import (
+    NOWHERE,
+    action_event,
+    alarm_event,
+    diagnosis_event,
+    finding_event,
+    outcome_event,
 )
 from stream.drift_words import message
-from stream.label_marks import LabelMarks
+from stream.label_marks import LabelMarks, Mark
 
 EPISODES_KEPT = 8
 """Drifts whose last diagnosis is remembered, for what is said of them later."""
 
 LASTING = ("real", "virtual", "label")
 """Sources of drifts that stay until something is done or learnt."""
-
-_NOWHERE: dict[str, Any] = {
-    "app": "", "partition": 0, "event_time": "", "learnt": 0, "message": ""
-}  # fmt: skip
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -72,6 +72,31 @@ class _Kept(msgspec.Struct):
     standing: Standing = Standing()
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where records of one step stand, in the order of the tape: offsets and event times (ms)."""
+
+    offsets: Sequence[int]
+    times: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said of one step.
+
+    Parameters
+    ----------
+    alarms, findings
+        By detector and by monitor, in the order of the configuration.
+    reports
+        In the order in which they were made.
+    """
+
+    alarms: Mapping[str, Sequence[Alarm]]
+    reports: Sequence[Report] = ()
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
+
+
 class DriftWatch:
     """Makes the drift events of one task.
 
@@ -79,10 +104,10 @@ class DriftWatch:
     ----------
     app, partition
         Whose stream.
-    topic
-        Where labels come from.
+    event_topic, label_topic
+        Where events and labels come from; the same where labels come inline.
     features
-        Names of the model's features, by column.
+        The model's, by column.
     is_regression
         Whether the target is a number.
     look_back
@@ -93,14 +118,16 @@ class DriftWatch:
         self,
         app: str,
         partition: int,
-        topic: str,
-        features: Sequence[str],
+        event_topic: str,
+        label_topic: str,
+        features: Sequence[Feature],
         is_regression: bool,
         look_back: int,
     ) -> None:
         self._app = app
         self._partition = partition
-        self._topic = topic
+        self._event_topic = event_topic
+        self._label_topic = label_topic
         self._features = features
         self._is_regression = is_regression
         self._marks = LabelMarks(look_back)
@@ -111,141 +138,87 @@ class DriftWatch:
         """Where the partition stands with its last drift."""
         return self._kept.standing
 
-    def step(
-        self,
-        offsets: Sequence[int],
-        times: Sequence[int],
-        alarms: Mapping[str, Sequence[Alarm]],
-        reports: Sequence[Report],
-    ) -> list[DriftEvent]:
-        """Describe what was said of the labels of one step.
+    def step(self, tape: Tape, labels: Places, events: Places, said: Said) -> list[DriftEvent]:
+        """Describe what was said of one step.
 
         Parameters
         ----------
-        offsets, times
-            Of the labels learnt: where each one's record stands, and its event time (ms).
-        alarms
-            By detector, in the order of the configuration.
-        reports
-            In the order in which they were made.
-
-        Returns
-        -------
-        list
-            In the order of labels; at one label alarms first.
+        tape
+            The step's.
+        labels
+            Those learnt.
+        events
+            Those predicted.
+        said
+            By whoever watched.
         """
         before = self._marks.count
-        self._marks.extend(offsets, times)
-        said: list[tuple[int, str, Alarm | Report]] = [
-            (alarm.index, name, alarm) for name, of_one in alarms.items() for alarm in of_one
+        self._marks.extend(labels.offsets, labels.times)
+        learns = np.flatnonzero(tape.action == LEARN)
+        placed = [
+            (int(learns[alarm.index]), before + alarm.index + 1, alarm_event(name, alarm))
+            for name, of_one in said.alarms.items()
+            for alarm in of_one
         ]
-        said += [(report.index, "", report) for report in reports]
-        # A stable sort: what is said at one label stays in the order above.
-        return [
-            self._event(before + index + 1, name, what)
-            for index, name, what in sorted(said, key=lambda entry: entry[0])
-        ]
+        for report in said.reports:
+            at = int(learns[report.learnt - before - 1])
+            placed.append((at, report.learnt, self._report(report)))
+        made = [(at, self._of_label(label, event)) for at, label, event in placed]
+        made += self._found(tape, before, events, said.findings)
+        # The sort is stable: what is said at one place stays in the order above.
+        return [event for _, event in sorted(made, key=lambda entry: entry[0])]
 
-    def _event(self, label: int, detector: str, said: Alarm | Report) -> DriftEvent:
+    def _report(self, report: Report) -> DriftEvent:
+        if isinstance(report, Diagnosis):
+            since = self._since(report.since, report.learnt)
+            event = diagnosis_event(report, since, self._features)
+        elif isinstance(report, Action):
+            event = action_event(report, self._of_episode(report.episode))
+        else:
+            event = outcome_event(report, self._of_episode(report.episode))
+        self._note(event)
+        return event
+
+    def _of_label(self, label: int, event: DriftEvent) -> DriftEvent:
+        """Put an event where the label stands that led to it."""
         mark = self._marks.find(label, now=label)
         assert mark is not None, "what is said of a label is said in its step"
-        if isinstance(said, Alarm):
-            event = self._alarm(detector, said)
-        elif isinstance(said, Diagnosis):
-            event = self._diagnosis(said, label)
-        elif isinstance(said, Action):
-            event = self._action(said)
-        else:
-            event = self._outcome(said)
+        return self._finished(event, self._label_topic, mark, label)
+
+    def _found(
+        self,
+        tape: Tape,
+        before: int,
+        events: Places,
+        findings: Mapping[str, Sequence[Finding]],
+    ) -> list[tuple[int, DriftEvent]]:
+        """Put findings where the event stands that led to each."""
+        predicts = np.flatnonzero(tape.action == PREDICT)
+        made = []
+        for name, of_one in findings.items():
+            for finding in of_one:
+                at = int(predicts[finding.index])
+                mark = Mark(events.offsets[finding.index], events.times[finding.index])
+                label = before + int(np.count_nonzero(tape.action[:at] == LEARN))
+                event = finding_event(name, finding, self._features)
+                made.append((at, self._finished(event, self._event_topic, mark, label)))
+        return made
+
+    def _finished(self, event: DriftEvent, topic: str, mark: Mark, label: int) -> DriftEvent:
         placed = replace(
             event,
             app=self._app,
             partition=self._partition,
             event_time=iso_time(mark.time),
             learnt=label,
-            topic=self._topic,
+            topic=topic,
             offset=mark.offset,
         )
-        event = replace(placed, message=message(placed, self._is_regression))
-        self._note(event)
-        return event
-
-    def _alarm(self, detector: str, alarm: Alarm) -> DriftEvent:
-        return DriftEvent(
-            **_NOWHERE, detector=detector, kind=alarm.kind, before=alarm.before, after=alarm.after
-        )
-
-    def _diagnosis(self, diagnosis: Diagnosis, now: int) -> DriftEvent:
-        evidence = tuple(
-            Channel(
-                each.channel,
-                finite(each.statistic),
-                finite(each.p_value),
-                finite(each.before),
-                finite(each.after),
-            )
-            for each in diagnosis.evidence
-        )
-        error = next((each for each in evidence if each.channel == "error"), Channel("error"))
-        return DriftEvent(
-            **_NOWHERE,
-            detector="diagnosis",
-            kind="diagnosis",
-            before=error.before,
-            after=error.after,
-            event="diagnosis",
-            episode=diagnosis.episode,
-            revision=diagnosis.revision,
-            source=diagnosis.source,
-            tempo=diagnosis.tempo,
-            recurs=diagnosis.recurs,
-            confidence=diagnosis.confidence,
-            since=self._since(diagnosis.since, now),
-            evidence=evidence,
-            features=tuple(
-                FeatureChange(self._features[each.column], finite(each.share), finite(each.p_value))
-                for each in diagnosis.features
-            ),
-        )
-
-    def _action(self, action: Action) -> DriftEvent:
-        return replace(
-            self._of_episode(action.episode),
-            detector="policy",
-            kind="action",
-            event="action",
-            action=action.name,
-            why=action.why,
-            detail={name: finite(value) for name, value in action.detail},
-        )
-
-    def _outcome(self, outcome: Outcome) -> DriftEvent:
-        return replace(
-            self._of_episode(outcome.episode),
-            detector="policy",
-            kind="outcome",
-            event="outcome",
-            before=finite(outcome.before),
-            after=finite(outcome.after),
-            outcome=Judgement(
-                finite(outcome.before),
-                finite(outcome.during),
-                finite(outcome.after),
-                outcome.recovered_after,
-                finite(outcome.shadow_after),
-                outcome.settles,
-                finite(outcome.half_life),
-            ),
-        )
+        return replace(placed, message=message(placed, self._is_regression))
 
     def _of_episode(self, episode: int) -> DriftEvent:
-        """What is known of a drift from its last diagnosis, without the evidence."""
-        known = self._kept.diagnoses.get(episode)
-        if known is None:
-            return DriftEvent(
-                **_NOWHERE, detector="", kind="", before=None, after=None, episode=episode
-            )
-        return replace(known, evidence=())
+        """What is known of a drift from its last diagnosis."""
+        return self._kept.diagnoses.get(episode) or replace(NOWHERE, episode=episode)
 
     def _since(self, change: ChangePoint, now: int) -> Since:
         labels = (change.at, change.low, change.high)
@@ -253,7 +226,12 @@ class DriftWatch:
         marks = [self._marks.find(min(label + 1, now), now) for label in labels]
         offsets = [mark.offset if mark is not None else None for mark in marks]
         times = [iso_time(mark.time) if mark is not None else None for mark in marks]
-        return Since(*labels, change.level, *offsets, *times)
+        at, low, high = zip(labels, offsets, times, strict=True)
+        return Since(
+            learnt=at[0], learnt_low=low[0], learnt_high=high[0], level=change.level,
+            offset=at[1], offset_low=low[1], offset_high=high[1],
+            event_time=at[2], event_time_low=low[2], event_time_high=high[2],
+        )  # fmt: skip
 
     def _note(self, event: DriftEvent) -> None:
         """Remember what later events, and metrics, need of this one."""

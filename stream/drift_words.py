@@ -26,10 +26,10 @@ _KIND = {
 _DONE = {
     "reset": "the model was reset",
     "restore": "an earlier model was brought back",
-    "warm_up": "a new model is learning beside the old one",
-    "forget": "the model was made to forget faster",
-    "reweight": "the answers were weighted by the classes' new shares",
-    "standardise": "the features were standardised anew",
+    "warm_up": "a new model was begun",
+    "forget": "a copy of the model was made to forget",
+    "reweight": "a copy of the model was given the classes' new shares",
+    "standardise": "a copy of the model was given features on their old scale",
     "none": "nothing was done",
 }
 _FEATURES_SAID = 3
@@ -55,6 +55,8 @@ def message(event: DriftEvent, is_regression: bool) -> str:
         return _action(event)
     if event.event == "outcome":
         return _outcome(event, is_regression)
+    if event.event == "monitor":
+        return _monitor(event)
     return _alarm(event)
 
 
@@ -90,12 +92,27 @@ def _diagnosis(event: DriftEvent, is_regression: bool) -> str:
 
 
 def _action(event: DriftEvent) -> str:
-    """Say what was done, why, and the numbers that go with it."""
-    done = _DONE.get(event.action, event.action.replace("_", " "))
-    numbers = _numbers(event.detail)
-    why = f", because {event.why.rstrip('.')}" if event.why else ""
+    """Say what was done, why, and what the two models' errors were."""
+    detail = dict(event.detail)
+    records, answers = detail.pop("records", None), detail.pop("answers", None)
+    old, new = detail.pop("error_old", None), detail.pop("error_new", None)
+    if records is None and answers is not None and event.action != "none":
+        # The end of a contest: nothing new was made.
+        done = "the new model answers from now on" if answers else "the old model answers again"
+    else:
+        done = _DONE.get(event.action, event.action.replace("_", " "))
+        if records is not None:
+            done += f" and learnt {records:,.0f} records again"
+        if answers is not None:
+            done += ", and answers now" if answers else ", and does not answer yet"
+    numbers = _numbers(detail)
+    if old is not None and new is not None:
+        numbers = f"error {old:.3g} of the old, {new:.3g} of the new one" + (
+            f", {numbers}" if numbers else ""
+        )
+    why = f": {event.why.rstrip('.')}" if event.why else ""
     return _sentence(
-        f"drift {event.episode}: {done} after {event.learnt:,} labels"
+        f"drift {event.episode}: after {event.learnt:,} labels {done}"
         f"{f' ({numbers})' if numbers else ''}{why}"
     )
 
@@ -120,6 +137,29 @@ def _outcome(event: DriftEvent, is_regression: bool) -> str:
     parts = [head, f": {_error(is_regression)} {errors}" if errors else "", _shadow(judged)]
     parts.append(_settling(judged))
     return _sentence(f"drift {event.episode}: {''.join(parts)}")
+
+
+def _monitor(event: DriftEvent) -> str:
+    found = event.finding
+    assert found is not None
+    name = event.features[0].name if event.features else ""
+    what = {
+        "values": f"the shares of {name} have moved, that of {found.category!r}"
+        if found.category
+        else f"the values of {name} have moved, their mean",
+        "missing": f"{name} is missing more or less often, the share",
+        "category": f"{name} has a new category, {found.category!r}, its share",
+        "rows": "whole rows have changed",
+    }[found.aspect]
+    moved = ""
+    if event.before is not None and event.after is not None:
+        moved = f" from {event.before:.4g} to {event.after:.4g}"
+    statistic = f" {found.statistic:.3g}" if found.statistic is not None else ""
+    p_value = f", p {found.p_value:.2g}" if found.p_value is not None else ""
+    return (
+        f"{event.detector}: {what}{moved} ({found.test}{statistic}{p_value}), noticed at "
+        f"{minute(event.event_time)} without any label."
+    )
 
 
 def said_features(features: Sequence[FeatureChange]) -> str:

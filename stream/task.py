@@ -25,7 +25,7 @@ from operators.tape import PREDICT, Rows, Tape
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
 from stream.drift_events import DriftEvent
-from stream.drift_watch import Standing
+from stream.drift_watch import Places, Said, Standing
 from stream.errors import ModelError
 from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
 from stream.journal import JournalEntry, Range, encode_entry
@@ -184,7 +184,7 @@ class PartitionTask:
         watch.lap("diagnose")
         shares = self._shares(rows, len(plan.accepted))
         errors = self.parts.evaluator.run(tape, rows, baseline).errors
-        drift = self._detect(errors, plan, reports)
+        drift = self._detect(tape, rows, plan, events, errors, reports)
         self.parts.labels.settle(plan, rows, baseline)
         watch.lap("watch")
         # By offset, so that the order is that of the input and not that of the stages.
@@ -248,12 +248,24 @@ class PartitionTask:
         return []
 
     def _detect(
-        self, errors: NDArray[np.float64], plan: Plan, reports: list[Report]
+        self,
+        tape: Tape,
+        rows: Rows,
+        plan: Plan,
+        events: Records,
+        errors: NDArray[np.float64],
+        reports: list[Report],
     ) -> list[DriftEvent]:
-        alarms = {
-            name: detector.update_many(errors) for name, detector in self.parts.detectors.items()
-        }
-        return self.parts.drift_watch.step(plan.learn_offsets, plan.learn_times, alarms, reports)
+        """Describe all that was noticed of this step."""
+        parts, count = self.parts, len(plan.accepted)
+        alarms = {name: each.update_many(errors) for name, each in parts.detectors.items()}
+        findings = {name: each.watch(rows.x[:count]) for name, each in parts.monitors.items()}
+        labels = Places(plan.learn_offsets, plan.learn_times)
+        predicted = Places(
+            [events.offsets[position] for position in plan.accepted],
+            [events.times[position] for position in plan.accepted],
+        )
+        return parts.drift_watch.step(tape, labels, predicted, Said(alarms, reports, findings))
 
     def _entry(self, taken: list[Taken]) -> JournalEntry:
         ranges = {

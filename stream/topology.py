@@ -16,6 +16,7 @@ from operators.base import Learner, Mixture
 from operators.catalog import create_detector, create_learner
 from operators.diagnosis.base import Diagnoser
 from operators.drift.base import Detector
+from operators.monitors.base import Monitor
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
 from stream.codec.events import EventReader
@@ -63,6 +64,8 @@ class Parts:
         The learner, if it is made of experts.
     is_explained
         Whether predictions name them.
+    monitors
+        Watch features without labels.
     diagnoser
         Watches a learner that does not watch itself.
     managed
@@ -87,6 +90,7 @@ class Parts:
     is_explained: bool
     evaluator: Evaluator
     detectors: Mapping[str, Detector]
+    monitors: Mapping[str, Monitor]
     diagnoser: Diagnoser | None
     managed: Reporting | None
     drift_watch: DriftWatch
@@ -96,6 +100,7 @@ class Parts:
     def stateful(self) -> dict[str, Stateful]:
         """Everything that a snapshot holds, by name."""
         detectors = {f"detector/{name}": detector for name, detector in self.detectors.items()}
+        monitors = {f"monitor/{name}": monitor for name, monitor in self.monitors.items()}
         return {
             "features": self.feature_coder,
             "target": self.target_coder,
@@ -103,6 +108,7 @@ class Parts:
             "model": self.learner,
             "evaluator": self.evaluator,
             **detectors,
+            **monitors,
             **({"diagnoser": self.diagnoser} if self.diagnoser is not None else {}),
             "drift_watch": self.drift_watch,
         }
@@ -142,13 +148,15 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
         is_explained=config.predictions.explain,
         evaluator=_evaluator(config, space.n_classes),
         detectors=_detectors(config),
+        monitors={},
         diagnoser=None,
         managed=learner if isinstance(learner, Reporting) else None,
         drift_watch=DriftWatch(
             config.app,
             partition,
+            input_topics(config)[0],
             input_topics(config)[-1],
-            [feature.name for feature in space.features],
+            space.features,
             is_regression=space.n_classes == 0,
             look_back=LOOK_BACK,
         ),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from stream.cli.drift import print_timeline
+from stream.drift_timeline import timeline
 from stream.evaluate import Evaluation
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
+_EPISODES_SHOWN = 8
 _MEANING = {
     "accuracy": "share of right predictions",
     "kappa": "better than chance",
@@ -78,6 +82,7 @@ def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
         "expired": result.expired,
         "pending": result.pending,
         "drift_events": len(result.drift),
+        "drift_episodes": len(timeline(result.drift).episodes),
         "model_seconds": result.model_seconds,
         "pipeline_seconds": result.pipeline_seconds,
         "model_records_per_s": result.model_records_per_s,
@@ -112,10 +117,10 @@ def print_summary(result: Evaluation, title: str, console: Console) -> None:
         f"snapshot {result.snapshot_digest[:16] or 'none'}  "
         f"predictions {result.predictions_digest[:16]}"
     )
-    for event in result.drift[-5:]:
-        console.print(f"[yellow]drift[/] {event.message}")
-    if len(result.drift) > 5:
-        console.print(f"... the last 5 of {len(result.drift)} drift events")
+    told = timeline(result.drift)
+    print_timeline(replace(told, episodes=told.episodes[-_EPISODES_SHOWN:]), console)
+    if len(told.episodes) > _EPISODES_SHOWN:
+        console.print(f"... the last {_EPISODES_SHOWN} of {len(told.episodes)} drifts")
 
 
 def _show(name: str, value: float) -> str:

@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 import pytest
 
 from operators.adaptation.base import Action, Outcome
+from operators.base import Feature
 from operators.diagnosis.base import ChangePoint, Diagnosis, Evidence, FeatureShare
 from operators.drift.base import Alarm
+from operators.monitors.base import Finding
 from operators.snapshot import digest
+from operators.tape import LEARN, PREDICT, Tape
 from stream.drift_events import DriftEvent, FeatureChange
-from stream.drift_watch import EPISODES_KEPT, DriftWatch
+from stream.drift_watch import EPISODES_KEPT, DriftWatch, Places, Said, Standing
 from stream.drift_words import said_features
 
 NAN = math.nan
@@ -35,13 +39,26 @@ REAL = Diagnosis(
     ),
     features=(FeatureShare(0, 0.6, 1e-6), FeatureShare(2, 0.31, 1e-3), FeatureShare(1, 0.01, 1.0)),
 )
-ACTION = Action(3, 99, 1000, "reset", "real drift, 93 % sure", (("replayed", 130.0),))
+CONTEST = (("answers", 1.0), ("error_old", 0.4), ("error_new", 0.2))
+ACTION = Action(3, 99, 1000, "reset", "P(y|x) has changed", (("records", 130.0), *CONTEST))
 OUTCOME = Outcome(3, 99, 1000, 0.21, 0.35, 0.22, 640, NAN, True, 410.0)
 
 
 def watch(is_regression: bool = False, look_back: int = 500) -> DriftWatch:
-    names = ["dep_delay", "origin", "carrier"]
-    return DriftWatch("flights", 2, "flights.labels", names, is_regression, look_back)
+    features = (
+        Feature("dep_delay"),
+        Feature("origin", 4, ("EWR", "JFK", "LGA")),
+        Feature("carrier", 32, ("AA", "UA")),
+    )
+    topics = ("flights.features", "flights.labels")
+    return DriftWatch("flights", 2, *topics, features, is_regression, look_back)
+
+
+def learnt(mine: DriftWatch, places: Places, said: Said) -> list[DriftEvent]:
+    """Let a step learn labels and predict nothing."""
+    count = len(places.offsets)
+    tape = Tape(np.full(count, LEARN, dtype=np.uint8), np.arange(count))
+    return mine.step(tape, places, Places([], []), said)
 
 
 def told(*said: Any, of: DriftWatch | None = None) -> list[DriftEvent]:
@@ -52,9 +69,8 @@ def told(*said: Any, of: DriftWatch | None = None) -> list[DriftEvent]:
         labels = range(first + 1, first + count + 1)
         alarms = {"ddm": [each for each in said if isinstance(each, Alarm)]} if first else {}
         reports = [each for each in said if not isinstance(each, Alarm)] if first else []
-        events = mine.step(
-            [10 * n for n in labels], [START + 60_000 * (n - 871) for n in labels], alarms, reports
-        )
+        places = Places([10 * n for n in labels], [START + 60_000 * (n - 871) for n in labels])
+        events = learnt(mine, places, Said(alarms, reports))
     return events
 
 
@@ -165,16 +181,25 @@ def test_the_sentence_of_a_diagnosis(
     [
         (
             ACTION,
-            "Drift 3: the model was reset after 1,000 labels (replayed 130), because real drift, "
-            "93 % sure.",
+            "Drift 3: after 1,000 labels the model was reset and learnt 130 records again, and "
+            "answers now (error 0.4 of the old, 0.2 of the new one): P(y|x) has changed.",
         ),
         (
-            replace(ACTION, name="none", why="The budget is spent.", detail=()),
-            "Drift 3: nothing was done after 1,000 labels, because The budget is spent.",
+            replace(ACTION, name="none", why="no reset: the budget is spent", detail=()),
+            "Drift 3: after 1,000 labels nothing was done: no reset: the budget is spent.",
         ),
         (
-            replace(ACTION, name="warm_up", why="", detail=()),
-            "Drift 3: a new model is learning beside the old one after 1,000 labels.",
+            replace(ACTION, why="better on the same records", detail=CONTEST),
+            "Drift 3: after 1,000 labels the new model answers from now on (error 0.4 of the old, "
+            "0.2 of the new one): better on the same records.",
+        ),
+        (
+            replace(ACTION, why="worse: taken back", detail=(("answers", 0.0),)),
+            "Drift 3: after 1,000 labels the old model answers again: worse: taken back.",
+        ),
+        (
+            replace(ACTION, name="warm_up", why="", detail=(("models", 3.0),)),
+            "Drift 3: after 1,000 labels a new model was begun (models 3).",
         ),
     ],
 )
@@ -222,7 +247,7 @@ def test_the_sentence_of_an_outcome(outcome: Outcome, is_regression: bool, sente
 
 def test_at_one_label_alarms_come_first_and_labels_rule() -> None:
     events = told(
-        replace(REAL, index=40, episode=2),
+        replace(REAL, learnt=941, episode=2),
         REAL,
         ACTION,
         Alarm(99, "drift", 0.2, 0.4),
@@ -266,36 +291,86 @@ def test_a_standing_is_open_until_the_model_has_recovered() -> None:
     assert (mine.standing.episode, mine.standing.is_open) == (0, False)
     told(REAL, ACTION, of=mine)
     assert (mine.standing.episode, mine.standing.is_open, mine.standing.since) == (3, True, 870)
-    later = replace(OUTCOME, index=0, recovered_after=None)
-    mine.step([1], [1], {}, [later])
-    assert mine.standing.is_open
-    mine.step([1], [1], {}, [replace(later, episode=2, recovered_after=10)])
-    assert mine.standing.is_open, "an earlier drift's outcome does not close this one"
-    mine.step([1], [1], {}, [replace(later, recovered_after=640)])
-    assert (mine.standing.is_open, mine.standing.recovered_after) == (False, 640)
-    mine.step([1], [1], {}, [replace(REAL, index=0, episode=4, source="none")])
-    assert (mine.standing.episode, mine.standing.is_open) == (4, False)
+
+    def after(report: Any, number: int) -> Standing:
+        learnt(mine, Places([1], [1]), Said({}, [replace(report, learnt=1000 + number)]))
+        return mine.standing
+
+    assert after(replace(OUTCOME, recovered_after=None), 1).is_open
+    # An earlier drift's outcome does not close this one.
+    assert after(replace(OUTCOME, episode=2, recovered_after=10), 2).is_open
+    assert after(OUTCOME, 3) == Standing(3, False, "real", 0.93, 870, 640)
+    assert after(replace(REAL, episode=4, source="none"), 4).is_open is False
+    assert after(replace(REAL, episode=4, revision=1), 5).is_open is True
 
 
 def test_a_restored_watch_knows_what_was_diagnosed_and_is_bounded() -> None:
-    mine = watch()
+    mine, number = watch(), 1000
     told(REAL, of=mine)
-    for episode in range(4, 4 + EPISODES_KEPT):
-        mine.step([1], [1], {}, [replace(REAL, index=0, episode=episode)])
-        sizes = {name: getattr(value, "nbytes", 0) for name, value in mine.snapshot().items()}
+
+    def again(report: Any, episode: int, of: DriftWatch) -> DriftEvent:
+        said = Said({}, [replace(report, learnt=number, episode=episode)])
+        (event,) = learnt(of, Places([1], [1]), said)
+        return event
+
+    for number in range(1001, 1101):
+        again(REAL, number, mine)
+        if number == 1000 + EPISODES_KEPT:
+            size = np.asarray(mine.snapshot()["kept"]).nbytes
+    assert np.asarray(mine.snapshot()["kept"]).nbytes == size
     resumed = watch()
     resumed.restore(mine.snapshot())
     assert digest(resumed.snapshot()) == digest(mine.snapshot())
-    action = replace(ACTION, index=0, episode=4)
-    (event,), (again,) = (each.step([1], [1], {}, [action]) for each in (mine, resumed))
-    assert event == again
+    number = 1101
+    event = again(ACTION, 1100, mine)
+    assert event == again(ACTION, 1100, resumed)
     assert event.source == "real"
-    (forgotten,) = mine.step([1], [1], {}, [replace(action, episode=3)])
-    assert (forgotten.source, forgotten.since, forgotten.episode) == ("", None, 3)
-    for episode in range(20, 40):
-        mine.step([1], [1], {}, [replace(REAL, index=0, episode=episode)])
-    grown = {name: getattr(value, "nbytes", 0) for name, value in mine.snapshot().items()}
-    assert grown["kept"] <= sizes["kept"] + 10 * EPISODES_KEPT
+    number = 1102
+    forgotten = again(ACTION, 1001, mine)
+    assert (forgotten.source, forgotten.since, forgotten.episode) == ("", None, 1001)
+
+
+MOVED = Finding(1, 900, 0, "values", "psi", 0.2, 1e-6, 12.5, 20.25, -1, 0.18, 0.1, 0.26)
+
+
+@pytest.mark.parametrize(
+    ("finding", "sentence"),
+    [
+        (
+            MOVED,
+            "psi: the values of dep_delay have moved, their mean from 12.5 to 20.25 (psi 0.2, p ",
+        ),
+        (
+            replace(MOVED, column=1, aspect="values", before=0.3, now=0.5, category=1),
+            "psi: the shares of origin have moved, that of 'JFK' from 0.3 to 0.5 (psi 0.2, p ",
+        ),
+        (
+            replace(MOVED, aspect="missing", before=0.0, now=0.25),
+            "psi: dep_delay is missing more or less often, the share from 0 to 0.25 (psi ",
+        ),
+        (
+            replace(MOVED, column=2, aspect="category", before=0.0, now=0.1, category=7),
+            "psi: carrier has a new category, '(other)', its share from 0 to 0.1 (psi 0.2, ",
+        ),
+        (
+            replace(MOVED, column=-1, aspect="rows", before=NAN, now=NAN),
+            "psi: whole rows have changed (psi 0.2, p 1e-06), ",
+        ),
+    ],
+)
+def test_the_sentence_of_a_finding(finding: Finding, sentence: str) -> None:
+    mine = watch()
+    tape = Tape(np.array([PREDICT, LEARN, PREDICT, LEARN, PREDICT], dtype=np.uint8), np.arange(5))
+    places, events = Places([7, 8], [0, 0]), Places([90, 91, 92], [0, START, 0])
+    alarm = Alarm(1, "drift", 0.1, 0.2)
+    said = Said({"adwin": [alarm]}, findings={"psi": [finding]})
+    event, later = mine.step(tape, places, events, said)
+    assert event.message.startswith(sentence)
+    assert event.message.endswith("noticed at 2013-03-04T10:00Z without any label.")
+    # Found at the second event, which was predicted after the first label.
+    assert (event.topic, event.offset, event.learnt) == ("flights.features", 91, 1)
+    assert (later.kind, later.topic, later.offset) == ("drift", "flights.labels", 8)
+    assert (event.event, event.kind, event.episode) == ("monitor", "monitor", 0)
 
 
 @pytest.mark.parametrize(
