@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from operators.base import Feature, Space
-from operators.catalog import create_detector, create_learner, create_monitor, find_learner
+from operators.catalog import (
+    create_detector,
+    create_diagnoser,
+    create_learner,
+    create_monitor,
+    find_learner,
+)
 from operators.prequential import WATCH_WIDTH, PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
 from operators.tape import Rows, Tape, test_then_train
@@ -74,6 +80,18 @@ def rehearse_evaluator(n_classes: int) -> None:
     evaluator.run(test_then_train(len(rows)), rows, watch)
     heir.restore(_as_read_back(evaluator.snapshot()))
     heir.run(test_then_train(len(rows)), rows, watch)
+
+
+def rehearse_diagnoser(n_classes: int, params: Mapping[str, Any]) -> None:
+    """Let a diagnoser find the drift in the made-up rows, as a task lets it."""
+    space = _space(n_classes > 0, n_classes)
+    diagnoser, heir = create_diagnoser(space, params), create_diagnoser(space, params)
+    rows = _rows(space, 0)
+    rows.output[:] = 1 / max(n_classes, 1)
+    tape = test_then_train(len(rows))
+    diagnoser.watch(_piece(tape, 0, len(tape) // 2), rows)
+    heir.restore(_as_read_back(diagnoser.snapshot()))
+    heir.watch(_piece(tape, len(tape) // 2, len(tape)), rows)
 
 
 def is_classifier(name: str) -> bool:

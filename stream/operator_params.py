@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -19,13 +21,18 @@ from operators.base import Feature, Space
 from operators.catalog import (
     RIVER,
     create_detector,
+    create_diagnoser,
     create_learner,
+    create_policy,
     find_detector,
+    find_diagnoser,
     find_learner,
+    find_policy,
     must_be_one_of,
     parameters,
 )
 from stream.config import Model
+from stream.config_drift import Drift
 from stream.config_operators import OperatorConfig
 from stream.errors import ConfigError
 
@@ -69,6 +76,36 @@ def check_params(
     except ValueError as error:
         lines = [_placed(where, line) for line in str(error).splitlines()]
         raise ConfigError("\n".join(lines)) from error
+
+
+def check_drift(config: Drift, target: Literal["classification", "regression"]) -> None:
+    """Check the parameters of the diagnoser and of the policy.
+
+    Raises
+    ------
+    ConfigError
+        With one line for every rule that is broken; each begins with the path of the field.
+    """
+    space = _trial_space(target)
+    trials: list[tuple[str, type[Any], dict[str, Any], Callable[[], object]]] = []
+    if config.diagnose:
+        params = config.diagnoser
+        trials.append(
+            ("diagnoser", find_diagnoser(), params, partial(create_diagnoser, space, params))
+        )
+    if config.respond:
+        params = config.policy
+        trials.append(("policy", find_policy(), params, partial(create_policy, params)))
+    said = []
+    for name, factory, given, make in trials:
+        try:
+            _check_signature(factory, given)
+            make()
+        except ValueError as error:
+            lines = str(error).splitlines()
+            said += [f"drift.{name}.{line.removeprefix('params.')}" for line in lines]
+    if said:
+        raise ConfigError("\n".join(said))
 
 
 def params_model(factory: type[Any]) -> type[BaseModel]:

@@ -9,11 +9,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from operators.adaptation.base import Reporting
-from operators.base import Learner, Mixture
-from operators.catalog import create_detector, create_learner
+from operators.base import Learner, Mixture, Space
+from operators.catalog import (
+    create_detector,
+    create_diagnoser,
+    create_learner,
+    create_policy,
+)
 from operators.diagnosis.base import Diagnoser
 from operators.drift.base import Detector
 from operators.monitors.base import Monitor
@@ -31,8 +37,10 @@ from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, LabelSource
 from stream.log.base import TopicPartition
 
+if TYPE_CHECKING:
+    from operators.diagnosis.diagnoser import DriftDiagnoser
+
 WATCH_WIDTH = 2
-LOOK_BACK = 8192
 Evaluator = PrequentialClassification | PrequentialRegression
 
 
@@ -124,14 +132,9 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
     """
     feature_coder, target_coder = FeatureCoder(config), TargetCoder(config)
     space = make_space(feature_coder, target_coder)
-    model = config.model
-    learner = create_learner(
-        model.name,
-        space,
-        seed=config.seed,
-        params=model.params,
-        signing_key=signing_key if model.allow_pickle else None,
-    )
+    drift = config.drift
+    diagnoser = create_diagnoser(space, drift.diagnoser) if drift.diagnose else None
+    learner = _learner(config, space, diagnoser, signing_key)
     widths = (len(space.features), space.n_outputs, learner.trace_width, WATCH_WIDTH)
     return Parts(
         app=config.app,
@@ -149,7 +152,7 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
         evaluator=_evaluator(config, space.n_classes),
         detectors=_detectors(config),
         monitors={},
-        diagnoser=None,
+        diagnoser=None if drift.respond else diagnoser,
         managed=learner if isinstance(learner, Reporting) else None,
         drift_watch=DriftWatch(
             config.app,
@@ -158,11 +161,33 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
             input_topics(config)[-1],
             space.features,
             is_regression=space.n_classes == 0,
-            look_back=LOOK_BACK,
+            look_back=diagnoser.look_back if diagnoser is not None else 1,
         ),
         prediction_writer=PredictionWriter(config, target_coder),
         widths=widths,
     )
+
+
+def _learner(
+    config: Config, space: Space, diagnoser: DriftDiagnoser | None, signing_key: bytes | None
+) -> Learner:
+    """Make the model, managed if it is to respond to what is diagnosed."""
+    model, drift = config.model, config.drift
+    make = partial(
+        create_learner,
+        model.name,
+        space,
+        seed=config.seed,
+        params=model.params,
+        signing_key=signing_key if model.allow_pickle else None,
+    )
+    if diagnoser is None or not drift.respond:
+        return make()
+    # Late, for most pipelines do without.
+    from operators.adaptation.managed import manage
+
+    policy = create_policy(drift.policy)
+    return manage(space, make, diagnoser, policy=policy, shadow=drift.shadow)
 
 
 def input_topics(config: Config) -> tuple[str, ...]:

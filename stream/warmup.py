@@ -12,6 +12,7 @@ from operators.rehearsal import (
     N_CLASSES,
     is_classifier,
     rehearse_detector,
+    rehearse_diagnoser,
     rehearse_evaluator,
     rehearse_learner,
 )
@@ -41,6 +42,10 @@ def of_pipeline(config: Config) -> Iterator[Rehearsal]:
         yield Rehearsal(
             "detector", detector.name, partial(rehearse_detector, detector.name, detector.params)
         )
+    if config.drift.diagnose:
+        n_classes = N_CLASSES if config.target.type == "classification" else 0
+        run = partial(rehearse_diagnoser, n_classes, config.drift.diagnoser)
+        yield Rehearsal("diagnoser", "drift", run)
     model = config.model
     if not model.name.startswith(RIVER):  # it has nothing to compile
         yield Rehearsal("model", model.name, partial(rehearse_learner, model.name, model.params))
