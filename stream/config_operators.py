@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -16,3 +17,12 @@ class OperatorConfig(Section):
     params: dict[str, Any] = Field(
         default_factory=dict, description="Its constructor's parameters; the others keep defaults."
     )
+
+
+def operator_names(operators: Sequence[OperatorConfig]) -> list[str]:
+    """Name of each operator; a second one of a name is told apart by its number."""
+    names: list[str] = []
+    for operator in operators:
+        number = sum(name.split("#")[0] == operator.name for name in names) + 1
+        names.append(operator.name if number == 1 else f"{operator.name}#{number}")
+    return names

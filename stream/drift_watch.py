@@ -48,7 +48,8 @@ class Standing(msgspec.Struct, frozen=True):
     episode
         Its number; 0 before the first.
     is_open
-        Whether it was diagnosed and its outcome is still to come, or was bad.
+        Whether it was diagnosed, and the model has not yet recovered as far as is known; only
+        where that is judged.
     source, confidence
         As last diagnosed.
     since
@@ -110,6 +111,8 @@ class DriftWatch:
         The model's, by column.
     is_regression
         Whether the target is a number.
+    is_judged
+        Whether outcomes are to come; without them no drift is known to be open or over.
     look_back
         Labels whose offset and time are kept; see `LabelMarks`.
     """
@@ -122,6 +125,7 @@ class DriftWatch:
         label_topic: str,
         features: Sequence[Feature],
         is_regression: bool,
+        is_judged: bool,
         look_back: int,
     ) -> None:
         self._app = app
@@ -130,6 +134,7 @@ class DriftWatch:
         self._label_topic = label_topic
         self._features = features
         self._is_regression = is_regression
+        self._is_judged = is_judged
         self._marks = LabelMarks(look_back)
         self._kept = _Kept()
 
@@ -137,6 +142,11 @@ class DriftWatch:
     def standing(self) -> Standing:
         """Where the partition stands with its last drift."""
         return self._kept.standing
+
+    @property
+    def learnt(self) -> int:
+        """Labels learnt in the partition so far."""
+        return self._marks.count
 
     def step(self, tape: Tape, labels: Places, events: Places, said: Said) -> list[DriftEvent]:
         """Describe what was said of one step.
@@ -241,7 +251,7 @@ class DriftWatch:
             kept.diagnoses[event.episode] = event
             while len(kept.diagnoses) > EPISODES_KEPT:
                 del kept.diagnoses[next(iter(kept.diagnoses))]
-        kept.standing = _standing(kept.standing, event)
+        kept.standing = _standing(kept.standing, event, self._is_judged)
 
     def snapshot(self) -> State:
         """Return the ring of labels, and what is remembered of drifts."""
@@ -255,13 +265,13 @@ class DriftWatch:
         self._marks.restore(part("marks", state))
 
 
-def _standing(was: Standing, event: DriftEvent) -> Standing:
+def _standing(was: Standing, event: DriftEvent, is_judged: bool) -> Standing:
     """Where things stand after an event."""
     if event.event == "diagnosis":
         assert event.since is not None
         return Standing(
             episode=event.episode,
-            is_open=event.source in LASTING,
+            is_open=is_judged and event.source in LASTING,
             source=event.source,
             confidence=event.confidence or 0.0,
             since=event.since.learnt,

@@ -47,6 +47,7 @@ class StepReport:
     taken: dict[str, int]
     predicted: int
     learnt: int
+    learnt_in_all: int
     dead: Counter[str]
     expired_by_delay: int
     expired_by_capacity: int
@@ -333,6 +334,7 @@ class PartitionTask:
             },
             predicted=len(plan.accepted),
             learnt=len(plan.learn_codes),
+            learnt_in_all=self.parts.drift_watch.learnt,
             dead=Counter(letter.reason for letter in dead),
             expired_by_delay=plan.expired_by_delay,
             expired_by_capacity=plan.expired_by_capacity,

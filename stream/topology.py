@@ -32,6 +32,7 @@ from stream.codec.predictions import PredictionWriter
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
 from stream.config import Config
+from stream.config_operators import operator_names
 from stream.drift_watch import DriftWatch
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, LabelSource
@@ -161,6 +162,7 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
             input_topics(config)[-1],
             space.features,
             is_regression=space.n_classes == 0,
+            is_judged=drift.respond,
             look_back=diagnoser.look_back if diagnoser is not None else 1,
         ),
         prediction_writer=PredictionWriter(config, target_coder),
@@ -257,17 +259,8 @@ def _evaluator(config: Config, n_classes: int) -> Evaluator:
     return PrequentialRegression(fading_factor=factor)
 
 
-def detector_names(config: Config) -> list[str]:
-    """Name of each detector; a second one of a name is told apart by its number."""
-    names: list[str] = []
-    for operator in config.detectors:
-        number = sum(name.split("#")[0] == operator.name for name in names) + 1
-        names.append(operator.name if number == 1 else f"{operator.name}#{number}")
-    return names
-
-
 def _detectors(config: Config) -> dict[str, Detector]:
     return {
         name: create_detector(operator.name, operator.params)
-        for name, operator in zip(detector_names(config), config.detectors, strict=True)
+        for name, operator in zip(operator_names(config.detectors), config.detectors, strict=True)
     }

@@ -51,7 +51,7 @@ def watch(is_regression: bool = False, look_back: int = 500) -> DriftWatch:
         Feature("carrier", 32, ("AA", "UA")),
     )
     topics = ("flights.features", "flights.labels")
-    return DriftWatch("flights", 2, *topics, features, is_regression, look_back)
+    return DriftWatch("flights", 2, *topics, features, is_regression, True, look_back)
 
 
 def learnt(mine: DriftWatch, places: Places, said: Said) -> list[DriftEvent]:
