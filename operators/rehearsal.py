@@ -94,6 +94,16 @@ def rehearse_diagnoser(n_classes: int, params: Mapping[str, Any]) -> None:
     heir.watch(_piece(tape, len(tape) // 2, len(tape)), rows)
 
 
+def rehearse_monitor(name: str, params: Mapping[str, Any]) -> None:
+    """Run a monitor of the catalogue over rows, among which categories and gaps are."""
+    space = _space(has_classes=True)
+    monitor, heir = create_monitor(name, space, params), create_monitor(name, space, params)
+    x = _rows(space, 0).x
+    monitor.watch(x)
+    heir.restore(_as_read_back(monitor.snapshot()))
+    heir.watch(x)
+
+
 def is_classifier(name: str) -> bool:
     """Whether a learner of the catalogue predicts classes: those have probabilities."""
     return hasattr(find_learner(name), "predict_proba_one")

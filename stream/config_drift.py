@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stream.config_operators import OperatorConfig
 from stream.config_values import Section
+
+
+class MonitorConfig(OperatorConfig):
+    """A monitor by name, with its parameters and what it watches."""
+
+    watches: Literal["features", "predictions"] = Field(
+        default="features", description="What it is shown of each event when that is predicted."
+    )
 
 
 class Drift(Section):
@@ -36,7 +44,7 @@ class Drift(Section):
         "nothing is done, so that outcomes can compare. Needs `respond`; a second model's time "
         "and memory while it runs.",
     )
-    monitors: tuple[OperatorConfig, ...] = Field(
+    monitors: tuple[MonitorConfig, ...] = Field(
         default=(),
         description="Watch features and predictions without labels, by name in the catalog; each "
         "finding is a record of the drift topic.",

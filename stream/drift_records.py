@@ -20,6 +20,7 @@ from stream.drift_events import (
     Since,
     finite,
 )
+from stream.monitoring import Monitoring
 
 OTHER = "(other)"
 """Categories beyond those that a feature or a monitor keeps apart."""
@@ -106,9 +107,10 @@ def outcome_event(outcome: Outcome, known: DriftEvent) -> DriftEvent:
     )
 
 
-def finding_event(monitor: str, found: Finding, features: Sequence[Feature]) -> DriftEvent:
+def finding_event(monitor: str, found: Finding, of: Monitoring) -> DriftEvent:
     """A monitor's finding; `before` and `after` are the feature's mean, or a share."""
-    feature = features[found.column] if found.column >= 0 else None
+    feature = of.features[found.column] if found.column >= 0 else None
+    category = "" if found.category < 0 else of.names(found.category, found.column) or OTHER
     p_value = finite(found.p_value)
     return replace(
         NOWHERE,
@@ -123,7 +125,7 @@ def finding_event(monitor: str, found: Finding, features: Sequence[Feature]) -> 
             test=found.test,
             statistic=finite(found.statistic),
             p_value=p_value,
-            category=_category(found.category, feature),
+            category=category,
             effect=finite(found.effect),
             low=finite(found.low),
             high=finite(found.high),
@@ -139,10 +141,3 @@ def _channel(evidence: Evidence) -> Channel:
         finite(evidence.before),
         finite(evidence.after),
     )
-
-
-def _category(code: int, feature: Feature | None) -> str:
-    """Name a category; none where there is none."""
-    if feature is None or code < 0:
-        return ""
-    return feature.categories[code] if code < len(feature.categories) else OTHER

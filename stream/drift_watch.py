@@ -8,7 +8,8 @@ does not depend on where steps were cut.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,6 +33,7 @@ from stream.drift_records import (
 )
 from stream.drift_words import message
 from stream.label_marks import LabelMarks, Mark
+from stream.monitoring import Monitoring
 
 EPISODES_KEPT = 8
 """Drifts whose last diagnosis is remembered, for what is said of them later."""
@@ -81,21 +83,31 @@ class Places:
     times: Sequence[int]
 
 
+class Heard(NamedTuple):
+    """What one monitor has found."""
+
+    name: str
+    monitoring: Monitoring
+    findings: Sequence[Finding]
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What was said of one step.
 
     Parameters
     ----------
-    alarms, findings
-        By detector and by monitor, in the order of the configuration.
+    alarms
+        By detector, in the order of the configuration.
     reports
         In the order in which they were made.
+    heard
+        Of each monitor, in the order of the configuration.
     """
 
     alarms: Mapping[str, Sequence[Alarm]]
     reports: Sequence[Report] = ()
-    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
+    heard: Sequence[Heard] = ()
 
 
 class DriftWatch:
@@ -174,7 +186,7 @@ class DriftWatch:
             at = int(learns[report.learnt - before - 1])
             placed.append((at, report.learnt, self._report(report)))
         made = [(at, self._of_label(label, event)) for at, label, event in placed]
-        made += self._found(tape, before, events, said.findings)
+        made += self._found(tape, before, events, said.heard)
         # The sort is stable: what is said at one place stays in the order above.
         return [event for _, event in sorted(made, key=lambda entry: entry[0])]
 
@@ -200,17 +212,17 @@ class DriftWatch:
         tape: Tape,
         before: int,
         events: Places,
-        findings: Mapping[str, Sequence[Finding]],
+        heard: Sequence[Heard],
     ) -> list[tuple[int, DriftEvent]]:
         """Put findings where the event stands that led to each."""
         predicts = np.flatnonzero(tape.action == PREDICT)
         made = []
-        for name, of_one in findings.items():
-            for finding in of_one:
+        for name, monitoring, findings in heard:
+            for finding in findings:
                 at = int(predicts[finding.index])
                 mark = Mark(events.offsets[finding.index], events.times[finding.index])
                 label = before + int(np.count_nonzero(tape.action[:at] == LEARN))
-                event = finding_event(name, finding, self._features)
+                event = finding_event(name, finding, monitoring)
                 made.append((at, self._finished(event, self._event_topic, mark, label)))
         return made
 

@@ -27,6 +27,7 @@ from operators.catalog import (
     find_detector,
     find_diagnoser,
     find_learner,
+    find_monitor,
     find_policy,
     must_be_one_of,
     parameters,
@@ -35,6 +36,7 @@ from stream.config import Model
 from stream.config_drift import Drift
 from stream.config_operators import OperatorConfig
 from stream.errors import ConfigError
+from stream.monitoring import monitors_of
 
 _TRIAL_CLASSES = ("a", "b")
 
@@ -79,7 +81,7 @@ def check_params(
 
 
 def check_drift(config: Drift, target: Literal["classification", "regression"]) -> None:
-    """Check the parameters of the diagnoser and of the policy.
+    """Check the parameters of the diagnoser and the policy, and the monitors.
 
     Raises
     ------
@@ -104,6 +106,13 @@ def check_drift(config: Drift, target: Literal["classification", "regression"]) 
         except ValueError as error:
             lines = str(error).splitlines()
             said += [f"drift.{name}.{line.removeprefix('params.')}" for line in lines]
+    for number, monitor in enumerate(config.monitors):
+        where = f"drift.monitors[{number}]"
+        try:
+            _check_signature(find_monitor(monitor.name), monitor.params)
+            monitors_of((monitor,), space)
+        except ValueError as error:
+            said += [_placed(where, line) for line in str(error).splitlines()]
     if said:
         raise ConfigError("\n".join(said))
 

@@ -25,7 +25,7 @@ from operators.tape import PREDICT, Rows, Tape
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
 from stream.drift_events import DriftEvent
-from stream.drift_watch import Places, Said, Standing
+from stream.drift_watch import Heard, Places, Said, Standing
 from stream.errors import ModelError
 from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
 from stream.journal import JournalEntry, Range, encode_entry
@@ -220,9 +220,7 @@ class PartitionTask:
         """Return each expert's part in this step's answers; no column where there are none."""
         if self.parts.mixture is None:
             return np.empty((predicted, 0))
-        new = slice(0, predicted)
-        fresh = Rows(rows.x[new], rows.y[new], rows.output[new], rows.trace[new])
-        return self.parts.mixture.shares(fresh)
+        return self.parts.mixture.shares(_first(rows, predicted))
 
     def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
         """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""
@@ -258,15 +256,16 @@ class PartitionTask:
         reports: list[Report],
     ) -> list[DriftEvent]:
         """Describe all that was noticed of this step."""
-        parts, count = self.parts, len(plan.accepted)
+        parts = self.parts
         alarms = {name: each.update_many(errors) for name, each in parts.detectors.items()}
-        findings = {name: each.watch(rows.x[:count]) for name, each in parts.monitors.items()}
+        predicted = _first(rows, len(plan.accepted))
+        heard = [Heard(name, each, each.watch(predicted)) for name, each in parts.monitors.items()]
         labels = Places(plan.learn_offsets, plan.learn_times)
-        predicted = Places(
+        seen = Places(
             [events.offsets[position] for position in plan.accepted],
             [events.times[position] for position in plan.accepted],
         )
-        return parts.drift_watch.step(tape, labels, predicted, Said(alarms, reports, findings))
+        return parts.drift_watch.step(tape, labels, seen, Said(alarms, reports, heard))
 
     def _entry(self, taken: list[Taken]) -> JournalEntry:
         ranges = {
@@ -370,6 +369,10 @@ class PartitionTask:
         """Take over a snapshot."""
         for name, piece in self.parts.stateful().items():
             piece.restore(part(name, state))
+
+
+def _first(rows: Rows, count: int) -> Rows:
+    return Rows(rows.x[:count], rows.y[:count], rows.output[:count], rows.trace[:count])
 
 
 def _records(batch: RecordBatch, read: ReadBatch) -> Records:

@@ -22,7 +22,6 @@ from operators.catalog import (
 )
 from operators.diagnosis.base import Diagnoser
 from operators.drift.base import Detector
-from operators.monitors.base import Monitor
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
 from stream.codec.events import EventReader
@@ -37,6 +36,7 @@ from stream.drift_watch import DriftWatch
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, LabelSource
 from stream.log.base import TopicPartition
+from stream.monitoring import Monitoring, monitors_of
 
 if TYPE_CHECKING:
     from operators.diagnosis.diagnoser import DriftDiagnoser
@@ -74,7 +74,7 @@ class Parts:
     is_explained
         Whether predictions name them.
     monitors
-        Watch features without labels.
+        Watch features and predictions without labels.
     diagnoser
         Watches a learner that does not watch itself.
     managed
@@ -99,7 +99,7 @@ class Parts:
     is_explained: bool
     evaluator: Evaluator
     detectors: Mapping[str, Detector]
-    monitors: Mapping[str, Monitor]
+    monitors: Mapping[str, Monitoring]
     diagnoser: Diagnoser | None
     managed: Reporting | None
     drift_watch: DriftWatch
@@ -152,7 +152,7 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
         is_explained=config.predictions.explain,
         evaluator=_evaluator(config, space.n_classes),
         detectors=_detectors(config),
-        monitors={},
+        monitors=monitors_of(drift.monitors, space),
         diagnoser=None if drift.respond else diagnoser,
         managed=learner if isinstance(learner, Reporting) else None,
         drift_watch=DriftWatch(

@@ -15,6 +15,7 @@ from operators.rehearsal import (
     rehearse_diagnoser,
     rehearse_evaluator,
     rehearse_learner,
+    rehearse_monitor,
 )
 from stream.config import Config
 from stream.errors import ConfigError
@@ -46,6 +47,10 @@ def of_pipeline(config: Config) -> Iterator[Rehearsal]:
         n_classes = N_CLASSES if config.target.type == "classification" else 0
         run = partial(rehearse_diagnoser, n_classes, config.drift.diagnoser)
         yield Rehearsal("diagnoser", "drift", run)
+    for monitor in config.drift.monitors:
+        yield Rehearsal(
+            "monitor", monitor.name, partial(rehearse_monitor, monitor.name, monitor.params)
+        )
     model = config.model
     if not model.name.startswith(RIVER):  # it has nothing to compile
         yield Rehearsal("model", model.name, partial(rehearse_learner, model.name, model.params))

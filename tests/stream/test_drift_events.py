@@ -11,17 +11,29 @@ import numpy as np
 import pytest
 
 from operators.adaptation.base import Action, Outcome
-from operators.base import Feature
+from operators.base import Feature, Space
 from operators.diagnosis.base import ChangePoint, Diagnosis, Evidence, FeatureShare
 from operators.drift.base import Alarm
 from operators.monitors.base import Finding
 from operators.snapshot import digest
-from operators.tape import LEARN, PREDICT, Tape
+from operators.tape import LEARN, PREDICT, Rows, Tape
+from stream.config_drift import MonitorConfig
 from stream.drift_events import DriftEvent, FeatureChange
-from stream.drift_watch import EPISODES_KEPT, DriftWatch, Places, Said, Standing
+from stream.drift_records import finding_event
+from stream.drift_watch import EPISODES_KEPT, DriftWatch, Heard, Places, Said, Standing
 from stream.drift_words import said_features
+from stream.monitoring import monitors_of
 
 NAN = math.nan
+SPACE = Space(
+    (
+        Feature("dep_delay"),
+        Feature("origin", 4, ("EWR", "JFK", "LGA")),
+        Feature("carrier", 32, ("AA", "UA")),
+    ),
+    2,
+    [False, True],
+)
 START = 1_362_391_200_000  # 2013-03-04T10:00:00Z
 REAL = Diagnosis(
     episode=3,
@@ -45,13 +57,8 @@ OUTCOME = Outcome(3, 99, 1000, 0.21, 0.35, 0.22, 640, NAN, True, 410.0)
 
 
 def watch(is_regression: bool = False, look_back: int = 500) -> DriftWatch:
-    features = (
-        Feature("dep_delay"),
-        Feature("origin", 4, ("EWR", "JFK", "LGA")),
-        Feature("carrier", 32, ("AA", "UA")),
-    )
     topics = ("flights.features", "flights.labels")
-    return DriftWatch("flights", 2, *topics, features, is_regression, True, look_back)
+    return DriftWatch("flights", 2, *topics, SPACE.features, is_regression, True, look_back)
 
 
 def learnt(mine: DriftWatch, places: Places, said: Said) -> list[DriftEvent]:
@@ -363,7 +370,8 @@ def test_the_sentence_of_a_finding(finding: Finding, sentence: str) -> None:
     tape = Tape(np.array([PREDICT, LEARN, PREDICT, LEARN, PREDICT], dtype=np.uint8), np.arange(5))
     places, events = Places([7, 8], [0, 0]), Places([90, 91, 92], [0, START, 0])
     alarm = Alarm(1, "drift", 0.1, 0.2)
-    said = Said({"adwin": [alarm]}, findings={"psi": [finding]})
+    heard = Heard("psi", monitors_of((MonitorConfig(name="psi"),), SPACE)["psi"], [finding])
+    said = Said({"adwin": [alarm]}, heard=[heard])
     event, later = mine.step(tape, places, events, said)
     assert event.message.startswith(sentence)
     assert event.message.endswith("noticed at 2013-03-04T10:00Z without any label.")
@@ -387,3 +395,19 @@ def test_the_sentence_of_a_finding(finding: Finding, sentence: str) -> None:
 def test_the_features_that_are_named(shares: list[float], said: str) -> None:
     named = tuple(FeatureChange("abcd"[i], share) for i, share in enumerate(shares))
     assert said_features(named) == said
+
+
+def test_findings_of_predictions_name_classes() -> None:
+    config = MonitorConfig(name="chi_square", watches="predictions", params={"window": 40})
+    monitors = monitors_of((config, config), SPACE)
+    assert list(monitors) == ["chi_square", "chi_square#2"]
+    watching = monitors["chi_square"]
+    rows = Rows(np.empty((4000, 3)), np.empty(4000), np.empty((4000, 2)), np.empty((4000, 0)))
+    rows.output[:, 1] = np.where(np.arange(4000) < 3500, 0.25, 0.75)
+    rows.output[::3, 1] = 0.4
+    rows.output[:, 0] = 1 - rows.output[:, 1]
+    finding = watching.watch(rows)[0]
+    event = finding_event("chi_square", finding, watching)
+    assert event.features[0].name == "prediction"
+    assert event.finding is not None
+    assert event.finding.category in ("false", "true")
