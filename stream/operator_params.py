@@ -97,7 +97,7 @@ def check_drift(config: Drift, target: Literal["classification", "regression"]) 
         )
     if config.respond:
         params = config.policy
-        trials.append(("policy", find_policy(), params, partial(create_policy, params)))
+        trials.append(("policy", find_policy(), params, partial(_manage, config, space)))
     said = []
     for name, factory, given, make in trials:
         try:
@@ -115,6 +115,20 @@ def check_drift(config: Drift, target: Literal["classification", "regression"]) 
             said += [_placed(where, line) for line in str(error).splitlines()]
     if said:
         raise ConfigError("\n".join(said))
+
+
+def _manage(config: Drift, space: Space) -> None:
+    """Manage some learner, to hear what diagnoser and policy say of each other."""
+    # Late, for most pipelines do without.
+    from operators.adaptation.managed import manage
+
+    policy = create_policy(config.policy)
+    try:
+        diagnoser = create_diagnoser(space, config.diagnoser)
+    except ValueError:
+        return  # said of the diagnoser
+    name = "naive_bayes" if space.n_classes else "linear_regression"
+    manage(space, partial(create_learner, name, space, 1, {}), diagnoser, policy=policy)
 
 
 def params_model(factory: type[Any]) -> type[BaseModel]:

@@ -116,7 +116,7 @@ def mark_episodes(axes: Axes, episodes: Sequence[Episode], by_time: bool) -> Non
         done = [at(event) for event in episode.actions]
         axes.plot(
             done,
-            [0.06] * len(done),
+            [0.12] * len(done),
             "v",
             transform=transform,
             color=_BLACK,
