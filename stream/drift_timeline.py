@@ -102,5 +102,25 @@ def timeline(events: Iterable[DriftEvent], since: datetime | None = None) -> Tim
     )
 
 
+def most_telling(episodes: Sequence[Episode], count: int) -> list[Episode]:
+    """Choose those at which the model's error changed most, and keep their order; no false alarms.
+
+    Examples
+    --------
+    >>> most_telling([], 3)
+    []
+    """
+    real = [each for each in episodes if each.diagnosis and each.diagnosis.source != "none"]
+    chosen = sorted(real, key=_change, reverse=True)[:count]
+    return [episode for episode in real if episode in chosen]
+
+
+def _change(episode: Episode) -> float:
+    known = episode.diagnosis
+    if known is None or known.before is None or known.after is None:
+        return 0.0
+    return abs(known.after - known.before)
+
+
 def _is_after(events: Sequence[DriftEvent], since: datetime | None) -> bool:
     return since is None or datetime.fromisoformat(events[-1].event_time) >= since

@@ -16,7 +16,7 @@ from rich.text import Text
 from stream.config import Config
 from stream.config_file import load_config
 from stream.drift_events import DriftEvent
-from stream.drift_timeline import Episode, Timeline, timeline
+from stream.drift_timeline import Episode, Timeline, most_telling, timeline
 from stream.drift_words import minute
 from stream.error_curve import error_curve
 from stream.errors import ConfigError, DataError, TopicMissingError
@@ -137,6 +137,31 @@ def print_timeline(told: Timeline, console: Console, shows_all: bool = False) ->
             console.print(_counted(events, kind, len(shown)), style="bold")
         for event in shown:
             console.print(Text(f"  {event.message}", style="dim"), soft_wrap=True)
+
+
+def print_story(told: Timeline, console: Console, most: int) -> None:
+    """Print the drifts after which the error changed most, and how many there were of each kind.
+
+    Parameters
+    ----------
+    most
+        Drifts of which the sentences are printed; alarms are printed where there are no drifts.
+    """
+    if not told.episodes:
+        print_timeline(told, console)
+        return
+    sources = Counter(each.diagnosis.source for each in told.episodes if each.diagnosis)
+    kinds = ", ".join(f"{count} {source}" for source, count in sources.most_common())
+    shown = most_telling(told.episodes, most)
+    rest = "" if len(shown) == len(told.episodes) else "; those at which the error changed most"
+    console.print(f"{len(told.episodes)} drifts ({kinds}){rest}:", style="bold")
+    for episode in shown:
+        for event in episode.story:
+            if event.action != "none":
+                console.print(_line(event), soft_wrap=True)
+    for events, kind in ((told.alarms, "alarm"), (told.findings, "finding")):
+        if events:
+            console.print(_counted(events, kind, len(events)), style="dim")
 
 
 def _headline(episode: Episode) -> Text:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stream.cli.drift import print_timeline
+from stream.cli.drift import print_story
 from stream.drift_timeline import timeline
 from stream.evaluate import Evaluation
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
-_EPISODES_SHOWN = 8
+_DRIFTS_SHOWN = 6
 _MEANING = {
     "accuracy": "share of right predictions",
     "kappa": "better than chance",
@@ -117,10 +116,7 @@ def print_summary(result: Evaluation, title: str, console: Console) -> None:
         f"snapshot {result.snapshot_digest[:16] or 'none'}  "
         f"predictions {result.predictions_digest[:16]}"
     )
-    told = timeline(result.drift)
-    print_timeline(replace(told, episodes=told.episodes[-_EPISODES_SHOWN:]), console)
-    if len(told.episodes) > _EPISODES_SHOWN:
-        console.print(f"... the last {_EPISODES_SHOWN} of {len(told.episodes)} drifts")
+    print_story(timeline(result.drift), console, _DRIFTS_SHOWN)
 
 
 def _show(name: str, value: float) -> str:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from stream.drift_events import DriftEvent, Judgement, Since
 from stream.drift_records import NOWHERE
-from stream.drift_timeline import timeline
+from stream.drift_timeline import most_telling, timeline
 from stream.error_curve import averaged, error_curve
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.open import open_admin
@@ -73,6 +73,24 @@ def test_an_episode_of_which_the_diagnosis_is_gone_is_told_all_the_same() -> Non
     (episode,) = timeline(STORY[7:8]).episodes
     assert (episode.diagnosis, episode.begins) == (None, "2013-03-09T00:00:00.000Z")
     assert episode.story == STORY[7:8]
+
+
+def test_the_drifts_with_the_greatest_change_of_the_error_are_told_in_their_order() -> None:
+    changes = [0.1, -0.3, 0.2, 0.0, None, 0.5]
+    events = [
+        diagnosed(
+            day,
+            day,
+            since=day,
+            source="none" if change == 0.5 else "real",
+            before=0.4,
+            after=None if change is None else 0.4 + change,
+        )
+        for day, change in enumerate(changes, start=1)
+    ]
+    told = timeline(events).episodes
+    assert [each.number for each in most_telling(told, 2)] == [2, 3]
+    assert [each.number for each in most_telling(told, 9)] == [1, 2, 3, 4, 5]
 
 
 def test_means_of_nothing_and_of_many() -> None:
