@@ -81,7 +81,9 @@ def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
         "expired": result.expired,
         "pending": result.pending,
         "drift_events": len(result.drift),
-        "drift_episodes": len(timeline(result.drift).episodes),
+        "drift_story": [
+            event.message for each in timeline(result.drift).episodes for event in each.story
+        ],
         "model_seconds": result.model_seconds,
         "pipeline_seconds": result.pipeline_seconds,
         "model_records_per_s": result.model_records_per_s,

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
+from stream.checkpoint import Checkpoint, decode, encode
 from stream.config import Config
 from stream.drift_events import DriftEvent
 from stream.drift_timeline import timeline
@@ -107,7 +108,8 @@ def test_a_restored_task_tells_the_rest_as_if_nothing_had_happened(kind: str) ->
     feed(through, cut(whole, 2650)[0])
     state = through.snapshot()
     resumed = PartitionTask(build_parts(config, 0), {EVENTS.topic: 2650}, steps=1)
-    resumed.restore(state)
+    written = Checkpoint("toy", 0, "f", 1, {EVENTS.topic: 2650}, 0, state)
+    resumed.restore(decode(encode(written), "here").state)
     later = flat(feed(through, rest))
     assert flat(feed(resumed, rest)) == later
     assert any(event.episode for event in told(later))
