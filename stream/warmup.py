@@ -15,6 +15,7 @@ from operators.rehearsal import (
     rehearse_diagnoser,
     rehearse_evaluator,
     rehearse_learner,
+    rehearse_managed,
     rehearse_monitor,
 )
 from stream.config import Config
@@ -54,6 +55,9 @@ def of_pipeline(config: Config) -> Iterator[Rehearsal]:
     model = config.model
     if not model.name.startswith(RIVER):  # it has nothing to compile
         yield Rehearsal("model", model.name, partial(rehearse_learner, model.name, model.params))
+        if config.drift.respond:
+            run = partial(rehearse_managed, model.name, model.params, config.drift.policy)
+            yield Rehearsal("response", model.name, run)
 
 
 def of_models(names: Sequence[str]) -> Iterator[Rehearsal]:
