@@ -14,7 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_origin
 
 if TYPE_CHECKING:
+    from operators.adaptation.policy import Policy
     from operators.base import Learner, Space
+    from operators.diagnosis.diagnoser import DriftDiagnoser
     from operators.drift.base import Detector
     from operators.monitors.base import Monitor
 
@@ -88,6 +90,11 @@ MONITORS = {
     "wasserstein": "operators.monitors.wasserstein.Wasserstein",
 }
 
+DRIFT = {
+    "diagnoser": "operators.diagnosis.diagnoser.DriftDiagnoser",
+    "policy": "operators.adaptation.policy.Policy",
+}
+
 _GIVEN = ("self", "space", "seed")  # parameters that are not the configuration's to set
 
 
@@ -146,6 +153,26 @@ def create_monitor(name: str, space: Space, params: Mapping[str, Any]) -> Monito
         When the name or a parameter is wrong; the text names the field.
     """
     return cast("Monitor", _make(find_monitor(name), params, space))
+
+
+def create_diagnoser(space: Space, params: Mapping[str, Any]) -> DriftDiagnoser:
+    """Make the diagnoser of drift; ValueError when a parameter is wrong."""
+    return cast("DriftDiagnoser", _make(find_diagnoser(), params, space))
+
+
+def create_policy(params: Mapping[str, Any]) -> Policy:
+    """Make the policy by which drift is answered; ValueError when a parameter is wrong."""
+    return cast("Policy", _make(find_policy(), params))
+
+
+def find_diagnoser() -> type[Any]:
+    """Import the diagnoser."""
+    return _find("diagnoser", DRIFT, "")
+
+
+def find_policy() -> type[Any]:
+    """Import the policy."""
+    return _find("policy", DRIFT, "")
 
 
 def find_learner(name: str) -> type[Any]:

@@ -8,20 +8,33 @@ then lies in numba's cache on disk.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from operators.base import Feature, Space
-from operators.catalog import create_detector, create_learner, create_monitor, find_learner
+from operators.catalog import (
+    create_detector,
+    create_diagnoser,
+    create_learner,
+    create_monitor,
+    create_policy,
+    find_learner,
+)
 from operators.prequential import WATCH_WIDTH, PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
 from operators.tape import Rows, Tape, test_then_train
+
+if TYPE_CHECKING:
+    from operators.adaptation.managed import Managed
 
 N_CLASSES = 3
 _ROWS = 3000
 """Enough for trees to split and grow their pools, for routers to learn, and for a drift."""
 _CAPACITY = 4
+_SOON = {"decide_every": 100, "blocks": 20, "grace_period": 200}
+"""Lets a diagnoser decide within as many rows."""
 
 
 def rehearse_learner(name: str, params: Mapping[str, Any]) -> None:
@@ -74,6 +87,38 @@ def rehearse_evaluator(n_classes: int) -> None:
     evaluator.run(test_then_train(len(rows)), rows, watch)
     heir.restore(_as_read_back(evaluator.snapshot()))
     heir.run(test_then_train(len(rows)), rows, watch)
+
+
+def rehearse_diagnoser(n_classes: int, params: Mapping[str, Any]) -> None:
+    """Let a diagnoser find the drift in the made-up rows, as a task lets it."""
+    space = _space(n_classes > 0, n_classes)
+    diagnoser, heir = (create_diagnoser(space, {**params, **_SOON}) for _ in range(2))
+    rows = _rows(space, 0)
+    rows.output[:] = 1 / max(n_classes, 1)
+    tape = test_then_train(len(rows))
+    diagnoser.watch(_piece(tape, 0, len(tape) // 2), rows)
+    heir.restore(_as_read_back(diagnoser.snapshot()))
+    heir.watch(_piece(tape, len(tape) // 2, len(tape)), rows)
+
+
+def rehearse_managed(name: str, params: Mapping[str, Any], policy: Mapping[str, Any]) -> None:
+    """Let a learner of the catalogue be changed because of the drift in the made-up rows."""
+    # Late, for most pipelines do without.
+    from operators.adaptation.managed import manage
+
+    space = _space(is_classifier(name))
+
+    def make() -> Managed:
+        diagnoser = create_diagnoser(space, _SOON)
+        learner = partial(create_learner, name, space, 1, params)
+        return manage(space, learner, diagnoser, policy=create_policy(policy))
+
+    managed, heir = make(), make()
+    rows = _rows(space, managed.trace_width)
+    tape = test_then_train(len(rows))
+    managed.run(tape, rows)
+    heir.restore(_as_read_back(managed.snapshot()))
+    heir.run(tape, rows)  # the drift comes once more, the other way round
 
 
 def is_classifier(name: str) -> bool:

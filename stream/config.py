@@ -13,7 +13,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from stream.config_drift import Drift
 from stream.config_log import EmbeddedLog, KafkaLog
+from stream.config_operators import OperatorConfig
 from stream.config_records import Labels, Schema, Target
 from stream.config_values import Duration, Section, TopicName
 
@@ -29,15 +31,6 @@ class Topics(Section):
     drift: TopicName | None = Field(default=None, description="Default `APP.drift`.")
     dead_letters: TopicName | None = Field(default=None, description="Default `APP.dead-letters`.")
     journal: TopicName | None = Field(default=None, description="Default `APP.journal`.")
-
-
-class OperatorConfig(Section):
-    """An operator by name, with its parameters."""
-
-    name: str = Field(description="Name in the catalog, or `river:package.Class` for a river one.")
-    params: dict[str, Any] = Field(
-        default_factory=dict, description="Its constructor's parameters; the others keep defaults."
-    )
 
 
 class Model(OperatorConfig):
@@ -121,6 +114,7 @@ class Config(Section):
         default=(OperatorConfig(name="adwin"),),
         description="Watch the model's errors; each alarm is a record of the drift topic.",
     )
+    drift: Drift = Drift()
     predictions: Predictions = Predictions()
     seed: int = Field(default=1, ge=0, lt=2**31, description="Of everything random.")
     steps: Steps = Steps()

@@ -21,12 +21,13 @@ from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
-from stream.config import Config, Model, OperatorConfig
+from stream.config import Config, Model
 from stream.config_errors import explain
+from stream.config_operators import OperatorConfig
 from stream.config_values import format_duration
 from stream.config_yaml import Document, Path, read_document, show_path
 from stream.errors import ConfigError
-from stream.operator_params import check_params
+from stream.operator_params import check_drift, check_params
 
 ENVIRONMENT: Mapping[str, Path] = {
     "DRIFTGATE_BOOTSTRAP": ("log", "bootstrap"),
@@ -116,6 +117,10 @@ def _check_operators(config: Config, model: str) -> None:
             check_params(operator, where, config.target.type)
         except (ConfigError, ValueError) as error:
             said.append(str(error))
+    try:
+        check_drift(config.drift, config.target.type)
+    except ConfigError as error:
+        said.append(str(error))
     if not said and config.target.type == "regression":
         said += _regression_fault(config, model)
     if said:

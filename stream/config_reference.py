@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from stream.config import Config, OperatorConfig
+from stream.config import Config
 from stream.config_file import ENVIRONMENT
+from stream.config_operators import OperatorConfig
 from stream.config_values import format_duration
 from stream.config_yaml import show_path
 

@@ -178,6 +178,10 @@ def _model(label: ColumnFacts) -> list[str]:
         "detectors:",
         "  - name: adwin # watches the errors",
         "",
+        "# drift:",
+        "#   diagnose: true # what has changed, since when, which features; costs time: try it",
+        "#   respond: true # and act on the model; see docs/drift-events.md",
+        "",
         "seed: 1",
     ]
 

@@ -142,7 +142,7 @@ class LabelJoin:
             code = self._target.code_one(early.label)
             if not math.isnan(code):
                 self._seen.add(event_id, LEARNT)
-                plan.learn(row, code, early.time)
+                plan.learn(row, code, early.time, early.offset)
                 return
             plan.dead.append(self._dead_held(early, "too_many_classes", self._why_refused(early)))
         time = events.times[position]
@@ -154,11 +154,8 @@ class LabelJoin:
             plan.expired_by_capacity += 1
 
     def _label(self, plan: Plan, labels: Records, position: int, carried_rows: list[int]) -> None:
-        label_id, label, time = (
-            labels.ids[position],
-            labels.contents[position],
-            labels.times[position],
-        )
+        label_id, label = labels.ids[position], labels.contents[position]
+        time, offset = labels.times[position], labels.offsets[position]
         waiting = self._waiting.get(label_id)
         if waiting is None:
             self._label_alone(plan, labels, position)
@@ -178,11 +175,11 @@ class LabelJoin:
         del self._waiting[label_id]
         self._seen.change(label_id, LEARNT)
         if waiting.slot < 0:
-            plan.learn(~waiting.slot, code, time)
+            plan.learn(~waiting.slot, code, time, offset)
             return
         carried_rows.append(len(plan.row))
         self._carried.append(waiting.slot)
-        plan.learn(len(self._carried) - 1, code, time)
+        plan.learn(len(self._carried) - 1, code, time, offset)
 
     def _label_alone(self, plan: Plan, labels: Records, position: int) -> None:
         """Handle a label whose event is not waiting: too late, a duplicate, or early."""

@@ -50,6 +50,7 @@ class Plan:
     row: list[int] = field(default_factory=list)
     learn_codes: list[float] = field(default_factory=list)
     learn_times: list[int] = field(default_factory=list)
+    learn_offsets: list[int] = field(default_factory=list)
     carried: list[Matrix] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     expired_by_delay: int = 0
@@ -65,12 +66,13 @@ class Plan:
         self.row.append(row)
         return row
 
-    def learn(self, row: int, code: float, time: int) -> None:
-        """Learn a row."""
+    def learn(self, row: int, code: float, time: int, offset: int) -> None:
+        """Learn a row; its label's record has this event time and offset."""
         self.action.append(LEARN)
         self.row.append(row)
         self.learn_codes.append(code)
         self.learn_times.append(time)
+        self.learn_offsets.append(offset)
 
 
 class LabelSource(Protocol):
@@ -162,7 +164,7 @@ class InlineLabels:
             seen.add(event_id, UNLABELLED if label is None else LEARNT)
             row = plan.predict(position, known)
             if label is not None:
-                plan.learn(row, code, events.times[position])
+                plan.learn(row, code, events.times[position], events.offsets[position])
         if len(events):
             self.stream_time = max(self.stream_time, max(events.times))
         return plan

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,13 +20,17 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from stream import __version__
+from stream.drift_events import DriftEvent
+from stream.drift_watch import Standing
 from stream.expert_load import ExpertLoad
 from stream.metrics_collect import BatchHistogram, Labelled
+from stream.watchers import NOBODY, Watchers
 
 STAGES = ("read", "join", "model", "write", "commit")
 OUTCOMES = ("committed", "uncertain", "fenced")
 EXPIRY_REASONS = ("delay", "capacity")
 PARTITION_STATES = ("restoring", "live")
+RECOVERED, NOT_RECOVERED = RESULTS = ("recovered", "not_recovered")
 WINDOWS = ("cumulative", "faded")
 
 Window = Literal["cumulative", "faded"]
@@ -91,6 +95,7 @@ class Metrics:
         self._declare_steps()
         self._declare_labels()
         self._declare_quality()
+        self._declare_drift()
         self._declare_experts()
         self._declare_state()
         self._declare_process()
@@ -177,6 +182,49 @@ class Metrics:
             "drift_events", "Drifts that a detector signalled.", "partition", "detector"
         )
 
+    def _declare_drift(self) -> None:
+        """Declare what was found of drift, what was done, and how it went."""
+        self.drift_diagnoses = self._counter(
+            "drift_diagnoses",
+            "Drifts by what they were first diagnosed as: real, virtual, label, outliers or none.",
+            "partition",
+            "source",
+        )
+        self.drift_actions = self._counter(
+            "drift_actions", "What was done to the model about drift.", "partition", "action"
+        )
+        self.drift_outcomes = self._counter(
+            "drift_outcomes",
+            "Drifts that were judged: whether the model recovered (recovered, not_recovered).",
+            "partition",
+            "result",
+        )
+        self.drift_findings = self._counter(
+            "drift_findings",
+            "Changes that a monitor found without labels.",
+            "partition",
+            "monitor",
+        )
+        self.drift_open = self._gauge(
+            "drift_open",
+            "1 from the diagnosis of a drift until the model has recovered; where nothing is "
+            "configured to respond, always 0.",
+            "partition",
+        )
+        self.drift_confidence = self._gauge(
+            "drift_confidence_ratio",
+            "Probability that the last drift was diagnosed rightly.",
+            "partition",
+        )
+        self.labels_since_drift = self._gauge(
+            "labels_since_drift", "Labels learnt since the last drift began.", "partition"
+        )
+        self.drift_recovery = self._gauge(
+            "drift_recovery_labels",
+            "Labels from the beginning of the last drift that ended well to the recovery.",
+            "partition",
+        )
+
     def _declare_experts(self) -> None:
         """Declare who answers in a mixture of experts; other models have none of these."""
         self.expert_share = self._gauge(
@@ -249,7 +297,7 @@ class Metrics:
         for stage in STAGES:
             self.step_duration.labels(stage=stage)
 
-    def partition_assigned(self, partition: int, detectors: Iterable[str] = ()) -> None:
+    def partition_assigned(self, partition: int, watchers: Watchers = NOBODY) -> None:
         """Start a partition's counters at zero, and its state as restoring."""
         number = str(partition)
         for counter in (
@@ -262,8 +310,16 @@ class Metrics:
             counter.labels(partition=number)
         for reason in EXPIRY_REASONS:
             self.expired_labels.labels(partition=number, reason=reason)
-        for detector in detectors:
+        for detector in watchers.detectors:
             self.drift_events.labels(partition=number, detector=detector)
+        for monitor in watchers.monitors:
+            self.drift_findings.labels(partition=number, monitor=monitor)
+        for source in watchers.sources:
+            self.drift_diagnoses.labels(partition=number, source=source)
+        for action in watchers.actions:
+            self.drift_actions.labels(partition=number, action=action)
+        for result in RESULTS if watchers.actions else ():
+            self.drift_outcomes.labels(partition=number, result=result)
         self.set_partition_state(partition, "restoring")
 
     def set_partition_state(self, partition: int, state: PartitionState) -> None:
@@ -288,6 +344,38 @@ class Metrics:
             self.prequential.labels(
                 partition=str(partition), model=model, figure=figure, window=window
             ).set(value)
+
+    def count_drift(self, event: DriftEvent) -> None:
+        """Count one drift event by what it says."""
+        number = str(event.partition)
+        if event.event == "diagnosis" and event.revision == 0:
+            self.drift_diagnoses.labels(partition=number, source=event.source).inc()
+        elif event.event == "action" and event.action != "none":
+            self.drift_actions.labels(partition=number, action=event.action).inc()
+        elif event.event == "outcome" and event.outcome is not None:
+            is_well = event.outcome.recovered_after is not None
+            result = RECOVERED if is_well else NOT_RECOVERED
+            self.drift_outcomes.labels(partition=number, result=result).inc()
+        elif event.event == "monitor":
+            self.drift_findings.labels(partition=number, monitor=event.detector).inc()
+        elif event.kind == "drift":
+            self.drift_events.labels(partition=number, detector=event.detector).inc()
+
+    def set_standing(self, partition: int, standing: Standing, labels: int) -> None:
+        """Set where a partition stands with its last drift, of which there may be none yet.
+
+        Parameters
+        ----------
+        labels
+            Learnt in the partition so far.
+        """
+        number = str(partition)
+        self.drift_open.labels(partition=number).set(float(standing.is_open))
+        if standing.episode:
+            self.drift_confidence.labels(partition=number).set(standing.confidence)
+            self.labels_since_drift.labels(partition=number).set(labels - standing.since)
+        if standing.recovered_after is not None:
+            self.drift_recovery.labels(partition=number).set(standing.recovered_after)
 
     def set_experts(self, partition: int, model: str, load: ExpertLoad) -> None:
         """Set how busy the experts of a mixture are; nothing where no answer has come yet."""

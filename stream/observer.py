@@ -5,7 +5,7 @@ The flow tells, and never asks back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from time import time
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from stream.metrics import Metrics
 from stream.recovery import Recovered
 from stream.server import Health
 from stream.task import StepReport
+from stream.watchers import Watchers
 
 
 class Observer(Protocol):
@@ -67,8 +68,8 @@ class MetricsObserver:
         Written here, read by the server's threads.
     model
         Name of the model, a label of its figures.
-    detectors
-        Names of the detectors, whose counters start at zero.
+    watchers
+        Whose counters start at zero.
     fading_factor
         Of the means over a mixture's experts.
     """
@@ -78,10 +79,10 @@ class MetricsObserver:
         metrics: Metrics,
         health: Health,
         model: str,
-        detectors: Sequence[str],
+        watchers: Watchers,
         fading_factor: float,
     ) -> None:
-        self._detectors = detectors
+        self._watchers = watchers
         self._metrics = metrics
         self._health = health
         self._model = model
@@ -99,7 +100,7 @@ class MetricsObserver:
         numbers = list(partitions)
         self._health.assigned(numbers)
         for number in numbers:
-            self._metrics.partition_assigned(number, self._detectors)
+            self._metrics.partition_assigned(number, self._watchers)
 
     def revoked(self, partitions: Iterable[int]) -> None:
         numbers = list(partitions)
@@ -166,8 +167,8 @@ class MetricsObserver:
         for reason, count in report.dead.items():
             metrics.dead_letters.labels(reason=reason).inc(count)
         for event in report.drift:
-            if event.kind == "drift":
-                metrics.drift_events.labels(partition=number, detector=event.detector).inc()
+            metrics.count_drift(event)
+        metrics.set_standing(report.partition, report.standing, report.learnt_in_all)
 
     def committed(self, seconds: float) -> None:
         self._metrics.transactions.labels(outcome="committed").inc()

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -19,14 +21,22 @@ from operators.base import Feature, Space
 from operators.catalog import (
     RIVER,
     create_detector,
+    create_diagnoser,
     create_learner,
+    create_policy,
     find_detector,
+    find_diagnoser,
     find_learner,
+    find_monitor,
+    find_policy,
     must_be_one_of,
     parameters,
 )
-from stream.config import Model, OperatorConfig
+from stream.config import Model
+from stream.config_drift import Drift
+from stream.config_operators import OperatorConfig
 from stream.errors import ConfigError
+from stream.monitoring import monitors_of
 
 _TRIAL_CLASSES = ("a", "b")
 
@@ -68,6 +78,57 @@ def check_params(
     except ValueError as error:
         lines = [_placed(where, line) for line in str(error).splitlines()]
         raise ConfigError("\n".join(lines)) from error
+
+
+def check_drift(config: Drift, target: Literal["classification", "regression"]) -> None:
+    """Check the parameters of the diagnoser and the policy, and the monitors.
+
+    Raises
+    ------
+    ConfigError
+        With one line for every rule that is broken; each begins with the path of the field.
+    """
+    space = _trial_space(target)
+    trials: list[tuple[str, type[Any], dict[str, Any], Callable[[], object]]] = []
+    if config.diagnose:
+        params = config.diagnoser
+        trials.append(
+            ("diagnoser", find_diagnoser(), params, partial(create_diagnoser, space, params))
+        )
+    if config.respond:
+        params = config.policy
+        trials.append(("policy", find_policy(), params, partial(_manage, config, space)))
+    said = []
+    for name, factory, given, make in trials:
+        try:
+            _check_signature(factory, given)
+            make()
+        except ValueError as error:
+            lines = str(error).splitlines()
+            said += [f"drift.{name}.{line.removeprefix('params.')}" for line in lines]
+    for number, monitor in enumerate(config.monitors):
+        where = f"drift.monitors[{number}]"
+        try:
+            _check_signature(find_monitor(monitor.name), monitor.params)
+            monitors_of((monitor,), space)
+        except ValueError as error:
+            said += [_placed(where, line) for line in str(error).splitlines()]
+    if said:
+        raise ConfigError("\n".join(said))
+
+
+def _manage(config: Drift, space: Space) -> None:
+    """Manage some learner, to hear what diagnoser and policy say of each other."""
+    # Late, for most pipelines do without.
+    from operators.adaptation.managed import manage
+
+    policy = create_policy(config.policy)
+    try:
+        diagnoser = create_diagnoser(space, config.diagnoser)
+    except ValueError:
+        return  # said of the diagnoser
+    name = "naive_bayes" if space.n_classes else "linear_regression"
+    manage(space, partial(create_learner, name, space, 1, {}), diagnoser, policy=policy)
 
 
 def params_model(factory: type[Any]) -> type[BaseModel]:

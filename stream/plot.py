@@ -1,16 +1,18 @@
-"""Draws how accuracy went over time, and where drift was noticed."""
+"""Draws how accuracy went over time, where drift was noticed, and what came of it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream.errors import SetupError
+from stream.drift_timeline import timeline
+from stream.plot_drift import mark_episodes, moment, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from stream.drift_events import DriftEvent
     from stream.evaluate import Evaluation
 
 _BLUE, _GREY, _RED, _GREEN = "#1f6feb", "#8c959f", "#cf222e", "#1a7f37"
@@ -29,16 +31,10 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
     SetupError
         matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SetupError(
-            "a plot needs matplotlib; install it with `pip install 'driftgate[demo]'`."
-        ) from error
-    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    figure = new_figure(11, 5.2)
     axes = figure.add_subplot()
     points = [point for point in result.curve if point.learnt]
-    xs: list[Any] = [_moment(point.stream_time) if by_time else point.learnt for point in points]
+    xs: list[Any] = [moment(point.stream_time) if by_time else point.learnt for point in points]
     name = "accuracy" if "accuracy" in result.figures else "mae"
     axes.plot(xs, [p.figures[f"faded_{name}"] for p in points], color=_BLUE, lw=1.2, label="recent")
     axes.plot(xs, [p.figures[name] for p in points], color="black", lw=1.6, label="since the start")
@@ -51,8 +47,9 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
             ls="--",
             label="always the majority class",
         )
-    _mark_drift(axes, result, by_time)
-    axes.set_title(title, loc="left")
+    _mark_alarms(axes, result, by_time)
+    mark_episodes(axes, timeline(result.drift).episodes, by_time)
+    axes.set_title(title, loc="left", pad=18)
     axes.set_ylabel(f"prequential {name}")
     axes.set_xlabel("event time" if by_time else "labels learnt")
     axes.grid(alpha=0.25)
@@ -60,13 +57,13 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
     figure.savefig(path, dpi=130)
 
 
-def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
-    """Mark each drift event at the foot: red where the error rose, green where it fell."""
+def _mark_alarms(axes: Axes, result: Evaluation, by_time: bool) -> None:
+    """Mark each alarm at the foot: red where the error rose, green where it fell."""
     for label, colour, rose in (("error rose", _RED, True), ("error fell", _GREEN, False)):
         marks: list[Any] = [
             datetime.fromisoformat(event.event_time) if by_time else event.learnt
             for event in result.drift
-            if (event.after > event.before) == rose
+            if event.event == "alarm" and _rose(event) == rose
         ]
         axes.vlines(
             marks,
@@ -75,15 +72,15 @@ def _mark_drift(axes: Axes, result: Evaluation, by_time: bool) -> None:
             transform=axes.get_xaxis_transform(),
             color=colour,
             lw=1.3,
-            label=f"drift noticed, {label} ({len(marks)})",
+            label=f"alarm, {label} ({len(marks)})",
         )
+
+
+def _rose(event: DriftEvent) -> bool:
+    return (event.after or 0.0) > (event.before or 0.0)
 
 
 def _majority(figures: dict[str, float]) -> float:
     """Accuracy of always answering the majority class, solved from kappa_m."""
     accuracy, kappa_m = figures["accuracy"], figures["kappa_m"]
     return (accuracy - kappa_m) / (1 - kappa_m) if kappa_m != 1 else float("nan")
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

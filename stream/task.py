@@ -19,11 +19,13 @@ import numpy as np
 from msgspec import UnsetType
 from numpy.typing import NDArray
 
+from operators.adaptation.base import Report
 from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
-from stream.drift_events import DriftEvent, drift_event
+from stream.drift_events import DriftEvent
+from stream.drift_watch import Heard, Places, Said, Standing
 from stream.errors import ModelError
 from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
 from stream.journal import JournalEntry, Range, encode_entry
@@ -37,13 +39,15 @@ from stream.topology import Parts
 class StepReport:
     """What one step did, for metrics, progress and plots; never an input of anything.
 
-    `expert_shares` has, for each expert of a mixture, its part in each answer of the step.
+    `standing` is where the partition stands with its last drift. `expert_shares` has, for each
+    expert of a mixture, its part in each answer of the step.
     """
 
     partition: int
     taken: dict[str, int]
     predicted: int
     learnt: int
+    learnt_in_all: int
     dead: Counter[str]
     expired_by_delay: int
     expired_by_capacity: int
@@ -54,6 +58,7 @@ class StepReport:
     pending: int
     held: int
     figures: dict[str, float]
+    standing: Standing
     expert_shares: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -98,7 +103,6 @@ class PartitionTask:
     def __init__(self, parts: Parts, offsets: dict[str, int], steps: int = 0) -> None:
         self.parts = parts
         self.steps = steps
-        self._learnt = 0
         self._inboxes = {
             topic: Inbox(TopicPartition(topic, parts.partition), offsets[topic])
             for topic in parts.input_topics
@@ -177,11 +181,12 @@ class PartitionTask:
         watch.lap("code")
         self._run_model(tape, rows)
         watch.lap("model")
+        reports = self._diagnose(tape, rows)
+        watch.lap("diagnose")
         shares = self._shares(rows, len(plan.accepted))
         errors = self.parts.evaluator.run(tape, rows, baseline).errors
-        drift = self._detect(errors, plan)
+        drift = self._detect(tape, rows, plan, events, errors, reports)
         self.parts.labels.settle(plan, rows, baseline)
-        self._learnt += len(plan.learn_codes)
         watch.lap("watch")
         # By offset, so that the order is that of the input and not that of the stages.
         dead = sorted(
@@ -215,9 +220,7 @@ class PartitionTask:
         """Return each expert's part in this step's answers; no column where there are none."""
         if self.parts.mixture is None:
             return np.empty((predicted, 0))
-        new = slice(0, predicted)
-        fresh = Rows(rows.x[new], rows.y[new], rows.output[new], rows.trace[new])
-        return self.parts.mixture.shares(fresh)
+        return self.parts.mixture.shares(_first(rows, predicted))
 
     def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
         """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""
@@ -235,20 +238,34 @@ class PartitionTask:
         y[tape.row[tape.action != PREDICT]] = plan.learn_codes
         return tape, Rows(x, y, output, trace), watch
 
-    def _detect(self, errors: NDArray[np.float64], plan: Plan) -> list[DriftEvent]:
-        events = [
-            drift_event(
-                app=self.parts.app,
-                detector=name,
-                alarm=alarm,
-                partition=self.partition,
-                learnt=self._learnt + alarm.index + 1,
-                event_time=plan.learn_times[alarm.index],
-            )
-            for name, detector in self.parts.detectors.items()
-            for alarm in detector.update_many(errors)
-        ]
-        return sorted(events, key=lambda event: (event.learnt, event.detector))
+    def _diagnose(self, tape: Tape, rows: Rows) -> list[Report]:
+        """Return what was found of drift, and done about it, while the tape was run."""
+        if self.parts.managed is not None:
+            return self.parts.managed.take_reports()
+        if self.parts.diagnoser is not None:
+            return [*self.parts.diagnoser.watch(tape, rows)]
+        return []
+
+    def _detect(
+        self,
+        tape: Tape,
+        rows: Rows,
+        plan: Plan,
+        events: Records,
+        errors: NDArray[np.float64],
+        reports: list[Report],
+    ) -> list[DriftEvent]:
+        """Describe all that was noticed of this step."""
+        parts = self.parts
+        alarms = {name: each.update_many(errors) for name, each in parts.detectors.items()}
+        predicted = _first(rows, len(plan.accepted))
+        heard = [Heard(name, each, each.watch(predicted)) for name, each in parts.monitors.items()]
+        labels = Places(plan.learn_offsets, plan.learn_times)
+        seen = Places(
+            [events.offsets[position] for position in plan.accepted],
+            [events.times[position] for position in plan.accepted],
+        )
+        return parts.drift_watch.step(tape, labels, seen, Said(alarms, reports, heard))
 
     def _entry(self, taken: list[Taken]) -> JournalEntry:
         ranges = {
@@ -316,6 +333,7 @@ class PartitionTask:
             },
             predicted=len(plan.accepted),
             learnt=len(plan.learn_codes),
+            learnt_in_all=self.parts.drift_watch.learnt,
             dead=Counter(letter.reason for letter in dead),
             expired_by_delay=plan.expired_by_delay,
             expired_by_capacity=plan.expired_by_capacity,
@@ -326,6 +344,7 @@ class PartitionTask:
             pending=self.parts.labels.pending,
             held=self.parts.labels.held,
             figures=self.parts.evaluator.figures(),
+            standing=self.parts.drift_watch.standing,
             expert_shares=dict(zip(self._expert_names(), shares.T, strict=True)),
             seconds=seconds,
         )
@@ -341,17 +360,19 @@ class PartitionTask:
         SnapshotUnavailableError
             The model cannot be written as arrays (a river model without a signing key).
         """
-        parts = self.parts
-        state: State = {"learnt": self._learnt}
-        for name, piece in parts.stateful().items():
+        state: State = {}
+        for name, piece in self.parts.stateful().items():
             state.update(nest(name, piece.snapshot()))
         return state
 
     def restore(self, state: State) -> None:
         """Take over a snapshot."""
-        self._learnt = int(state["learnt"])
         for name, piece in self.parts.stateful().items():
             piece.restore(part(name, state))
+
+
+def _first(rows: Rows, count: int) -> Rows:
+    return Rows(rows.x[:count], rows.y[:count], rows.output[:count], rows.trace[:count])
 
 
 def _records(batch: RecordBatch, read: ReadBatch) -> Records:

@@ -9,10 +9,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
-from operators.base import Learner, Mixture
-from operators.catalog import create_detector, create_learner
+from operators.adaptation.base import Reporting
+from operators.base import Learner, Mixture, Space
+from operators.catalog import (
+    create_detector,
+    create_diagnoser,
+    create_learner,
+    create_policy,
+)
+from operators.diagnosis.base import Diagnoser
 from operators.drift.base import Detector
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
@@ -23,9 +31,15 @@ from stream.codec.predictions import PredictionWriter
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
 from stream.config import Config
+from stream.config_operators import operator_names
+from stream.drift_watch import DriftWatch
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, LabelSource
 from stream.log.base import TopicPartition
+from stream.monitoring import Monitoring, monitors_of
+
+if TYPE_CHECKING:
+    from operators.diagnosis.diagnoser import DriftDiagnoser
 
 WATCH_WIDTH = 2
 Evaluator = PrequentialClassification | PrequentialRegression
@@ -59,6 +73,14 @@ class Parts:
         The learner, if it is made of experts.
     is_explained
         Whether predictions name them.
+    monitors
+        Watch features and predictions without labels.
+    diagnoser
+        Watches a learner that does not watch itself.
+    managed
+        The learner, if it reports what it finds and does about drift.
+    drift_watch
+        Makes drift events of what all of these say.
     widths
         Columns of x, output, trace and of the evaluator's watch.
     """
@@ -77,12 +99,17 @@ class Parts:
     is_explained: bool
     evaluator: Evaluator
     detectors: Mapping[str, Detector]
+    monitors: Mapping[str, Monitoring]
+    diagnoser: Diagnoser | None
+    managed: Reporting | None
+    drift_watch: DriftWatch
     prediction_writer: PredictionWriter
     widths: tuple[int, int, int, int]
 
     def stateful(self) -> dict[str, Stateful]:
         """Everything that a snapshot holds, by name."""
         detectors = {f"detector/{name}": detector for name, detector in self.detectors.items()}
+        monitors = {f"monitor/{name}": monitor for name, monitor in self.monitors.items()}
         return {
             "features": self.feature_coder,
             "target": self.target_coder,
@@ -90,6 +117,9 @@ class Parts:
             "model": self.learner,
             "evaluator": self.evaluator,
             **detectors,
+            **monitors,
+            **({"diagnoser": self.diagnoser} if self.diagnoser is not None else {}),
+            "drift_watch": self.drift_watch,
         }
 
 
@@ -103,14 +133,9 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
     """
     feature_coder, target_coder = FeatureCoder(config), TargetCoder(config)
     space = make_space(feature_coder, target_coder)
-    model = config.model
-    learner = create_learner(
-        model.name,
-        space,
-        seed=config.seed,
-        params=model.params,
-        signing_key=signing_key if model.allow_pickle else None,
-    )
+    drift = config.drift
+    diagnoser = create_diagnoser(space, drift.diagnoser) if drift.diagnose else None
+    learner = _learner(config, space, diagnoser, signing_key)
     widths = (len(space.features), space.n_outputs, learner.trace_width, WATCH_WIDTH)
     return Parts(
         app=config.app,
@@ -127,9 +152,44 @@ def build_parts(config: Config, partition: int, signing_key: bytes | None = None
         is_explained=config.predictions.explain,
         evaluator=_evaluator(config, space.n_classes),
         detectors=_detectors(config),
+        monitors=monitors_of(drift.monitors, space),
+        diagnoser=None if drift.respond else diagnoser,
+        managed=learner if isinstance(learner, Reporting) else None,
+        drift_watch=DriftWatch(
+            config.app,
+            partition,
+            input_topics(config)[0],
+            input_topics(config)[-1],
+            space.features,
+            is_regression=space.n_classes == 0,
+            is_judged=drift.respond,
+            look_back=diagnoser.look_back if diagnoser is not None else 1,
+        ),
         prediction_writer=PredictionWriter(config, target_coder),
         widths=widths,
     )
+
+
+def _learner(
+    config: Config, space: Space, diagnoser: DriftDiagnoser | None, signing_key: bytes | None
+) -> Learner:
+    """Make the model, managed if it is to respond to what is diagnosed."""
+    model, drift = config.model, config.drift
+    make = partial(
+        create_learner,
+        model.name,
+        space,
+        seed=config.seed,
+        params=model.params,
+        signing_key=signing_key if model.allow_pickle else None,
+    )
+    if diagnoser is None or not drift.respond:
+        return make()
+    # Late, for most pipelines do without.
+    from operators.adaptation.managed import manage
+
+    policy = create_policy(drift.policy)
+    return manage(space, make, diagnoser, policy=policy, shadow=drift.shadow)
 
 
 def input_topics(config: Config) -> tuple[str, ...]:
@@ -154,7 +214,8 @@ def fingerprint(config: Config) -> str:
     A checkpoint can only be continued under the fingerprint that it was made with.
     """
     settings = config.model_dump(
-        mode="json", include={"app", "record", "target", "labels", "model", "detectors", "seed"}
+        mode="json",
+        include={"app", "record", "target", "labels", "model", "detectors", "drift", "seed"},
     )
     settings["topics"] = input_topics(config)
     settings["fading_factor"] = config.metrics.fading_factor
@@ -198,17 +259,8 @@ def _evaluator(config: Config, n_classes: int) -> Evaluator:
     return PrequentialRegression(fading_factor=factor)
 
 
-def detector_names(config: Config) -> list[str]:
-    """Name of each detector; a second one of a name is told apart by its number."""
-    names: list[str] = []
-    for operator in config.detectors:
-        number = sum(name.split("#")[0] == operator.name for name in names) + 1
-        names.append(operator.name if number == 1 else f"{operator.name}#{number}")
-    return names
-
-
 def _detectors(config: Config) -> dict[str, Detector]:
     return {
         name: create_detector(operator.name, operator.params)
-        for name, operator in zip(detector_names(config), config.detectors, strict=True)
+        for name, operator in zip(operator_names(config.detectors), config.detectors, strict=True)
     }

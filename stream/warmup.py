@@ -12,8 +12,11 @@ from operators.rehearsal import (
     N_CLASSES,
     is_classifier,
     rehearse_detector,
+    rehearse_diagnoser,
     rehearse_evaluator,
     rehearse_learner,
+    rehearse_managed,
+    rehearse_monitor,
 )
 from stream.config import Config
 from stream.errors import ConfigError
@@ -41,9 +44,20 @@ def of_pipeline(config: Config) -> Iterator[Rehearsal]:
         yield Rehearsal(
             "detector", detector.name, partial(rehearse_detector, detector.name, detector.params)
         )
+    if config.drift.diagnose:
+        n_classes = N_CLASSES if config.target.type == "classification" else 0
+        run = partial(rehearse_diagnoser, n_classes, config.drift.diagnoser)
+        yield Rehearsal("diagnoser", "drift", run)
+    for monitor in config.drift.monitors:
+        yield Rehearsal(
+            "monitor", monitor.name, partial(rehearse_monitor, monitor.name, monitor.params)
+        )
     model = config.model
     if not model.name.startswith(RIVER):  # it has nothing to compile
         yield Rehearsal("model", model.name, partial(rehearse_learner, model.name, model.params))
+        if config.drift.respond:
+            run = partial(rehearse_managed, model.name, model.params, config.drift.policy)
+            yield Rehearsal("response", model.name, run)
 
 
 def of_models(names: Sequence[str]) -> Iterator[Rehearsal]:

@@ -113,6 +113,11 @@ class DriftDiagnoser:
         return int(self._header["concept"][0])
 
     @property
+    def look_back(self) -> int:
+        """Labels of which it may say that a change began there."""
+        return len(self._memory.ring.y)
+
+    @property
     def in_episode(self) -> bool:
         """Whether a drift has been found that is not settled yet."""
         return bool(self._header["open"][0])

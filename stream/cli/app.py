@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(no_args_is_help=True, help="Create, describe, fill and look at topics.")
 app.add_typer(topics_app, name="topics")
+drift_app = typer.Typer(no_args_is_help=True, help="Look at the drift that a pipeline has noticed.")
+app.add_typer(drift_app, name="drift")
 bench_app = typer.Typer(
     no_args_is_help=True, help="Measure learners: accuracy and speed beside their peers', growth."
 )
@@ -206,6 +208,28 @@ def topics_tail(
     from stream.cli.topics import tail
 
     tail(config, role, limit)
+
+
+@drift_app.command("show", no_args_is_help=True)
+def drift_show(
+    config: ConfigPath,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only what was said since a date or a time in ISO 8601 (UTC)."),
+    ] = None,
+    all_events: Annotated[
+        bool, typer.Option("--all", help="Every diagnosis, action and alarm, not only the story.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw the error over time, with the drifts (.png, .svg)."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell what was noticed, what was done about it and whether it helped, drift by drift."""
+    from stream.cli.drift import show
+
+    show(config, since, all_events, plot, json)
 
 
 @bench_app.command("learners")

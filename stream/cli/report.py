@@ -9,9 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from stream.cli.drift import print_story
+from stream.drift_timeline import timeline
 from stream.evaluate import Evaluation
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
+_DRIFTS_SHOWN = 6
 _MEANING = {
     "accuracy": "share of right predictions",
     "kappa": "better than chance",
@@ -78,6 +81,9 @@ def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
         "expired": result.expired,
         "pending": result.pending,
         "drift_events": len(result.drift),
+        "drift_story": [
+            event.message for each in timeline(result.drift).episodes for event in each.story
+        ],
         "model_seconds": result.model_seconds,
         "pipeline_seconds": result.pipeline_seconds,
         "model_records_per_s": result.model_records_per_s,
@@ -112,10 +118,7 @@ def print_summary(result: Evaluation, title: str, console: Console) -> None:
         f"snapshot {result.snapshot_digest[:16] or 'none'}  "
         f"predictions {result.predictions_digest[:16]}"
     )
-    for event in result.drift[-5:]:
-        console.print(f"[yellow]drift[/] {event.message}")
-    if len(result.drift) > 5:
-        console.print(f"... the last 5 of {len(result.drift)} drift events")
+    print_story(timeline(result.drift), console, _DRIFTS_SHOWN)
 
 
 def _show(name: str, value: float) -> str:

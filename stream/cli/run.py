@@ -23,8 +23,9 @@ from stream.logs import Level, configure_logging
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
 from stream.server import STALL_FRACTION, Health, Server
-from stream.topology import build_parts, detector_names
+from stream.topology import build_parts
 from stream.warmup import of_pipeline
+from stream.watchers import watchers_of
 from stream.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
             metrics,
             health,
             config.model.name,
-            detector_names(config),
+            watchers_of(config),
             config.metrics.fading_factor,
         )
         warm_up(config, stop)

@@ -147,6 +147,34 @@ def test_an_operators_parameter_is_found_on_its_line(tmp_path: Path) -> None:
     assert unknown.startswith("p.yaml:12: model.name: must be one of ")
 
 
+def test_what_is_wrong_about_drift_is_found_on_its_line(tmp_path: Path) -> None:
+    text = """drift:
+  diagnose: true
+  diagnoser: {alfa: 0.1, blocks: 3}
+  respond: true
+  policy: {real_abrupt: restart}
+  monitors:
+    - name: psy
+    - name: psi
+      params: {window: 7}
+"""
+    assert errors(tmp_path, GOOD + text) == [
+        "p.yaml:15: drift.diagnoser.blocks: must be greater than or equal to 20; got 3.",
+        "p.yaml:15: drift.diagnoser.alfa: must be one of alpha, blocks, columns_max, concepts_max, "
+        "decide_every, grace_period; got 'alfa'. Did you mean alpha?",
+        "p.yaml:17: drift.policy.real_abrupt: must be 'reset', 'warm_up', 'forget' or 'none'; got "
+        "'restart'.",
+        "p.yaml:19: drift.monitors[0].name: must be one of chi_square, jensen_shannon, ks, mmd, "
+        "psi, wasserstein; got 'psy'. Did you mean psi?",
+        "p.yaml:21: drift.monitors[1].params.window: must be greater than or equal to 20; got 7.",
+    ]
+    (both,) = errors(tmp_path, GOOD + text.replace("alfa: 0.1, blocks: 3", "").replace(
+        "real_abrupt: restart", "window: 50").partition("  monitors")[0])  # fmt: skip
+    assert both.startswith("p.yaml:17: drift.policy.window: must be >= decide_every = 100 of the")
+    (needs,) = errors(tmp_path, GOOD + "drift:\n  respond: true\n")
+    assert needs == "p.yaml:13: drift: `respond` needs `diagnose: true`."
+
+
 def test_the_command_line_may_choose_another_model(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(GOOD.replace("hoeffding_tree", "oracle"))

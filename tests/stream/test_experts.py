@@ -23,6 +23,7 @@ from stream.observer import MetricsObserver
 from stream.server import Health
 from stream.task import PartitionTask
 from stream.topology import build_parts, fingerprint
+from stream.watchers import NOBODY
 from tests.builders import EVENTS, batch, cut, event, toy_config
 
 NAMES = ("careful", "bold", "idle")
@@ -126,7 +127,7 @@ def test_asking_does_not_make_a_state_another() -> None:
 
 def test_metrics_show_who_is_busy() -> None:
     metrics = Metrics("toy")
-    observer = MetricsObserver(metrics, Health(10.0), "trio", [], fading_factor=0.999)
+    observer = MetricsObserver(metrics, Health(10.0), "trio", NOBODY, fading_factor=0.999)
     running = task()
     for bold in ([1.0] * 4, [0.5] * 4):
         running.accept(batch(EVENTS, [event(a=a) for a in bold], first=running.steps * 4))

@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import DuplicateTimeseries
 
+from stream.drift_events import Judgement
+from stream.drift_records import NOWHERE
+from stream.drift_watch import Standing
 from stream.expert_load import ExpertLoad
 from stream.metrics import Metrics, render_reference
 from stream.metrics_collect import BatchHistogram
+from stream.watchers import Watchers
 
 ROOT = Path(__file__).parents[2]
 UNITS = ("_total", "_seconds", "_bytes", "_bits", "_ratio", "_info")
@@ -28,10 +33,14 @@ UNITLESS = {
     "driftgate_early_labels",
     "driftgate_prequential",
     "driftgate_partition_state",
+    "driftgate_drift_open",
+    "driftgate_labels_since_drift",
+    "driftgate_drift_recovery_labels",
 }
 BOUNDED_LABELS = {
     *("topic", "partition", "reason", "outcome", "stage", "model", "figure", "window"),
     *("detector", "expert", "state", "version", "python"),
+    *("source", "action", "result", "monitor"),
 }
 
 
@@ -76,7 +85,7 @@ def test_names_in_the_reference_are_unique_and_have_a_meaning(metrics: Metrics) 
 
 
 def test_every_series_carries_the_app(metrics: Metrics) -> None:
-    metrics.partition_assigned(0, detectors=["adwin"])
+    metrics.partition_assigned(0, watchers=Watchers(detectors=("adwin",)))
     text = generate_latest(metrics.registry).decode()
     samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
     assert len(samples) > 50
@@ -96,7 +105,7 @@ def test_no_created_series(metrics: Metrics) -> None:
 
 
 def test_exposed_names_are_those_of_the_reference(metrics: Metrics) -> None:
-    metrics.partition_assigned(0, detectors=["adwin"])
+    metrics.partition_assigned(0, watchers=Watchers(detectors=("adwin",)))
     names = {
         name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
         for name in exposed_names(metrics)
@@ -105,10 +114,60 @@ def test_exposed_names_are_those_of_the_reference(metrics: Metrics) -> None:
 
 
 def test_counters_with_known_labels_start_at_zero(metrics: Metrics) -> None:
-    metrics.partition_assigned(3, detectors=["adwin"])
+    metrics.partition_assigned(3, watchers=Watchers(detectors=("adwin",)))
     assert value(metrics, "driftgate_transactions_total", outcome="fenced") == 0.0
     assert value(metrics, "driftgate_expired_labels_total", partition="3", reason="delay") == 0.0
     assert value(metrics, "driftgate_drift_events_total", partition="3", detector="adwin") == 0.0
+
+
+WATCHERS = Watchers(("adwin",), ("psi",), ("real", "none"), ("reset",))
+
+
+def test_drift_is_counted_by_what_was_said(metrics: Metrics) -> None:
+    metrics.partition_assigned(2, WATCHERS)
+    said = {"partition": 2, "detector": "psi"}
+    well, badly = Judgement(recovered_after=640), Judgement()
+    for event in (
+        replace(NOWHERE, **said, event="diagnosis", source="real"),
+        replace(NOWHERE, **said, event="diagnosis", source="none", revision=1),
+        replace(NOWHERE, **said, event="action", action="none"),
+        replace(NOWHERE, **said, event="action", action="reset"),
+        replace(NOWHERE, **said, event="outcome", outcome=badly),
+        replace(NOWHERE, **said, event="outcome", outcome=well),
+        replace(NOWHERE, **said, event="outcome", outcome=well),
+        replace(NOWHERE, **said, event="monitor", kind="monitor"),
+        replace(NOWHERE, partition=2, detector="adwin", kind="drift"),
+        replace(NOWHERE, partition=2, detector="adwin", kind="warning"),
+    ):
+        metrics.count_drift(event)
+    counted = {
+        (name, of): value(metrics, f"driftgate_drift_{name}_total", partition="2", **{label: of})
+        for name, label, of in (
+            ("diagnoses", "source", "real"),
+            ("diagnoses", "source", "none"),
+            ("actions", "action", "reset"),
+            ("outcomes", "result", "recovered"),
+            ("outcomes", "result", "not_recovered"),
+            ("findings", "monitor", "psi"),
+            ("events", "detector", "adwin"),
+        )
+    }
+    assert list(counted.values()) == [1.0, 0.0, 1.0, 2.0, 1.0, 1.0, 1.0]
+
+
+def test_where_a_partition_stands_with_its_last_drift(metrics: Metrics) -> None:
+    def stands(name: str) -> float | None:
+        return value(metrics, f"driftgate_{name}", partition="2")
+
+    metrics.set_standing(2, Standing(), 500)
+    assert (stands("drift_open"), stands("labels_since_drift")) == (0.0, None)
+    metrics.set_standing(2, Standing(3, True, "real", 0.93, 870), 1000)
+    assert (stands("drift_open"), stands("labels_since_drift")) == (1.0, 130.0)
+    assert (stands("drift_confidence_ratio"), stands("drift_recovery_labels")) == (0.93, None)
+    metrics.set_standing(2, Standing(3, False, "real", 0.93, 870, 640), 1600)
+    assert (stands("drift_open"), stands("drift_recovery_labels")) == (0.0, 640.0)
+    metrics.partition_revoked(2)
+    assert stands("drift_open") is None
 
 
 def test_partition_state_is_one_hot(metrics: Metrics) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from operators.catalog import DETECTORS, LEARNERS, find_detector, find_learner
-from stream.config import Model, OperatorConfig
+from stream.config import Model
+from stream.config_operators import OperatorConfig
 from stream.errors import ConfigError
 from stream.operator_params import check_params, params_model
 from tests.operators.regressors import REGRESSORS

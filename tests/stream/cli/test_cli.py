@@ -51,6 +51,8 @@ COMMANDS = [
     "topics describe",
     "topics load",
     "topics tail",
+    "drift",
+    "drift show",
     "bench",
     "bench learners",
     "bench growth",
