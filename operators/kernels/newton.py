@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from operators.kernels.compiled import njit
 from operators.kernels.dense import Dense, encode, learn_dense
 from operators.kernels.ensemble import CLOCK, Detectors, watch
+from operators.kernels.waves import Waves, write_waves
 
 FloatArray = NDArray[np.float64]
 
@@ -119,6 +120,31 @@ def gradient_step(model: Linear, vector: FloatArray, y: int, weight: float) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def times_vector(matrix: FloatArray, vector: FloatArray, out: FloatArray) -> None:
+    """Write the product of a symmetric matrix and a vector.
+
+    Its rows do for columns, and lie together in memory; four at a time read and write the sums once
+    instead of four times, and each sum still gets its terms one after the other.
+    """
+    out[:] = 0.0
+    j = 0
+    while j + 4 <= len(vector):
+        row0, row1, row2, row3 = matrix[j], matrix[j + 1], matrix[j + 2], matrix[j + 3]
+        value0, value1, value2, value3 = vector[j], vector[j + 1], vector[j + 2], vector[j + 3]
+        for i in range(len(vector)):
+            total = out[i] + row0[i] * value0
+            total += row1[i] * value1
+            total += row2[i] * value2
+            out[i] = total + row3[i] * value3
+        j += 4
+    while j < len(vector):
+        row, value = matrix[j], vector[j]
+        for i in range(len(vector)):
+            out[i] += row[i] * value
+        j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def newton_step(model: Linear, vector: FloatArray, y: int, weight: float) -> None:
     """Go by the gradient times P, and learn P."""
     weights, curvature, gain = model.weights, model.curvature, model.gain
@@ -129,12 +155,7 @@ def newton_step(model: Linear, vector: FloatArray, y: int, weight: float) -> Non
     # Two classes have two weight vectors for one boundary.
     undecided = max(undecided if len(probabilities) == 2 else undecided / len(probabilities), 0.0)
     undecided = max(undecided, UNDECIDED_MIN) * weight
-    gain[:] = 0.0
-    for j in range(len(vector)):
-        # P is symmetric: its rows do for columns, and lie together in memory.
-        row, value = curvature[j], vector[j]
-        for i in range(len(vector)):
-            gain[i] += row[i] * value
+    times_vector(curvature, vector, gain)
     spread = 0.0
     for i in range(len(vector)):
         spread += gain[i] * vector[i]
@@ -146,12 +167,16 @@ def newton_step(model: Linear, vector: FloatArray, y: int, weight: float) -> Non
         step = ((1.0 if c == y else 0.0) - probabilities[c]) * weight / undecided * scale
         for j in range(len(vector)):
             weights[c, j] += step * gain[j]
-    trace = 0.0
+    trace, growth = 0.0, 1.0 / model.decay
+    part = math.sqrt(scale * growth)
     for i in range(len(vector)):
+        gain[i] *= part
+    for i in range(len(vector)):
+        row, value = curvature[i], gain[i]
         for j in range(len(vector)):
             # The product of both gains first: P stays symmetric to the bit.
-            curvature[i, j] = (curvature[i, j] - gain[i] * gain[j] * scale) / model.decay
-        trace += curvature[i, i]
+            row[j] = row[j] * growth - value * gain[j]
+        trace += row[i]
     if trace > TRACE_MAX * len(vector):
         curvature *= TRACE_MAX * len(vector) / trace
 
@@ -184,6 +209,7 @@ def run_newton(
     weight: FloatArray,
     output: FloatArray,
     dense: Dense,
+    waves: Waves,
     model: Linear,
     detectors: Detectors,
 ) -> None:
@@ -194,6 +220,7 @@ def run_newton(
         i = row[step]
         if known != i:
             encode(dense, x[i])
+            write_waves(waves, dense.vector)
             predict_linear(model, dense.vector, probabilities)
             known = i
         if action[step] == 0:

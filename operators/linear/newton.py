@@ -10,11 +10,12 @@ from operators.checks import assert_rows, check_classifier
 from operators.ensembles.ensemble import detectors_state, make_detectors, restore_detectors
 from operators.kernels.dense import make_dense
 from operators.kernels.newton import make_linear, run_newton
+from operators.kernels.waves import make_waves
 from operators.one import OneByOne
 from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import Rows, Tape
 
-VERSION = 1
+VERSION = 2
 WIDTH_MAX = 64
 
 
@@ -30,7 +31,7 @@ class NewtonRegression(OneByOne):
     space
         Features and classes.
     seed
-        Not used; every learner of the catalogue takes one.
+        Of the waves.
     decay
         What earlier records count when one more is learnt, in (0, 1); or 0 for plain gradient
         steps. Smaller: follows changes sooner, and is less sure in between.
@@ -39,6 +40,10 @@ class NewtonRegression(OneByOne):
         entries, since Newton's steps cost the square of their number.
     delta_drift
         Significance of the ADWIN that notices rising errors.
+    width
+        Records of fewer entries than this, the constant one among them, are filled up with random
+        waves of pairs of entries, so that boundaries may curve; see `operators.kernels.waves`.
+        Larger: finer curves, and slower by its square.
 
     Notes
     -----
@@ -61,6 +66,7 @@ class NewtonRegression(OneByOne):
         decay: float = 0.9999,
         rate: float = 0.01,
         delta_drift: float = 0.05,
+        width: int = 0,
     ) -> None:
         check_classifier(space)
         if not 0.0 <= decay < 1.0:
@@ -69,16 +75,22 @@ class NewtonRegression(OneByOne):
             raise ValueError(f"rate: must be > 0; got {rate!r}.")
         if not 0.0 < delta_drift < 1.0:
             raise ValueError(f"delta_drift: must be in (0, 1); got {delta_drift!r}.")
+        if not 0 <= width <= WIDTH_MAX:
+            raise ValueError(f"width: must be in [0, {WIDTH_MAX}]; got {width!r}.")
         self.space = space
         self.seed = seed
         self._dense = make_dense(space, memory=1000.0)
-        width = len(self._dense.vector)
+        entries = len(self._dense.vector) - 1
+        width = max(width, entries + 1)
+        self._dense = self._dense._replace(vector=np.zeros(width))
+        self._waves = make_waves(width - 1 - entries, entries, seed)
         self._kernel = make_linear(
             space.n_classes, width, rate=rate, decay=decay if width <= WIDTH_MAX else 0.0
         )
         self._drift = make_detectors(1, delta_drift)
         self._arrays = {
             "statistics": self._dense.statistics,
+            **self._waves._asdict(),
             **{
                 name: getattr(self._kernel, name)
                 for name in ("weights", "curvature", "errors", "waiting")
@@ -97,6 +109,7 @@ class NewtonRegression(OneByOne):
             weight,
             rows.output,
             self._dense,
+            self._waves,
             self._kernel,
             self._drift,
         )

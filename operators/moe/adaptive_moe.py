@@ -22,9 +22,11 @@ from operators.snapshot import State, copied, nest, part, refill
 from operators.tape import Rows, Tape
 from operators.trees.forest import TreeParams
 
-VERSION = 1
+VERSION = 2
 MEMORY = (0.9, 0.99, 0.999)
 """What earlier log losses count at each label, in the gates that go by recent ones."""
+CURVED_WIDTH = 32
+"""Entries and waves of a record in the curved expert; half of them at least are waves."""
 ROUTER_HIDDEN = (32, 16)
 ROUTER_BATCH = 256
 
@@ -63,12 +65,14 @@ class AdaptiveMoE(OneByOne):
     Notes
     -----
     Experts: `trees` Hoeffding trees bagged with Poisson(6) weights and replaced on drift, naive
-    Bayes forgetting over about 100 and 1,000 records, softmax regression by large gradient steps
-    and by Newton's (open to change after a drift), the nearest of the last `window` records, and
-    the last label known. Gates: see `operators.kernels.gates`. A gate's score is its share of right
-    answers over about 1,000 records; the gate of the highest score answers. On a stream without
-    autocorrelation the last label never gets a share; with labels that come late it is the last
-    label known at prediction that counts, so it loses its share when that says little.
+    Bayes forgetting over about 100 and 1,000 records, softmax regression by large gradient
+    steps and by Newton's (open to change after a drift), the nearest of the last `window`
+    records, the last label known and, where records have fewer than 16 entries, Newton's
+    regression on random waves of them, whose boundaries curve. Gates: see
+    `operators.kernels.gates`. A gate's score is its share of right answers over about 1,000
+    records; the gate of the highest score answers. On a stream without autocorrelation the last
+    label never gets a share; with labels that come late it is the last label known at
+    prediction that counts, so it loses its share when that says little.
 
     What `top_k` saves is learning; answering, which is most of what neighbours cost, stays, so that
     little is saved but with many trees. Means of three seeds on electricity (45,312 records) and
@@ -112,20 +116,23 @@ class AdaptiveMoE(OneByOne):
         self.space = space
         self.seed = seed
         self._balance = float(balance)
+        self._dense = make_dense(space, memory=1000.0)
+        entries = len(self._dense.vector) - 1
+        params = TreeParams(
+            grace_period,
+            delta,
+            0.05,
+            "naive_bayes_adaptive",
+            leaves_max,
+            nominal_split="binary",
+            grace_first=max(grace_period // 4, 1),
+        )
         self._experts: dict[str, WeightedLearner] = {
             "forest": TreeEnsemble(
                 space,
                 seed,
                 trees=trees,
-                params=TreeParams(
-                    grace_period,
-                    delta,
-                    0.05,
-                    "naive_bayes_adaptive",
-                    leaves_max,
-                    nominal_split="binary",
-                    grace_first=max(grace_period // 4, 1),
-                ),
+                params=params,
                 view_of="forest",
                 subspace=0,
                 rate=6.0,
@@ -141,12 +148,14 @@ class AdaptiveMoE(OneByOne):
             "neighbours": NearestNeighbours(space, neighbours=neighbours, window=window),
             "last_label": LastLabel(space),
         }
+        if entries < CURVED_WIDTH // 2:
+            self._experts["curved"] = NewtonRegression(
+                space, seed=seed, decay=0.999, width=CURVED_WIDTH
+            )
         self.expert_names = tuple(self._experts)
         self._turns = _turns(top_k, self.expert_names)
         n_classes, n_experts = space.n_classes, len(self._experts)
         self._counts = np.zeros(n_classes)
-        self._dense = make_dense(space, memory=1000.0)
-        entries = len(self._dense.vector) - 1
         self._router = CompiledMLPRouter(
             entries, n_experts, hidden=ROUTER_HIDDEN, batch=ROUTER_BATCH, seed=seed
         )

@@ -76,9 +76,9 @@ def test_it_is_its_experts_and_its_gates(delay: int, balance: float) -> None:
     weight[learnt] = class_weights(y[learnt].astype(int).tolist(), 3, balance)
     experts = AdaptiveMoE(space, seed=3, trees=2, window=50)._experts
     said = np.array([run(expert, data, tape, weight).output for expert in experts.values()])
-    dense, gates = PlainDense(space, 1000.0), PlainGates(7, MEMORY, 0.003)
-    router = CompiledMLPRouter(5, 7, hidden=ROUTER_HIDDEN, batch=ROUTER_BATCH, seed=3)
-    logits = np.zeros(7, dtype=np.float32)
+    dense, gates = PlainDense(space, 1000.0), PlainGates(8, MEMORY, 0.003)
+    router = CompiledMLPRouter(5, 8, hidden=ROUTER_HIDDEN, batch=ROUTER_BATCH, seed=3)
+    logits = np.zeros(8, dtype=np.float32)
     told, inputs, masks = {}, [], []
     for action, i in zip(tape.action, tape.row, strict=True):
         vector = dense.encode(x[i])[1:].astype(np.float32)
@@ -135,15 +135,22 @@ def test_shares_are_of_the_gate_that_answered() -> None:
         "linear_slow",
         "neighbours",
         "last_label",
+        "curved",
     )
     rows = run(model, data, tapes.test_then_train(1500))
     shares = model.shares(rows)
     assert shares.shape == (1500, len(model.expert_names))
     assert (shares >= 0.0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
-    np.testing.assert_allclose(shares[0], 1 / 7)  # the pool, of equal powers
+    np.testing.assert_allclose(shares[0], 1 / 8)  # the pool, of equal powers
     shares[:] = 0.0
     assert model.shares(rows).any(), "the shares are not the caller's own"
+
+
+@pytest.mark.parametrize(("count", "is_curved"), [(15, True), (16, False)])
+def test_wide_records_have_no_curved_expert(count: int, is_curved: bool) -> None:
+    space = Space(tuple(Feature(f"x{j}") for j in range(count)), n_classes=2)
+    assert ("curved" in AdaptiveMoE(space).expert_names) == is_curved
 
 
 def test_balance_finds_a_rare_class() -> None:
@@ -213,7 +220,8 @@ def test_with_top_k_those_learn_that_count_and_one_more_in_turn() -> None:
     for block in range(7):
         steps = tapes.test_then_train(LABELS)
         model.run(Tape(steps.action, steps.row + LABELS * block), rows)
-        counted = model.shares(rows)[LABELS * block : LABELS * (block + 1), :LAST_LABEL].sum(axis=0)
+        counted = model.shares(rows)[LABELS * block : LABELS * (block + 1)].sum(axis=0)
+        counted[LAST_LABEL] = 0.0
         top = {model.expert_names[k] for k in np.argsort(-counted, kind="stable")[:2]}
         assert top < learners(model)
         assert len(learners(model)) == 4
@@ -231,7 +239,7 @@ def test_an_expert_that_does_not_learn_still_answers_and_stays_as_it_is() -> Non
     rows = run(model, (data[0][LABELS:], data[1][LABELS:], data[2]), tapes.test_then_train(300))
     same = [n for n in model.expert_names if digest(model._experts[n].snapshot()) == before[n]]
     assert same == idle
-    assert len(idle) == 4
+    assert len(idle) == 5
     assert np.isfinite(rows.output).all()
     assert (model.shares(rows)[:, [model.expert_names.index(n) for n in idle]] > 0).any()
 
@@ -285,9 +293,9 @@ def test_with_top_k_most_experts_are_given_few_labels() -> None:
     assert accuracy(output, data[1]) > accuracy(whole, data[1]) - 0.015
 
 
-@pytest.mark.parametrize("top_k", [-1, 6])
+@pytest.mark.parametrize("top_k", [-1, 7])
 def test_top_k_is_checked(top_k: int) -> None:
-    with pytest.raises(ValueError, match=rf"top_k: must be in 0 .. 5; got {top_k}"):
+    with pytest.raises(ValueError, match=rf"top_k: must be in 0 .. 6; got {top_k}"):
         AdaptiveMoE(mixed(1, 1)[2], top_k=top_k)
 
 

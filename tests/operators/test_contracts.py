@@ -113,6 +113,7 @@ VARIANTS = {
     ),
     "naive_bayes, forgetting": ("naive_bayes", {"forgetting": 0.99}),
     "newton_regression, by gradient": ("newton_regression", {"decay": 0.0}),
+    "newton_regression, curved": ("newton_regression", {"width": 12}),
     "passive_aggressive, pa2": ("passive_aggressive", {"variant": "pa2", "impute": "zero"}),
     **{
         f"{name}, managed": (f"{MANAGED}{name}", PARAMS[name])
@@ -137,7 +138,7 @@ FIXED = [
 # Windows of ADWIN, and the bytes that each can grow to: 32 levels of 8 buckets of 2 numbers.
 ENSEMBLES = ("adaptive_random_forest", "leveraging_bagging", "streaming_random_patches")
 WINDOWS = {
-    "adaptive_moe": 2 * PARAMS["adaptive_moe"]["trees"] + 1,
+    "adaptive_moe": 2 * PARAMS["adaptive_moe"]["trees"] + 2,
     "newton_regression": 1,
     **{name: 2 * PARAMS[name]["trees"] for name in ENSEMBLES},
 }

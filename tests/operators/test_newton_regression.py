@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from operators.base import Feature, Space
 from operators.kernels.newton import TRACE_MAX, Linear, learn_linear, make_linear, predict_linear
+from operators.kernels.waves import make_waves, write_waves
 from operators.linear.newton import NewtonRegression
 from operators.linear.softmax import SoftmaxRegression
 from tests.generators import Stream, accuracy, prequential
@@ -153,6 +154,47 @@ def test_after_a_drift_it_starts_again() -> None:
     assert sure < 0.1
 
 
+def ring(count: int, seed: int) -> Stream:
+    """Inside a circle or outside: no straight boundary tells."""
+    x = np.random.default_rng(seed).normal(size=(count, 2))
+    y = (x**2).sum(axis=1) > 1.4
+    return x, y.astype(np.float64), Space((Feature("a"), Feature("b")), n_classes=2)
+
+
+def test_with_waves_boundaries_curve() -> None:
+    data = ring(3000, 1)
+    right = [
+        accuracy(prequential(NewtonRegression(data[2], width=width), data)[500:], data[1][500:])
+        for width in (0, 32)
+    ]
+    assert right[0] < 0.6
+    assert right[1] > 0.95
+
+
+def test_waves_are_cosines_of_two_entries() -> None:
+    waves = make_waves(7, 3, seed=1)
+    vector = np.concatenate([[1.0], 3.0 * np.random.default_rng(2).normal(size=3), np.zeros(7)])
+    before = vector.copy()
+    write_waves(waves, vector)
+    angle = 2.0 * np.pi * ((before[waves.entry] * waves.turns).sum(axis=1) + waves.phase)
+    np.testing.assert_allclose(vector[4:], np.sqrt(2.0) * np.cos(angle), atol=1e-5)
+    assert (vector[:4] == before[:4]).all()
+    assert (waves.entry[:, 0] != waves.entry[:, 1]).all()
+    assert set(waves.entry.ravel()) == {1, 2, 3}
+
+
+def test_one_entry_makes_waves_too() -> None:
+    assert (make_waves(3, 1, seed=1).entry == 1).all()
+
+
+def test_waves_are_in_the_snapshot() -> None:
+    data = ring(300, 2)
+    one, two = (NewtonRegression(data[2], seed=seed, width=16) for seed in (1, 2))
+    prequential(one, data)
+    two.restore(one.snapshot())
+    assert (prequential(one, data) == prequential(two, data)).all()
+
+
 def test_wide_records_are_learnt_by_gradient() -> None:
     space = Space(tuple(Feature(f"x{j}") for j in range(64)), n_classes=2)
     assert NewtonRegression(space)._kernel.curvature.shape == (0, 0)
@@ -165,6 +207,7 @@ def test_wide_records_are_learnt_by_gradient() -> None:
     [
         ({"decay": 1.0}, r"decay: must be in \[0, 1\); got 1.0"),
         ({"rate": 0.0}, "rate: must be > 0; got 0.0"),
+        ({"width": 65}, r"width: must be in \[0, 64\]; got 65"),
         ({"delta_drift": 1.0}, r"delta_drift: must be in \(0, 1\); got 1.0"),
     ],
 )
