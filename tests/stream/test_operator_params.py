@@ -61,9 +61,9 @@ def test_parameters_as_yaml_gives_them_pass(name: str, params: dict[str, Any]) -
         (
             "adwim",
             {},
-            "detectors[0].name: must be one of adwin, cusum, ddm, ecdd, eddm, fhddm, gma, hddm_a, "
-            "hddm_w, htm_sprt, kswin, page_hinkley, rddm, seed, seq_drift2, sprt, stacked_fhddm, "
-            "stepd; "
+            "detectors[0].name: must be one of adwin, cusum, ddm, ecdd, eddm, fhddm, glr, gma, "
+            "hddm_a, hddm_w, htm_sprt, kswin, normal_change, page_hinkley, rddm, seed, seq_drift2, "
+            "sprt, stacked_fhddm, stepd; "
             "got 'adwim'. Did you mean adwin?",
         ),
     ],
