@@ -174,3 +174,24 @@ def test_a_burst_is_found_once_it_has_passed() -> None:
     assert abs(passed.end - 2_100) < 30
     lasting = time_change(ratios(inside[:2_110]), 200)
     assert lasting.end == 2_110
+
+
+@pytest.mark.parametrize(
+    ("concept", "classes", "features", "labels", "source"),
+    [
+        (1.0, 2.0, 1.0, 0.5, "none"),
+        (9.0, 9.0, 0.0, 0.0, "real"),
+        (9.0, 9.0, 20.0, 0.0, "real"),  # the records have changed too, but not only they
+        (3.0, 18.0, 20.0, 5.0, "virtual"),
+        (8.0, 1.0, 9.0, 12.0, "label"),
+        (1.0, 0.0, 10.0, 9.0, "label"),  # either would do, and labels changed nearly as clearly
+        (1.0, 2.0, 10.0, 6.0, "virtual"),
+    ],
+)
+def test_verdicts(
+    concept: float, classes: float, features: float, labels: float, source: str
+) -> None:
+    found = Deviations(concept=concept, classes=classes, features=features, labels=labels)
+    named, margin = judge(found)
+    assert named == source
+    assert margin >= 0.0
