@@ -50,6 +50,7 @@ docs: $(VENV)/.driftgate-installed  ## Write the generated pages of docs/
 	$(BIN)/python -m stream.config_reference docs/configuration.md
 	$(BIN)/python -m stream.metrics docs/metrics.md
 	$(BIN)/python -m stream.bench.document docs/benchmarks.md
+	$(BIN)/python -m stream.bench.detection.document docs/drift-benchmarks.md
 
 tools:  ## Install what checks the manifests (kustomize by the Go toolchain), where it can be had
 	@bash deploy/install-tools.sh

@@ -25,8 +25,8 @@ def write_page(page: Path, results: Path = RESULTS) -> str:
     """Return a page's text with its tables made anew."""
     text = page.read_text()
     for name in ("learners", "regressors"):
-        text = _between(text, name, _learners(read_rows(results / f"{name}.csv")))
-    return _between(text, "growth", _growth(read_rows(results / "growth.csv")))
+        text = between(text, name, _learners(read_rows(results / f"{name}.csv")))
+    return between(text, "growth", _growth(read_rows(results / "growth.csv")))
 
 
 def draw_pictures(folder: Path, results: Path = RESULTS) -> list[Path]:
@@ -100,8 +100,9 @@ def _measured(rows: Sequence[Row]) -> str:
     )
 
 
-def _between(text: str, name: str, made: str) -> str:
-    begin, end = f"<!-- {name}: made by stream.bench.document -->", f"<!-- {name}: end -->"
+def between(text: str, name: str, made: str, maker: str = "stream.bench.document") -> str:
+    """Put what was made between the markers of its name; `maker` is the command behind it."""
+    begin, end = f"<!-- {name}: made by {maker} -->", f"<!-- {name}: end -->"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), flags=re.DOTALL)
     assert pattern.search(text), f"the page has no place for {name}"
     return pattern.sub(lambda _: f"{begin}\n{made}\n{end}", text)

@@ -332,6 +332,9 @@ def bench_drift(
     quick: Annotated[
         bool, typer.Option("--quick", help="Four classes, some peers, short series: a minute.")
     ] = False,
+    only: Annotated[
+        str, typer.Option(help="Sections, with commas: detection, diagnosis.")
+    ] = "detection,diagnosis",
     no_speed: Annotated[bool, typer.Option("--no-speed", help="Time nothing.")] = False,
     frouros: Annotated[
         str | None,
@@ -353,11 +356,12 @@ def bench_drift(
     """Compare drift detectors, ours and peers': delay at equal false alarms, misses, F1, values/s.
 
     Each detector is swept along one parameter on streams whose drifts are known. What is finished
-    is kept: a session that was stopped goes on where it was.
+    is kept: a session that was stopped goes on where it was. Diagnoses are judged on streams whose
+    kind of drift is known.
     """
     from stream.cli.bench_drift import Choice, run_drift
 
-    choice = Choice(detectors, streams, seeds, frouros, quick, no_speed)
+    choice = Choice(detectors, streams, seeds, frouros, quick, no_speed, only)
     run_drift(choice, results, fresh, None if no_plot else plot, json)
 
 

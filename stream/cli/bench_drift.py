@@ -21,10 +21,12 @@ from stream.bench.detection.results import Key, Row
 from stream.bench.detection.session import Plan, run_session
 from stream.bench.detection.streams import CLASSES
 from stream.bench.detection.sweeps import LIBRARIES, SWEEPS
+from stream.bench.drift import diagnose
 from stream.bench.labels import split_labels
 from stream.bench.tables import Sheet
 from stream.errors import ConfigError
 
+SECTIONS = ("detection", "diagnosis")
 RESULTS = "drift.csv"
 SPEEDS = "drift_speed.csv"
 _WIDTH = 160
@@ -32,6 +34,7 @@ _SEEDS, _QUICK_SEEDS = 6, 2
 _SERIES, _QUICK_SERIES = 4, 2
 _QUIET, _QUICK_QUIET = 40_000, 10_000
 _ROUNDS, _QUICK_ROUNDS = 5, 1
+_DIAGNOSIS_SEEDS = 10
 _QUICK_CLASSES = ("small_rise", "large_rise", "ramp_500", "mean_small")
 _QUICK_PEERS = (
     "river:adwin",
@@ -53,32 +56,50 @@ class Choice:
     frouros: str | None
     quick: bool
     no_speed: bool
+    only: str
 
 
 def run_drift(
     choice: Choice, folder: Path, fresh: bool, plot: Path | None, as_machine: bool
 ) -> None:
-    """Measure, show and draw; figures are kept in `folder`."""
+    """Measure, show and draw; figures of detectors are kept in `folder`."""
     if choice.frouros is not None:
         os.environ[frouros.PYTHON] = choice.frouros
     console = Console(stderr=as_machine, highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH
+    sections = _chosen("--only", choice.only, SECTIONS, dict.fromkeys(SECTIONS))
+    said: dict[str, object] = {}
+    if "detection" in sections:
+        rows, speeds = _detection(choice, folder, fresh, console)
+        said |= _as_json(rows, speeds)
+        if not as_machine:
+            for sheet in _sheets(rows, speeds):
+                console.print(sheet.to_rich())
+        if plot is not None:
+            plot_delays(rows, plot)
+            console.print(f"Wrote {plot}: delay against false alarms")
+        console.print(f"Every figure is kept in {folder / RESULTS}")
+    if "diagnosis" in sections:
+        seeds = range(choice.seeds or (1 if choice.quick else _DIAGNOSIS_SEEDS))
+        console.print("diagnosis: streams whose kind of drift is known")
+        followed = list(diagnose.follow_all(seeds, choice.quick))
+        said["diagnosis"] = [asdict(line) for line in diagnose.summarise(followed)]
+        if not as_machine:
+            console.print(diagnose.text(followed), markup=False)
+    if as_machine:
+        print(json.dumps(said))
+
+
+def _detection(
+    choice: Choice, folder: Path, fresh: bool, console: Console
+) -> tuple[dict[Key, Row], list[speed.Speed]]:
     plan = plan_drift(choice)
     if not frouros.is_there():
         console.print(f"frouros is left out: name its interpreter by --frouros or {frouros.PYTHON}")
     with _progress(console) as watcher:
         rows = run_session(plan, folder / RESULTS, watcher, fresh)
-    speeds = _speeds(plan, choice, folder / SPEEDS)
-    if as_machine:
-        print(json.dumps(_as_json(rows, speeds)))
-    else:
-        for sheet in _sheets(rows, speeds):
-            console.print(sheet.to_rich())
-    if plot is not None:
-        plot_delays(rows, plot)
-        console.print(f"Wrote {plot}: delay against false alarms")
-    console.print(f"Every figure is kept in {folder / RESULTS}")
+    return rows, _speeds(plan, choice, folder / SPEEDS)
 
 
 def plan_drift(choice: Choice) -> Plan:

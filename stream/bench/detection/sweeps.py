@@ -33,6 +33,7 @@ _SIGNIFICANCE = (0.03, 0.003, 3e-4, 3e-5, 1e-6, 1e-8)
 _WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.3)
 _RUN_LENGTHS = (300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5)
 _RUN_LENGTHS_OF_NUMBERS = (100.0, 300.0, 1e3, 3e3, 1e4, 1e5)
+_SPRT = (0.05, 0.01, 1e-3, 1e-4, 1e-5, 1e-6)
 _RDDM = (1.8, 2.258, 2.6, 3.0, 3.5, 4.0)
 
 
@@ -127,6 +128,7 @@ def _ours() -> list[Sweep]:
             up=up,
             both=both,
         ),
+        Sweep(OURS, "htm_sprt", "alpha", _SPRT, 1e-3, _ALL, seeds_max=2),
         Sweep(OURS, "kswin", "delta", _KS, 0.005, _ALL),
         Sweep(OURS, "normal_change", "run_length", _RUN_LENGTHS_OF_NUMBERS, 1e5, _OF_NUMBERS),
         Sweep(
@@ -143,6 +145,7 @@ def _ours() -> list[Sweep]:
         Sweep(OURS, "rddm", "drift_level", _RDDM, 2.258),
         Sweep(OURS, "seed", "delta", _ADWIN, 0.05, _ALL),
         Sweep(OURS, "seq_drift2", "delta", _ADWIN, 0.01),
+        Sweep(OURS, "sprt", "alpha", _SPRT, 1e-4),
         Sweep(OURS, "stacked_fhddm", "delta", _TINY, 1e-6),
         Sweep(
             OURS,

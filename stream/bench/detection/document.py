@@ -1,0 +1,71 @@
+"""docs/drift-benchmarks.md out of the CSV files: `python -m stream.bench.detection.document PAGE`.
+
+Tables are written between the markers, what they mean stands around them; the picture lies beside
+the page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from stream.bench.detection import sheets
+from stream.bench.detection.operating import TARGETS
+from stream.bench.detection.plot import plot_delays
+from stream.bench.detection.results import Key, Row, read_rows
+from stream.bench.detection.speed import read as read_speeds
+from stream.bench.detection.streams import CLASSES
+from stream.bench.document import RESULTS, between
+from stream.bench.tables import Sheet
+
+
+def write_page(page: Path, results: Path = RESULTS) -> str:
+    """Return a page's text with its tables made anew."""
+    rows = of_one_size(read_rows(results / "drift.csv"))
+    text = page.read_text()
+    found = sheets.verdicts(rows)
+    families = dict.fromkeys(CLASSES[name].family for name in CLASSES)
+    text = between(
+        text,
+        "verdicts",
+        _with(rows) + _joined(sheets.verdict_sheet(found, target) for target in TARGETS),
+        "stream.bench.detection.document",
+    )
+    delays = [sheets.delay_sheet(rows, f, target) for f in families for target in TARGETS]
+    text = between(text, "delays", _joined(delays), "stream.bench.detection.document")
+    defaults = [sheets.default_sheet(rows, family) for family in families]
+    text = between(text, "defaults", _joined(defaults), "stream.bench.detection.document")
+    speeds = read_speeds(results / "drift_speed.csv")
+    made = sheets.speed_sheet(speeds).to_markdown() if speeds else "Not measured yet.\n"
+    return between(text, "speeds", made, "stream.bench.detection.document")
+
+
+def of_one_size(rows: Mapping[Key, Row]) -> dict[Key, Row]:
+    """Keep of each stream the longest series, so that a quick run stands in no table."""
+    sizes: dict[str, int] = {}
+    for key in rows:
+        sizes[key.stream] = max(key.size, sizes.get(key.stream, 0))
+    return {key: row for key, row in rows.items() if key.size == sizes[key.stream]}
+
+
+def _joined(made: Iterable[Sheet]) -> str:
+    return "\n".join(sheet.to_markdown() for sheet in made)
+
+
+def _with(rows: Mapping[Key, Row]) -> str:
+    """Say with what and when."""
+    versions: dict[str, set[str]] = {}
+    for row in rows.values():
+        library = row.detector.partition(":")[0] if ":" in row.detector else "driftgate"
+        versions.setdefault(library, set()).add(row.version)
+    told = "; ".join(f"{name} {', '.join(sorted(v))}" for name, v in sorted(versions.items()))
+    days = sorted(row.when[:10] for row in rows.values())
+    seeds = len({row.seed for row in rows.values()})
+    return f"Measured from {days[0]} to {days[-1]}, up to {seeds} seeds. {told}.\n\n"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(write_page(path))
+    plot_delays(of_one_size(read_rows(RESULTS / "drift.csv")), path.parent / "drift-benchmarks.png")
