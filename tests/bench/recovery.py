@@ -2,13 +2,16 @@
 
 Run with `python -m tests.bench.recovery`; `--seeds N` and names of streams choose less. Models of
 ours run plain and managed (`operators.adaptation`), beside CapyMOA's forest. Each line of
-`tests/bench/results/recovery.csv` is one drift of one run; the tables are those of
-docs/adaptation.md.
+`tests/bench/results/recovery.csv` is one drift of one run, written at once; `--show` makes the
+table of docs/adaptation.md from them.
 
 A model has recovered at the first label, from the drift on, from which the next 200 have at least
 95 % of the accuracy that it had over the 1,000 before the drift. A model that has never been good
 regains that soon, so it is also told when it had 95 % of what the best model had before the drift.
 One that does not before the next drift counts with the whole concept.
+
+Diagnoses do not depend on the model, but for the errors that they mention. So each stream is
+diagnosed once, which takes longer than all the rest, and all managed models are told the same.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import argparse
 import csv
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.adaptation.managed import manage
-from operators.adaptation.policy import Policy
-from operators.base import Learner, Space
+from operators.base import Learner
 from operators.catalog import create_learner
+from operators.diagnosis.base import Diagnosis
 from operators.diagnosis.diagnoser import DriftDiagnoser
-from operators.tape import Rows, test_then_train
+from operators.snapshot import State
+from operators.tape import LEARN, Rows, Tape, test_then_train
 from stream.bench.candidates import Candidate
 from stream.bench.case import Case
 from stream.bench.machine import library_version, this_machine
@@ -82,8 +87,32 @@ class Drift(NamedTuple):
     best: int
 
 
-def hits_of(learner: Learner, records: Records) -> NDArray[np.bool_]:
-    """Predict and then learn each record; return which answers were right."""
+class Told:
+    """A diagnoser that says what another one has said of the same stream."""
+
+    def __init__(self, found: list[Diagnosis], decide_every: int) -> None:
+        self.decide_every = decide_every
+        self._found = {diagnosis.learnt: diagnosis for diagnosis in found}
+        self._learnt = 0
+
+    def watch(self, tape: Tape, rows: Rows) -> list[Diagnosis]:
+        before = self._learnt
+        self._learnt += int((tape.action == LEARN).sum())
+        return [
+            replace(self._found[learnt], index=learnt - before - 1)
+            for learnt in range(before + 1, self._learnt + 1)
+            if learnt in self._found
+        ]
+
+    def snapshot(self) -> State:
+        raise NotImplementedError
+
+    def restore(self, state: State) -> None:
+        raise NotImplementedError
+
+
+def answers_of(learner: Learner, records: Records) -> Rows:
+    """Predict and then learn each record."""
     n = len(records.y)
     rows = Rows(
         records.x,
@@ -92,6 +121,12 @@ def hits_of(learner: Learner, records: Records) -> NDArray[np.bool_]:
         np.full((n, learner.trace_width), np.nan),
     )
     learner.run(test_then_train(n), rows)
+    return rows
+
+
+def hits_of(learner: Learner, records: Records) -> NDArray[np.bool_]:
+    """Predict and then learn each record; return which answers were right."""
+    rows = answers_of(learner, records)
     return np.asarray(rows.output.argmax(axis=1) == records.y)
 
 
@@ -110,19 +145,20 @@ def hits_of_capymoa(records: Records, seed: int) -> NDArray[np.bool_]:
     return hits
 
 
-def managed(name: str, space: Space, seed: int, policy: Policy | None = None) -> Learner:
-    return manage(
-        space, lambda: create_learner(name, space, seed, {}), DriftDiagnoser(space), policy=policy
-    )
-
-
 def all_hits(records: Records, seed: int, peers: bool) -> dict[str, NDArray[np.bool_]]:
     """Let every candidate run a stream."""
-    space = records.space
-    found = {}
+    space, found = records.space, {}
+    diagnoser = DriftDiagnoser(space)
+    rows = answers_of(create_learner(PLAIN[0], space, seed, {}), records)
+    diagnoses = diagnoser.watch(test_then_train(len(rows)), rows)
     for name in PLAIN:
-        found[name] = hits_of(create_learner(name, space, seed, {}), records)
-        found[f"{name}, managed"] = hits_of(managed(name, space, seed), records)
+
+        def make(name: str = name) -> Learner:
+            return create_learner(name, space, seed, {})
+
+        told = Told(diagnoses, diagnoser.decide_every)
+        found[name] = hits_of(make(), records)
+        found[f"{name}, managed"] = hits_of(manage(space, make, told), records)
     forest = create_learner(FOREST, space, seed, FOREST_PARAMS)
     found[f"{FOREST}, 10 trees"] = hits_of(forest, records)
     if peers:
@@ -187,31 +223,53 @@ def main() -> None:
     parser.add_argument("streams", nargs="*", default=list(STREAMS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--show", action="store_true", help="measure nothing")
     parser.add_argument("--csv", type=Path, default=RESULTS)
     given = parser.parse_args()
-    print("| stream | model | accuracy, % | first 1,000 labels after drifts, % |", end="")
-    print(" labels to regain 95 %: median | mean | mean, of the best model's |")
-    print("|---|---|---|---|---|---|---|")
-    found: list[Drift] = []
-    for stream in given.streams:
-        drifts = [
-            drift
-            for seed in range(1, given.seeds + 1)
-            for drift in drifts_of(stream, seed, not given.no_peers)
-        ]
-        print(*table(drifts), sep="\n", flush=True)
-        found += drifts
-    write(given.csv, found)
+    if not given.show:
+        measure(given.csv, given.streams, given.seeds, peers=not given.no_peers)
+    show(read(given.csv))
 
 
-def write(path: Path, drifts: list[Drift]) -> None:
-    """Write the file, with what was measured in front of each line's figures."""
+def measure(path: Path, streams: list[str], seeds: int, *, peers: bool) -> None:
+    """Write the file, each drift at once."""
     machine, version = this_machine(), library_version("driftgate")
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*Drift._fields, "version", "processor", "python"])
-        for drift in drifts:
-            writer.writerow([*drift, version, machine.processor, machine.python])
+        for seed in range(1, seeds + 1):
+            for stream in streams:
+                for drift in drifts_of(stream, seed, peers):
+                    writer.writerow([*drift, version, machine.processor, machine.python])
+                file.flush()
+
+
+def read(path: Path) -> list[Drift]:
+    """Read the file."""
+    with path.open(newline="") as file:
+        return [
+            Drift(
+                line["stream"],
+                int(line["seed"]),
+                line["candidate"],
+                int(line["drift"]),
+                float(line["accuracy"]),
+                float(line["before"]),
+                float(line["after"]),
+                int(line["own"]),
+                int(line["best"]),
+            )
+            for line in csv.DictReader(file)
+        ]
+
+
+def show(drifts: list[Drift]) -> None:
+    """Print the table."""
+    print("| stream | model | accuracy, % | first 1,000 labels after drifts, % |", end="")
+    print(" labels to regain 95 %: median | mean | mean, of the best model's |")
+    print("|---|---|---|---|---|---|---|")
+    for stream in dict.fromkeys(drift.stream for drift in drifts):
+        print(*table([drift for drift in drifts if drift.stream == stream]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ from operators.diagnosis.base import ChangePoint, Diagnosis
 from operators.snapshot import SnapshotUnavailableError, State
 from operators.tape import LEARN, Rows, Tape
 from operators.tape import test_then_train as in_order
+from tests.operators import test_contracts as classes
 from tests.operators.diagnosers import Scripted, diagnosis
+from tests.operators.managed import create
 
 Array = np.ndarray[Any, Any]
 SPACE = Space((Feature("a"), Feature("b")), n_classes=2)
@@ -439,6 +441,19 @@ def test_a_learner_without_snapshots_is_managed_as_far_as_it_goes() -> None:
     acted = actions(learner.take_reports())
     assert [action.name for action in acted] == ["none"]
     assert acted[0].why == "no forget: the model cannot be copied"
+
+
+def test_what_is_kept_has_a_bound() -> None:
+    """An endless row of drifts: challengers, marks and concepts come and go."""
+    learner = create("managed:hoeffding_tree", classes.SPACE, 1, {**TREE, "leaves_max": 8})
+    tree_size = classes.size(create_learner("hoeffding_tree", classes.SPACE, 1, TREE).snapshot())
+    sizes = []
+    for turn in range(30):
+        rows = classes.stream(1000, learner.trace_width, seed=turn)
+        learner.run(classes.late_labels(1000), rows)
+        sizes.append(classes.size(learner.snapshot()))
+    assert max(sizes[15:]) <= 1.25 * max(sizes[:15])
+    assert max(sizes) > sizes[0] + tree_size, "models are put aside"
 
 
 def test_only_what_is_made_of_experts_has_their_face() -> None:
