@@ -123,6 +123,8 @@ def _outcome(event: DriftEvent, is_regression: bool) -> str:
     assert judged is not None
     if judged.recovered_after is None:
         head = f"not recovered after {event.learnt:,} labels"
+    elif judged.recovered_after == 0:
+        head = "the model never got worse"
     else:
         head = f"recovered {judged.recovered_after:,} labels after it began"
     errors = ", ".join(
@@ -195,7 +197,8 @@ def _headline(event: DriftEvent, is_regression: bool) -> str:
     if event.tempo in ("abrupt", "gradual") and event.source not in ("none", "outliers"):
         kinds.append(event.tempo)
     if event.confidence is not None:
-        kinds.append(f"{100 * event.confidence:.0f} % sure")
+        sure = round(100 * event.confidence)
+        kinds.append(f"{sure} % sure" if sure < 100 else "over 99 % sure")
     if since is None or event.source == "none":
         return f"{changed} ({', '.join(kinds)})"
     start = "about" if event.source == "outliers" else "since about"

@@ -170,9 +170,9 @@ WHEN = "about 2013-03-04T10:00Z (labels 812 to 940, offsets 8,130 to 9,410)"
             "93 % sure): mostly dep_delay.",
         ),
         (
-            {"source": "none", "features": (), "evidence": ()},
+            {"source": "none", "features": (), "evidence": (), "confidence": 0.998},
             True,
-            "Drift 3: nothing has changed that would hold up (a false alarm, 93 % sure).",
+            "Drift 3: nothing has changed that would hold up (a false alarm, over 99 % sure).",
         ),
     ],
 )
@@ -236,6 +236,11 @@ def test_the_sentence_of_an_action(action: Action, sentence: str) -> None:
             "Drift 3: not recovered after 1,000 labels: mean absolute error 0.21 before, 0.35 "
             "during, 0.22 after; a copy to which nothing was done is at 0.36; by itself the error "
             "does not come back.",
+        ),
+        (
+            replace(OUTCOME, recovered_after=0, half_life=NAN),
+            False,
+            "Drift 3: the model never got worse: error 0.21 before, 0.35 during, 0.22 after.",
         ),
         (
             replace(OUTCOME, before=NAN, during=NAN, after=NAN, half_life=NAN),
@@ -306,9 +311,11 @@ def test_a_standing_is_open_until_the_model_has_recovered() -> None:
     assert after(replace(OUTCOME, recovered_after=None), 1).is_open
     # An earlier drift's outcome does not close this one.
     assert after(replace(OUTCOME, episode=2, recovered_after=10), 2).is_open
-    assert after(OUTCOME, 3) == Standing(3, False, "real", 0.93, 870, 640)
-    assert after(replace(REAL, episode=4, source="none"), 4).is_open is False
-    assert after(replace(REAL, episode=4, revision=1), 5).is_open is True
+    assert after(OUTCOME, 3) == Standing(3, False, True, "real", 0.93, 870, 640)
+    # A later look at a drift that is over does not open it again.
+    assert after(replace(REAL, revision=1), 4) == Standing(3, False, True, "real", 0.93, 870, 640)
+    assert after(replace(REAL, episode=4, source="none"), 5).is_open is False
+    assert after(replace(REAL, episode=4, revision=1), 6).is_open is True
 
 
 def test_a_restored_watch_knows_what_was_diagnosed_and_is_bounded() -> None:
