@@ -18,10 +18,10 @@ from operators.monitors.base import Finding
 from operators.snapshot import digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
 from stream.config_drift import MonitorConfig
-from stream.drift_events import DriftEvent, FeatureChange
+from stream.drift_events import DriftEvent, FeatureChange, Since
 from stream.drift_records import finding_event
 from stream.drift_watch import EPISODES_KEPT, DriftWatch, Heard, Places, Said, Standing
-from stream.drift_words import said_features
+from stream.drift_words import said_features, span_words
 from stream.monitoring import monitors_of
 
 NAN = math.nan
@@ -116,6 +116,11 @@ def test_a_diagnosis_says_since_when_and_where() -> None:
     assert event.evidence[1].statistic is None  # JSON has no infinity
 
 
+def test_offsets_that_count_labels_are_said_once() -> None:
+    since = Since(870, 812, 940, 0.9, 870, 812, 940)
+    assert span_words(since) == "labels and offsets 812 to 940"
+
+
 def test_what_is_longer_ago_than_is_remembered_has_no_place() -> None:
     (event,) = told(REAL, of=watch(look_back=150))
     assert event.since is not None
@@ -154,8 +159,8 @@ WHEN = "about 2013-03-04T10:00Z (labels 812 to 940, offsets 8,130 to 9,410)"
         (
             {"source": "label", "features": (), "revision": 1},
             False,
-            f"Drift 3: looked at again after 1,000 labels: since {WHEN} the classes come in other "
-            "shares (label drift, abrupt, 93 % sure); error 0.21 before, 0.35 since.",
+            f"Drift 3: since {WHEN} the classes come in other shares (label drift, abrupt, 93 % "
+            "sure); error 0.21 before, 0.35 since; as seen after 1,000 labels.",
         ),
         (
             {"source": "label", "features": (), "evidence": ()},
