@@ -52,6 +52,8 @@ class Standing(msgspec.Struct, frozen=True):
     is_open
         Whether it was diagnosed, and the model has not yet recovered as far as is known; only
         where that is judged.
+    is_over
+        Whether the model has recovered from it; a later look at it does not open it again.
     source, confidence
         As last diagnosed.
     since
@@ -62,6 +64,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     episode: int = 0
     is_open: bool = False
+    is_over: bool = False
     source: str = ""
     confidence: float = 0.0
     since: int = 0
@@ -279,11 +282,14 @@ class DriftWatch:
 
 def _standing(was: Standing, event: DriftEvent, is_judged: bool) -> Standing:
     """Where things stand after an event."""
+    is_same = event.episode == was.episode
     if event.event == "diagnosis":
         assert event.since is not None
+        is_over = is_same and was.is_over
         return Standing(
             episode=event.episode,
-            is_open=is_judged and event.source in LASTING,
+            is_open=is_judged and event.source in LASTING and not is_over,
+            is_over=is_over,
             source=event.source,
             confidence=event.confidence or 0.0,
             since=event.since.learnt,
@@ -291,5 +297,9 @@ def _standing(was: Standing, event: DriftEvent, is_judged: bool) -> Standing:
         )
     if event.outcome is None or event.outcome.recovered_after is None:
         return was
-    is_open = was.is_open and event.episode != was.episode
-    return replace(was, is_open=is_open, recovered_after=event.outcome.recovered_after)
+    return replace(
+        was,
+        is_open=was.is_open and not is_same,
+        is_over=was.is_over or is_same,
+        recovered_after=event.outcome.recovered_after,
+    )

@@ -87,8 +87,9 @@ def _diagnosis(event: DriftEvent, is_regression: bool) -> str:
         )
     if event.recurs is not None:
         parts.append(f"; concept {event.recurs} has come back")
-    again = f"looked at again after {event.learnt:,} labels: " if event.revision else ""
-    return _sentence(f"drift {event.episode}: {again}{''.join(parts)}")
+    if event.revision:
+        parts.append(f"; as seen after {event.learnt:,} labels")
+    return _sentence(f"drift {event.episode}: {''.join(parts)}")
 
 
 def _action(event: DriftEvent) -> str:
@@ -123,6 +124,8 @@ def _outcome(event: DriftEvent, is_regression: bool) -> str:
     assert judged is not None
     if judged.recovered_after is None:
         head = f"not recovered after {event.learnt:,} labels"
+    elif judged.recovered_after == 0:
+        head = "the model never got worse"
     else:
         head = f"recovered {judged.recovered_after:,} labels after it began"
     errors = ", ".join(
@@ -183,10 +186,13 @@ def span_words(since: Since) -> str:
     >>> span_words(Since(870, 812, 940, 0.9, 900, 830, 1000))
     'labels 812 to 940, offsets 830 to 1,000'
     """
+    low, high = since.offset_low, since.offset_high
     span = f"labels {since.learnt_low:,} to {since.learnt_high:,}"
-    if since.offset_low is None or since.offset_high is None:
+    if low is None or high is None:
         return span
-    return f"{span}, offsets {since.offset_low:,} to {since.offset_high:,}"
+    if (low, high) == (since.learnt_low, since.learnt_high):
+        return span.replace("labels", "labels and offsets")
+    return f"{span}, offsets {low:,} to {high:,}"
 
 
 def _headline(event: DriftEvent, is_regression: bool) -> str:
@@ -195,7 +201,8 @@ def _headline(event: DriftEvent, is_regression: bool) -> str:
     if event.tempo in ("abrupt", "gradual") and event.source not in ("none", "outliers"):
         kinds.append(event.tempo)
     if event.confidence is not None:
-        kinds.append(f"{100 * event.confidence:.0f} % sure")
+        sure = round(100 * event.confidence)
+        kinds.append(f"{sure} % sure" if sure < 100 else "over 99 % sure")
     if since is None or event.source == "none":
         return f"{changed} ({', '.join(kinds)})"
     start = "about" if event.source == "outliers" else "since about"

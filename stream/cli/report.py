@@ -14,7 +14,7 @@ from stream.drift_timeline import timeline
 from stream.evaluate import Evaluation
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
-_DRIFTS_SHOWN = 6
+_DRIFTS_SHOWN = 5
 _MEANING = {
     "accuracy": "share of right predictions",
     "kappa": "better than chance",

@@ -18,10 +18,10 @@ from operators.monitors.base import Finding
 from operators.snapshot import digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
 from stream.config_drift import MonitorConfig
-from stream.drift_events import DriftEvent, FeatureChange
+from stream.drift_events import DriftEvent, FeatureChange, Since
 from stream.drift_records import finding_event
 from stream.drift_watch import EPISODES_KEPT, DriftWatch, Heard, Places, Said, Standing
-from stream.drift_words import said_features
+from stream.drift_words import said_features, span_words
 from stream.monitoring import monitors_of
 
 NAN = math.nan
@@ -116,6 +116,11 @@ def test_a_diagnosis_says_since_when_and_where() -> None:
     assert event.evidence[1].statistic is None  # JSON has no infinity
 
 
+def test_offsets_that_count_labels_are_said_once() -> None:
+    since = Since(870, 812, 940, 0.9, 870, 812, 940)
+    assert span_words(since) == "labels and offsets 812 to 940"
+
+
 def test_what_is_longer_ago_than_is_remembered_has_no_place() -> None:
     (event,) = told(REAL, of=watch(look_back=150))
     assert event.since is not None
@@ -154,8 +159,8 @@ WHEN = "about 2013-03-04T10:00Z (labels 812 to 940, offsets 8,130 to 9,410)"
         (
             {"source": "label", "features": (), "revision": 1},
             False,
-            f"Drift 3: looked at again after 1,000 labels: since {WHEN} the classes come in other "
-            "shares (label drift, abrupt, 93 % sure); error 0.21 before, 0.35 since.",
+            f"Drift 3: since {WHEN} the classes come in other shares (label drift, abrupt, 93 % "
+            "sure); error 0.21 before, 0.35 since; as seen after 1,000 labels.",
         ),
         (
             {"source": "label", "features": (), "evidence": ()},
@@ -170,9 +175,9 @@ WHEN = "about 2013-03-04T10:00Z (labels 812 to 940, offsets 8,130 to 9,410)"
             "93 % sure): mostly dep_delay.",
         ),
         (
-            {"source": "none", "features": (), "evidence": ()},
+            {"source": "none", "features": (), "evidence": (), "confidence": 0.998},
             True,
-            "Drift 3: nothing has changed that would hold up (a false alarm, 93 % sure).",
+            "Drift 3: nothing has changed that would hold up (a false alarm, over 99 % sure).",
         ),
     ],
 )
@@ -236,6 +241,11 @@ def test_the_sentence_of_an_action(action: Action, sentence: str) -> None:
             "Drift 3: not recovered after 1,000 labels: mean absolute error 0.21 before, 0.35 "
             "during, 0.22 after; a copy to which nothing was done is at 0.36; by itself the error "
             "does not come back.",
+        ),
+        (
+            replace(OUTCOME, recovered_after=0, half_life=NAN),
+            False,
+            "Drift 3: the model never got worse: error 0.21 before, 0.35 during, 0.22 after.",
         ),
         (
             replace(OUTCOME, before=NAN, during=NAN, after=NAN, half_life=NAN),
@@ -306,9 +316,11 @@ def test_a_standing_is_open_until_the_model_has_recovered() -> None:
     assert after(replace(OUTCOME, recovered_after=None), 1).is_open
     # An earlier drift's outcome does not close this one.
     assert after(replace(OUTCOME, episode=2, recovered_after=10), 2).is_open
-    assert after(OUTCOME, 3) == Standing(3, False, "real", 0.93, 870, 640)
-    assert after(replace(REAL, episode=4, source="none"), 4).is_open is False
-    assert after(replace(REAL, episode=4, revision=1), 5).is_open is True
+    assert after(OUTCOME, 3) == Standing(3, False, True, "real", 0.93, 870, 640)
+    # A later look at a drift that is over does not open it again.
+    assert after(replace(REAL, revision=1), 4) == Standing(3, False, True, "real", 0.93, 870, 640)
+    assert after(replace(REAL, episode=4, source="none"), 5).is_open is False
+    assert after(replace(REAL, episode=4, revision=1), 6).is_open is True
 
 
 def test_a_restored_watch_knows_what_was_diagnosed_and_is_bounded() -> None:

@@ -161,10 +161,10 @@ def test_where_a_partition_stands_with_its_last_drift(metrics: Metrics) -> None:
 
     metrics.set_standing(2, Standing(), 500)
     assert (stands("drift_open"), stands("labels_since_drift")) == (0.0, None)
-    metrics.set_standing(2, Standing(3, True, "real", 0.93, 870), 1000)
+    metrics.set_standing(2, Standing(3, True, False, "real", 0.93, 870), 1000)
     assert (stands("drift_open"), stands("labels_since_drift")) == (1.0, 130.0)
     assert (stands("drift_confidence_ratio"), stands("drift_recovery_labels")) == (0.93, None)
-    metrics.set_standing(2, Standing(3, False, "real", 0.93, 870, 640), 1600)
+    metrics.set_standing(2, Standing(3, False, True, "real", 0.93, 870, 640), 1600)
     assert (stands("drift_open"), stands("drift_recovery_labels")) == (0.0, 640.0)
     metrics.partition_revoked(2)
     assert stands("drift_open") is None
