@@ -65,7 +65,7 @@ def test_equal_detectors_are_equally_late_with_no_error_between_them() -> None:
     alarms = np.array([[20.0, 30.0, 10.0], [1.0, 0.0, 2.0]])
     delay = np.array([[30.0, 50.0, 40.0], [90.0, 70.0, 80.0]])
     ours, theirs = (
-        Curve(name, np.full(shape, 1e4), alarms, np.ones(shape), delay)
+        Curve(name, (1, 2, 3), np.full(shape, 1e4), alarms, np.ones(shape), delay)
         for name in ("adwin", "river:adwin")
     )
     found = verdict([ours, theirs], "large_rise", 1.0)
@@ -73,6 +73,10 @@ def test_equal_detectors_are_equally_late_with_no_error_between_them() -> None:
     assert (found.ratio, found.ratio_error) == (1.0, 0.0)
     assert 40 < found.ours.delay < 80
     assert found.ours.error > 0
+    # A peer that had fewer series is compared on those.
+    fewer = verdict([ours, theirs.on([2])], "large_rise", 1.0)
+    assert fewer is not None
+    assert fewer.ours.delay == fewer.peer.delay != found.ours.delay
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -81,8 +85,10 @@ def test_series_have_their_drift_and_come_again(name: str) -> None:
     assert one.drifts
     assert one.drifts[-1] + HORIZON <= len(one.values) or name == "recurring"
     before, after = one.values[: one.drifts[0]], one.values[-800:]
+    if CLASSES[name].family == "learner":  # which has learnt by then
+        after = one.values[one.drifts[0] : one.drifts[0] + 1_500]
     sums = [float(np.mean(part) + np.std(part)) for part in (before, after)]
-    assert abs(sums[0] - sums[1]) > 0.04
+    assert abs(sums[0] - sums[1]) > 0.03
     drifting.cache_clear()
     np.testing.assert_array_equal(drifting(name, 3, 1)[0].values, one.values)
     assert CLASSES[name].quiet in QUIET
