@@ -7,6 +7,8 @@ own, is run here only where DRIFTGATE_FROUROS names one.
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from stream.bench.detection.series import HORIZON, Series, count
 from stream.bench.detection.session import Plan, run_session
 from stream.bench.detection.streams import CLASSES, QUIET, drifting, quiet_series
 from stream.bench.detection.sweeps import LIBRARIES, SWEEPS
+from stream.bench.drift import diagnose
 from tests.stream.cli.test_bench import call
 
 PLAN = Plan(["page_hinkley", "river:page_hinkley"], ["large_rise"], [1, 2], 1, 2_000)
@@ -172,6 +175,30 @@ def test_names_that_are_not_there_are_refused(
 ) -> None:
     assert call("drift", *wrong, "--results", tmp_path) != 0
     assert said in capsys.readouterr().err
+
+
+def test_diagnoses_are_written_for_machines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = diagnose.Line(
+        kind="abrupt",
+        source="real",
+        n=2,
+        named=Counter({"real": 2}),
+        tempo=Counter(),
+        right=1.0,
+        delay=math.nan,
+        covered=1.0,
+        interval=5.0,
+        known_again=math.nan,
+        falsely_known=0.0,
+        episodes=1.0,
+    )
+    monkeypatch.setattr(diagnose, "follow_all", lambda seeds, quick: [])
+    monkeypatch.setattr(diagnose, "summarise", lambda followed: [line])
+    assert call("drift", "--only", "diagnosis", "--json", "--results", tmp_path) == 0
+    (found,) = json.loads(capsys.readouterr().out)["diagnosis"]
+    assert (found["named"], found["delay"], found["n"]) == ({"real": 2}, None, 2)
 
 
 def test_a_library_stands_for_all_of_its_detectors() -> None:
