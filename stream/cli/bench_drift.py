@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from rich.console import Console
@@ -84,7 +86,7 @@ def run_drift(
         seeds = range(choice.seeds or (1 if choice.quick else _DIAGNOSIS_SEEDS))
         console.print("diagnosis: streams whose kind of drift is known")
         followed = list(diagnose.follow_all(seeds, choice.quick))
-        said["diagnosis"] = [asdict(line) for line in diagnose.summarise(followed)]
+        said["diagnosis"] = [_line_json(line) for line in diagnose.summarise(followed)]
         if not as_machine:
             console.print(diagnose.text(followed), markup=False)
     if as_machine:
@@ -180,6 +182,19 @@ def _as_json(rows: Mapping[Key, Row], speeds: Sequence[speed.Speed]) -> dict[str
         "verdicts": [asdict(one) for one in sheets.verdicts(rows)],
         "runs": [asdict(row) for row in rows.values()],
         "speeds": [asdict(one) for one in speeds],
+    }
+
+
+def _line_json(line: diagnose.Line) -> dict[str, object]:
+    """Write what has no value as null; `asdict` would count the entries of a counter."""
+    found = {each.name: getattr(line, each.name) for each in fields(line)}
+    return {
+        name: dict(value)
+        if isinstance(value, Counter)
+        else None
+        if isinstance(value, float) and math.isnan(value)
+        else value
+        for name, value in found.items()
     }
 
 

@@ -29,6 +29,8 @@ class Curve:
 
     Parameters
     ----------
+    seeds
+        Of the series.
     values, false_alarms
         (n_settings, n_seeds) of the quiet series.
     drifts, delay
@@ -36,6 +38,7 @@ class Curve:
     """
 
     detector: str
+    seeds: tuple[int, ...]
     values: NDArray[np.float64]
     false_alarms: NDArray[np.float64]
     drifts: NDArray[np.float64]
@@ -45,6 +48,18 @@ class Curve:
     def is_ours(self) -> bool:
         """Whether the detector is of the catalogue."""
         return SWEEPS[self.detector].is_ours
+
+    def on(self, seeds: Sequence[int]) -> Curve:
+        """Leave out all series but those of some seeds."""
+        kept = [index for index, seed in enumerate(self.seeds) if seed in seeds]
+        return Curve(
+            self.detector,
+            tuple(self.seeds[index] for index in kept),
+            self.values[:, kept],
+            self.false_alarms[:, kept],
+            self.drifts[:, kept],
+            self.delay[:, kept],
+        )
 
     def delay_at(self, target: float, seeds: NDArray[np.int64] | None = None) -> float:
         """Mean delay at a rate of false alarms; NaN where no setting has so few."""
@@ -132,9 +147,12 @@ def curves(rows: Mapping[Key, Row], stream: str) -> list[Curve]:
 
 
 def verdict(found: Sequence[Curve], stream: str, target: float) -> Verdict | None:
-    """Set the best of ours beside the best peer; None where either side has none."""
-    ours, peer = (_best(found, target, ours=side) for side in (True, False))
-    if ours is None or peer is None:
+    """Set the best of ours beside the best peer, on its seeds; None where either side has none."""
+    peer = _best([one for one in found if not one.is_ours], target)
+    if peer is None:
+        return None
+    ours = _best([one.on(peer.seeds) for one in found if one.is_ours], target)
+    if ours is None:
         return None
     logs = np.log(ours.draws(target) / peer.draws(target))
     ratio = ours.delay_at(target) / peer.delay_at(target)
@@ -152,8 +170,8 @@ def _spread(draws: NDArray[np.float64]) -> float:
     return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
-def _best(found: Sequence[Curve], target: float, ours: bool) -> Curve | None:
-    able = [one for one in found if one.is_ours == ours and np.isfinite(one.delay_at(target))]
+def _best(found: Sequence[Curve], target: float) -> Curve | None:
+    able = [one for one in found if one.seeds and np.isfinite(one.delay_at(target))]
     return min(able, key=lambda one: one.delay_at(target), default=None)
 
 
@@ -174,6 +192,7 @@ def _curve(
     still = {(value, seed): quiet[detector, sides, value, seed] for value, seed in found}
     return Curve(
         detector,
+        tuple(seeds),
         table(still, "values"),
         table(still, "false_alarms"),
         table(found, "drifts"),

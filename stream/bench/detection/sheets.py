@@ -78,9 +78,9 @@ def default_sheet(rows: Mapping[Key, Row], family: str) -> Sheet:
             for row in rows.values()
             if row.detector == label and row.value == SWEEPS[label].default
         ]
-        drifting = [r for r in mine if r.stream in CLASSES and CLASSES[r.stream].family == family]
-        names = {CLASSES[row.stream].quiet for row in drifting}
-        quiet = [row for row in mine if row.stream in names]
+        drifting = [r for r in mine if _is_of(r, family)]
+        names = {(CLASSES[row.stream].quiet, row.sides) for row in drifting}
+        quiet = [row for row in mine if (row.stream, row.sides) in names]
         if drifting:
             body.append([label, *_default_cells(drifting, quiet)])
     title = f"{_WORDS[family]}, every detector as it comes"
@@ -115,9 +115,14 @@ def _default_cells(drifting: Sequence[Row], quiet: Sequence[Row]) -> list[str]:
         f"{alarms:.2f}",
         f"{sum(row.delay for row in drifting) / drifts:,.0f}",
         f"{100 * (1 - found / drifts):.0f}",
-        f"{precision:.0f}",
+        "-" if math.isnan(precision) else f"{precision:.0f}",
         f"{2 * found / (2 * found + wrong + drifts - found):.2f}",
     ]
+
+
+def _is_of(row: Row, family: str) -> bool:
+    made = CLASSES.get(row.stream)
+    return made is not None and made.family == family and made.sides == row.sides
 
 
 def _streams(rows: Mapping[Key, Row]) -> list[str]:

@@ -146,10 +146,10 @@ CLASSES: Mapping[str, StreamClass] = {
         for name, words in LEARNER_STREAMS.items()
     },
     "mean_small": StreamClass(
-        "numbers", "mean 0 to 0.5", partial(normal_step, mean=0.5, spread=1.0), "normal", "both"
+        "numbers", "mean 0 to 0.5", partial(normal_step, mean=0.5, spread=1.0), "normal"
     ),
     "mean_large": StreamClass(
-        "numbers", "mean 0 to 2", partial(normal_step, mean=2.0, spread=1.0), "normal", "both"
+        "numbers", "mean 0 to 2", partial(normal_step, mean=2.0, spread=1.0), "normal"
     ),
     "spread_up": StreamClass(
         "numbers", "spread 1 to 2", partial(normal_step, mean=0.0, spread=2.0), "normal", "both"
