@@ -71,8 +71,8 @@ class Policy:
 
     Notes
     -----
-    The defaults are those that did best, or no worse than doing nothing, over the streams of
-    docs/adaptation.md.
+    On the streams of docs/adaptation.md the defaults were better than doing nothing, or less than
+    0.1 points of accuracy worse; few others have been tried.
     """
 
     real_abrupt: Renewal = "reset"
