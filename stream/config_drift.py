@@ -40,9 +40,8 @@ class Drift(Section):
     )
     shadow: bool = Field(
         default=False,
-        description="Whether a copy of the model runs beside it after each action, to which "
-        "nothing is done, so that outcomes can compare. Needs `respond`; a second model's time "
-        "and memory while it runs.",
+        description="Whether a copy of the model to which nothing is done runs beside it, so that "
+        "outcomes can compare. Needs `respond`; costs as much as the model itself.",
     )
     monitors: tuple[MonitorConfig, ...] = Field(
         default=(),

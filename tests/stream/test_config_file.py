@@ -13,6 +13,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from operators.catalog import MONITORS
 from stream.config import Config
 from stream.config_errors import PATTERN_WORDS
 from stream.config_file import ENVIRONMENT, load_config, schema_json
@@ -164,8 +165,8 @@ def test_what_is_wrong_about_drift_is_found_on_its_line(tmp_path: Path) -> None:
         "decide_every, grace_period; got 'alfa'. Did you mean alpha?",
         "p.yaml:17: drift.policy.real_abrupt: must be 'reset', 'warm_up', 'forget' or 'none'; got "
         "'restart'.",
-        "p.yaml:19: drift.monitors[0].name: must be one of chi_square, jensen_shannon, ks, mmd, "
-        "psi, wasserstein; got 'psy'. Did you mean psi?",
+        f"p.yaml:19: drift.monitors[0].name: must be one of {', '.join(sorted(MONITORS))}; got "
+        "'psy'. Did you mean psi?",
         "p.yaml:21: drift.monitors[1].params.window: must be greater than or equal to 20; got 7.",
     ]
     (both,) = errors(tmp_path, GOOD + text.replace("alfa: 0.1, blocks: 3", "").replace(
