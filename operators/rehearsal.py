@@ -105,6 +105,7 @@ def rehearse_managed(name: str, params: Mapping[str, Any], policy: Mapping[str, 
     """Let a learner of the catalogue be changed because of the drift in the made-up rows."""
     # Late, for most pipelines do without.
     from operators.adaptation.managed import manage
+    from operators.adaptation.priors import Priors
 
     space = _space(is_classifier(name))
 
@@ -119,6 +120,11 @@ def rehearse_managed(name: str, params: Mapping[str, Any], policy: Mapping[str, 
     managed.run(tape, rows)
     heir.restore(_as_read_back(managed.snapshot()))
     heir.run(tape, rows)  # the drift comes once more, the other way round
+    if space.n_classes:
+        # The made-up drift is a real one; label drift has a kernel of its own.
+        priors = Priors(space.n_classes)
+        priors.start(rows.y[: _ROWS // 2], rows.y[_ROWS // 2 :], 1, 0)
+        priors.run(tape, rows, rows.output)
 
 
 def is_classifier(name: str) -> bool:
