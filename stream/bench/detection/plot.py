@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream.bench.candidates import OURS
 from stream.bench.detection.operating import Curve, curves
 from stream.bench.detection.results import Key, Row
 from stream.bench.detection.streams import CLASSES
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
 _COLOURS = {"driftgate": "#1f6feb", "river": "#1a7f37", "capymoa": "#9a6700", "frouros": "#cf222e"}
 
+_MARKED = ("glr", "normal_change")
+_RATES = [float(rate) for rate in np.geomspace(0.05, 20.0, 14)]
+
 
 def plot_delays(rows: Mapping[Key, Row], path: Path) -> None:
-    """Draw each sweep as a line: down and to the left is better.
+    """Draw the best delay of each library at each rate of false alarms: lower is better.
 
     Raises
     ------
@@ -34,8 +38,15 @@ def plot_delays(rows: Mapping[Key, Row], path: Path) -> None:
     figure = new_figure(4.2 * columns, 3.3 * math.ceil(len(streams) / columns) + 0.6)
     for index, stream in enumerate(streams, start=1):
         axes = figure.add_subplot(math.ceil(len(streams) / columns), columns, index)
-        for curve in curves(rows, stream):
-            _line(axes, curve)
+        found = curves(rows, stream)
+        for library in _COLOURS:
+            _envelope(axes, library, found)
+        for curve in found:
+            if curve.detector in _MARKED:
+                delays = [curve.delay_at(rate) for rate in _RATES]
+                axes.plot(
+                    _RATES, delays, ":", marker=".", color="black", label="glr, normal_change"
+                )
         axes.set(xscale="log", yscale="log", xlabel="false alarms in 10,000", ylabel="delay")
         axes.set_title(f"{stream}: {CLASSES[stream].words}", loc="left", fontsize=9)
         axes.grid(alpha=0.25)
@@ -43,25 +54,16 @@ def plot_delays(rows: Mapping[Key, Row], path: Path) -> None:
     figure.legend(
         list(handles.values()), list(handles), loc="outside lower center", ncols=4, frameon=False
     )
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
 
 
-def _line(axes: Axes, curve: Curve) -> None:
-    """The colour is the library; ours lie on top."""
-    library = SWEEPS[curve.detector].library
-    alarms, values = curve.false_alarms.sum(axis=1), curve.values.sum(axis=1)
-    # Where there was no alarm, the point stands where half of one would be.
-    rates = 1e4 * np.maximum(alarms, 0.5) / values
-    delays = curve.delay.sum(axis=1) / curve.drifts.sum(axis=1)
-    order = np.argsort(rates)
-    axes.plot(
-        rates[order],
-        np.maximum(delays, 1.0)[order],
-        color=_COLOURS[library],
-        linewidth=1.1 if curve.is_ours else 0.9,
-        linestyle="-" if curve.is_ours else "--",
-        marker="." if curve.is_ours else "",
-        zorder=3 if curve.is_ours else 2,
-        alpha=0.8,
-        label=library,
-    )
+def _envelope(axes: Axes, library: str, found: list[Curve]) -> None:
+    """Draw the least delay that any of a library's detectors has at each rate."""
+    mine = [one for one in found if SWEEPS[one.detector].library == library]
+    best = [min(filter(math.isfinite, _delays(mine, r)), default=math.nan) for r in _RATES]
+    style = "-" if library == OURS else "--"
+    axes.plot(_RATES, best, style, color=_COLOURS[library], label=f"best of {library}")
+
+
+def _delays(found: list[Curve], rate: float) -> list[float]:
+    return [one.delay_at(rate) for one in found]
