@@ -27,6 +27,8 @@ class LeveragingBaggingClassifier(TreeEnsemble):
         Significance of the ADWIN that replaces a tree. Smaller: fewer, later replacements.
     grace_period, delta, tie_threshold, leaf_prediction, leaves_max, criterion, nominal_split
         Of each tree; see `operators.trees.hoeffding.HoeffdingTreeClassifier`.
+    reluctance
+        The same. Larger here: where naive Bayes answers well a vote of whole leaves is the better.
 
     Notes
     -----
@@ -51,6 +53,7 @@ class LeveragingBaggingClassifier(TreeEnsemble):
         grace_period: int = 200,
         delta: float = 1e-3,
         tie_threshold: float = 0.05,
+        reluctance: float = 0.75,
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
         criterion: Criterion = "information_gain",
@@ -68,6 +71,7 @@ class LeveragingBaggingClassifier(TreeEnsemble):
                 leaves_max,
                 criterion,
                 nominal_split,
+                reluctance=reluctance,
             ),
             view_of="forest",
             subspace=0,

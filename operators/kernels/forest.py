@@ -129,6 +129,8 @@ class Forest(NamedTuple):
         Room for codes of nominal features.
     subspace
         Features of a random view.
+    reluctance
+        A leaf whose naive Bayes errs less than that share of what a split would has to be surer.
     leaves_max
         Leaves a tree may have; beyond it the least promising ones become stumps.
     stumps_max
@@ -159,6 +161,7 @@ class Forest(NamedTuple):
     grace_period: float
     delta: float
     tie_threshold: float
+    reluctance: float
     leaves_max: int
     stumps_max: int
     leaf_prediction: int

@@ -12,6 +12,10 @@ but not in what a split would gain: that is the impurity of the records that the
 learnt, less that of its branches, which hold the same records. A leaf that is due for a tie but
 has nothing to gain begins anew with what it has learnt (`renew`): after a drift its inheritance
 and its oldest records are what keeps it wrong.
+
+Splitting takes a leaf's Gaussians from it, and its branches have to learn them again from fewer
+records. Where naive Bayes errs much less than the branches would, that is what a split costs; such
+a leaf has to be surer (`answers_better`). Not so by `Forest.reluctance` 0.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import numpy as np
 
 from operators.kernels.compiled import njit
 from operators.kernels.forest import (
+    BAYES_RIGHT,
     BY_CODE,
     BY_NUMBER,
     COLUMN,
@@ -63,6 +68,9 @@ THRESHOLDS = 10
 Z_MAX, Z_STEPS = 8.0, 128.0
 NORMAL = np.array([0.5 * math.erfc((8.0 - k / 128.0) / math.sqrt(2)) for k in range(2050)])
 BRANCH_FRACTION_MIN = 0.01
+# What a leaf that answers better than a split would has to meet: MOA's confidence, and a smaller
+# share of the bound at which others split between equals.
+STRICT_DELTA, STRICT_TIE = 1e-7, 0.4
 ROOT_TWO = math.sqrt(2.0)
 # weight * log2(weight) of the whole numbers that most class weights are: to the bit what is
 # computed otherwise.
@@ -313,34 +321,66 @@ def grow(forest: Forest, tree: int, node: int, arity: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def split(forest: Forest, tree: int, node: int, leaf: FloatArray, j: int, threshold: float) -> None:
-    """Split a leaf on a view's feature `j`, if the tree may have that many more leaves."""
+def divide(forest: Forest, leaf: FloatArray, j: int, threshold: float) -> tuple[int, int]:
+    """Write to `forest.branches` how a view's feature `j` divides each class.
+
+    Returns what the node's `arity` says of such a split, and the number of branches.
+    """
     view = np.int64(leaf[VIEW])
     k = j - forest.views[view, N_NUMERIC]
-    at = COLUMNS + forest.slots + NOMINAL_FIELDS * k
-    arity, kind = 2, BY_NUMBER
-    if k >= 0 and forest.nominal_split == ONE_CODE:
-        kind = BY_CODE
-    elif k >= 0:
-        arity = forest.views[view, at + N_CODES]
-        kind = arity
-    if not make_room_for_leaves(forest, tree, node, arity - 1):
-        return
     if k < 0:
         if forest.has_histograms:
             branch_bins(forest, leaf, j, edge_at(forest, leaf, j, threshold))
         else:
             branch_numeric(forest, leaf, j, threshold)
-        forest.nodes[node]["feature"] = forest.views[view, COLUMNS + j]
-    else:
-        if kind == BY_CODE:
-            branch_code(forest, leaf, k, np.int64(threshold))
-        else:
-            branch_nominal(forest, leaf, k)
-        forest.nodes[node]["feature"] = forest.views[view, at + COLUMN]
+        return BY_NUMBER, 2
+    if forest.nominal_split == ONE_CODE:
+        branch_code(forest, leaf, k, np.int64(threshold))
+        return BY_CODE, 2
+    branch_nominal(forest, leaf, k)
+    arity = forest.views[view, COLUMNS + forest.slots + NOMINAL_FIELDS * k + N_CODES]
+    return arity, arity
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def split(
+    forest: Forest, tree: int, node: int, j: int, threshold: float, shape: tuple[int, int]
+) -> None:
+    """Split a leaf into `forest.branches`, if the tree may have that many more leaves."""
+    kind, arity = shape
+    view = np.int64(forest.leaves[np.int64(forest.nodes[node]["child"]), VIEW])
+    k = j - forest.views[view, N_NUMERIC]
+    at = COLUMNS + forest.slots + NOMINAL_FIELDS * k
+    if not make_room_for_leaves(forest, tree, node, arity - 1):
+        return
+    forest.nodes[node]["feature"] = forest.views[view, COLUMNS + j if k < 0 else at + COLUMN]
     forest.nodes[node]["threshold"] = threshold
     forest.nodes[node]["arity"] = kind
     grow(forest, tree, node, arity)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def answers_better(forest: Forest, leaf: FloatArray, learnt: float, arity: int) -> bool:
+    """Tell whether naive Bayes errs less than `reluctance` times as often as the branches would.
+
+    Naive Bayes is judged on each record before it was learnt, the branches by their majority.
+    """
+    total, hits = 0.0, 0.0
+    for b in range(arity):
+        top = 0.0
+        for c in range(forest.n_classes):
+            total += forest.branches[b, c]
+            top = max(top, forest.branches[b, c])
+        hits += top
+    # A record that misses values may be among the right answers and not among what was learnt.
+    missed = max(learnt - leaf[BAYES_RIGHT], 0.0)
+    return missed < forest.reluctance * learnt * (1.0 - hits / total)  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+def is_sure(lead: float, bound: float, tie_threshold: float) -> bool:
+    """Tell whether a lead is beyond doubt, or would not matter."""
+    return lead > bound or bound < tie_threshold
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -413,7 +453,16 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
             best, second, best_j, threshold = gain, best, j, at
         elif gain > second:
             second = gain
-    if best_j >= 0 and (best - second > bound or bound < forest.tie_threshold):
-        split(forest, tree, node, leaf, best_j, threshold)
-    elif best_j < 0 and bound < forest.tie_threshold:
-        renew(forest, row)
+    if best_j < 0:
+        if bound < forest.tie_threshold:
+            renew(forest, row)
+        return
+    lead = best - second
+    if not is_sure(lead, bound, forest.tie_threshold):
+        return
+    shape = divide(forest, leaf, best_j, threshold)
+    if answers_better(forest, leaf, learnt, shape[1]):
+        bound *= math.sqrt(math.log(min(STRICT_DELTA, forest.delta)) / math.log(forest.delta))
+        if not is_sure(lead, bound, STRICT_TIE * forest.tie_threshold):
+            return
+    split(forest, tree, node, best_j, threshold, shape)

@@ -76,6 +76,7 @@ class TreeParams:
     nominal_split: NominalSplit = "multiway"
     numeric_observer: NumericObserver = "gaussian"
     grace_first: int = 0
+    reluctance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.grace_period < 1:
@@ -89,6 +90,8 @@ class TreeParams:
             raise ValueError(f"delta: must be in (0, 1); got {self.delta!r}.")
         if not (self.tie_threshold >= 0.0 and math.isfinite(self.tie_threshold)):
             raise ValueError(f"tie_threshold: must be >= 0; got {self.tie_threshold!r}.")
+        if not 0.0 <= self.reluctance <= 1.0:
+            raise ValueError(f"reluctance: must be in [0, 1]; got {self.reluctance!r}.")
         if self.leaves_max < 1:
             raise ValueError(f"leaves_max: must be >= 1; got {self.leaves_max!r}.")
         options = {
@@ -186,6 +189,7 @@ class TreePools:
             grace_period=float(params.grace_period),
             delta=float(params.delta),
             tie_threshold=float(params.tie_threshold),
+            reluctance=float(params.reluctance),
             leaves_max=params.leaves_max,
             stumps_max=STUMPS_PER_LEAF * params.leaves_max,
             leaf_prediction=_LEAF_PREDICTION[params.leaf_prediction],

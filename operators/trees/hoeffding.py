@@ -40,6 +40,11 @@ class HoeffdingTreeClassifier(OneByOne):
     tie_threshold
         Split all the same once the Hoeffding bound is below it. Larger: more splits between
         features that are about as good.
+    reluctance
+        A leaf whose naive Bayes errs less than this share of the times that the split's branches
+        would, each by its majority, needs to be surer: it splits by a `delta` of at most 1e-7, and
+        between equals only once the bound is below 0.4 `tie_threshold`. 0: all leaves alike.
+        Larger: fewer splits where naive Bayes already answers well.
     leaf_prediction
         `majority`, `naive_bayes`, or whichever of the two has been right more often in the leaf.
     leaves_max
@@ -57,15 +62,15 @@ class HoeffdingTreeClassifier(OneByOne):
     Notes
     -----
     By default it follows MOA's HoeffdingTree (information gain, Gaussian observers with ten
-    thresholds), with six differences. Nominal splits are binary. "Do not split" has merit 0, so
-    that a single or a useless feature is never split on. What a split would gain is reckoned from
-    the records that the leaf has learnt, not from what it inherited; one that has nothing to gain
-    though it is due for a tie begins anew with those records' class distribution, where MOA splits
-    on a useless feature to the same effect. A missing value takes the branch that had most weight.
-    A branch that nothing has taken starts with its parent's class distribution at weight one.
-    Where naive Bayes rules out every class, class weights answer. Predicting costs
-    O(features x classes), learning O(features) and every `grace_period` records
-    O(features x classes x thresholds).
+    thresholds), with seven differences. `delta` is liberal, and MOA's only where `reluctance` asks
+    for it. Nominal splits are binary. "Do not split" has merit 0, so that a single or a useless
+    feature is never split on. What a split would gain is reckoned from the records that the leaf
+    has learnt, not from what it inherited; one that has nothing to gain though it is due for a tie
+    begins anew with those records' class distribution, where MOA splits on a useless feature to the
+    same effect. A missing value takes the branch that had most weight. A branch that nothing has
+    taken starts with its parent's class distribution at weight one. Where naive Bayes rules out
+    every class, class weights answer. Predicting costs O(features x classes), learning O(features)
+    and every `grace_period` records O(features x classes x thresholds).
 
     Examples
     --------
@@ -92,6 +97,7 @@ class HoeffdingTreeClassifier(OneByOne):
         grace_first: int = 0,
         delta: float = 1e-3,
         tie_threshold: float = 0.05,
+        reluctance: float = 0.6,
         leaf_prediction: LeafPrediction = "naive_bayes_adaptive",
         leaves_max: int = 1000,
         criterion: Criterion = "information_gain",
@@ -108,6 +114,7 @@ class HoeffdingTreeClassifier(OneByOne):
                 grace_first=grace_first,
                 delta=delta,
                 tie_threshold=tie_threshold,
+                reluctance=reluctance,
                 leaf_prediction=leaf_prediction,
                 leaves_max=leaves_max,
                 criterion=criterion,

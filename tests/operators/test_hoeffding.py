@@ -99,6 +99,7 @@ def assert_as_reference(data: Stream, **params: Any) -> HoeffdingTreeClassifier:
     criterion=st.sampled_from(["information_gain", "gini"]),
     nominal_split=st.sampled_from(["multiway", "binary"]),
     grace_first=st.sampled_from([0, 4, 15]),
+    reluctance=st.sampled_from([0.0, 0.6, 1.0]),
 )
 def test_a_tree_grows_and_answers_as_the_formulas_say(
     seed: int,
@@ -111,6 +112,7 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
     criterion: str,
     nominal_split: str,
     grace_first: int,
+    reluctance: float,
 ) -> None:
     data = mixed(count, seed, classes=classes, codes=codes, missing=missing)
     tree = assert_as_reference(
@@ -120,6 +122,7 @@ def test_a_tree_grows_and_answers_as_the_formulas_say(
         criterion=criterion,
         nominal_split=nominal_split,
         grace_first=grace_first,
+        reluctance=reluctance,
         **EAGER,
     )
     assert tree.leaf_count <= leaves_max
@@ -224,6 +227,18 @@ def test_numbers_near_the_end_of_floats_do_no_harm(huge: float) -> None:
     np.testing.assert_allclose(output.sum(axis=1), 1.0)
 
 
+def test_a_leaf_that_answers_well_waits_to_be_surer() -> None:
+    """Its class is told by the sum of ten numbers, of which a split sees one."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(3000, 10))
+    y = (x.sum(axis=1) > 0).astype(np.float64)
+    space = Space(tuple(Feature(f"f{j}") for j in range(10)), n_classes=2)
+    plain, reluctant = (HoeffdingTreeClassifier(space, reluctance=r) for r in (0.0, 0.6))
+    accuracies = [accuracy(prequential(tree, (x, y, space)), y) for tree in (plain, reluctant)]
+    assert plain.leaf_count > reluctant.leaf_count == 1
+    assert accuracies[0] < accuracies[1]
+
+
 def test_a_code_beyond_its_capacity_is_caught_at_the_door() -> None:
     x, y, space = mixed(5, seed=1)
     x[2, 1] = 3.0
@@ -257,6 +272,7 @@ def test_a_snapshot_of_another_space_is_refused() -> None:
         ({"grace_period": 0}, "grace_period: must be >= 1; got 0."),
         ({"delta": 1.0}, r"delta: must be in \(0, 1\); got 1.0."),
         ({"tie_threshold": -0.1}, "tie_threshold: must be >= 0; got -0.1."),
+        ({"reluctance": 1.5}, r"reluctance: must be in \[0, 1\]; got 1.5."),
         ({"leaves_max": 0}, "leaves_max: must be >= 1; got 0."),
         ({"leaf_prediction": "best"}, "leaf_prediction: must be one of majority, naive_bayes"),
     ],

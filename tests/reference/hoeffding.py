@@ -63,6 +63,7 @@ class HoeffdingTree:
     grace_first: int = 0
     delta: float = 1e-3
     tie_threshold: float = 0.05
+    reluctance: float = 0.6
     leaf_prediction: str = "naive_bayes_adaptive"
     leaves_max: int = 1000
     criterion: str = "information_gain"
@@ -99,6 +100,7 @@ class HoeffdingTree:
             return
         if self.leaf_prediction == "naive_bayes_adaptive":
             leaf.majority_right += first_largest(leaf.weights, 0.0) == y
+        if self.leaf_prediction != "majority":
             leaf.bayes_right += first_largest(self.scores(leaf, x), -math.inf) == y
         leaf.weights[y] += 1
         for f, value in enumerate(x):
@@ -203,6 +205,12 @@ class HoeffdingTree:
             return -math.inf
         return impurity(before) - sum(sum(b) / total * impurity(b) for b in branches if sum(b) > 0)
 
+    def answers_better(self, leaf: Leaf, learnt: float, branches: list[list[float]]) -> bool:
+        """Whether naive Bayes errs much less than the majorities of the branches would."""
+        hits = sum(max(branch) for branch in branches)
+        share = 1.0 - hits / sum(map(sum, branches))
+        return max(learnt - leaf.bayes_right, 0.0) < self.reluctance * learnt * share
+
     def split_of(self, leaf: Leaf) -> Split | None:
         learnt = leaf.learnt(len(self.space.features))
         if sum(weight > 0 for weight in leaf.weights) < 2 or sum(learnt) == 0:
@@ -224,9 +232,15 @@ class HoeffdingTree:
         bound = math.sqrt(spread**2 * math.log(1 / self.delta) / (2 * total))
         if best[1] < 0 and bound < self.tie_threshold:
             leaf.renew(len(self.space.features))
-        if best[1] < 0 or not (best[0] - second[0] > bound or bound < self.tie_threshold):
+        if best[1] < 0:
             return None
         _, f, threshold, branches = best
+        tie_threshold = self.tie_threshold
+        if self.answers_better(leaf, sum(learnt), branches):
+            bound = math.sqrt(spread**2 * math.log(1 / min(self.delta, 1e-7)) / (2 * total))
+            tie_threshold *= 0.4
+        if not (best[0] - second[0] > bound or bound < tie_threshold):
+            return None
         if not self.make_room(leaf, len(branches) - 1):
             return None
         totals = [sum(branch) for branch in branches]
