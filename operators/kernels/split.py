@@ -64,7 +64,8 @@ from operators.kernels.views import view_of_new_leaf
 
 THRESHOLDS = 10
 # The normal distribution at z = -8 .. 8 in steps of 1/128: read off between two entries it is
-# right to 2e-6, which chooses the same threshold, in a tenth of the time of erfc.
+# right to 2e-6, in a tenth of the time of erfc. Of two thresholds as good as equal it may choose
+# the other one.
 Z_MAX, Z_STEPS = 8.0, 128.0
 NORMAL = np.array([0.5 * math.erfc((8.0 - k / 128.0) / math.sqrt(2)) for k in range(2050)])
 BRANCH_FRACTION_MIN = 0.01

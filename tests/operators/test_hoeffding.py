@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from operators import tape
@@ -100,6 +100,19 @@ def assert_as_reference(data: Stream, **params: Any) -> HoeffdingTreeClassifier:
     nominal_split=st.sampled_from(["multiway", "binary"]),
     grace_first=st.sampled_from([0, 4, 15]),
     reluctance=st.sampled_from([0.0, 0.6, 1.0]),
+)
+@example(  # two thresholds whose merits differ by 1e-8
+    seed=206,
+    count=206,
+    classes=2,
+    codes=1,
+    missing=0.0,
+    leaf_prediction="majority",
+    leaves_max=2,
+    criterion="information_gain",
+    nominal_split="multiway",
+    grace_first=4,
+    reluctance=0.0,
 )
 def test_a_tree_grows_and_answers_as_the_formulas_say(
     seed: int,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from operators.base import Space
 
 Record = list[float]
+Normal = Callable[[float], float]
 
 
 @dataclass
@@ -235,6 +237,8 @@ class HoeffdingTree:
         if best[1] < 0:
             return None
         _, f, threshold, branches = best
+        if threshold is not None and not self.space.features[f].capacity:
+            branches = divided(leaf, f, threshold, self.space.n_classes, exact)
         tie_threshold = self.tie_threshold
         if self.answers_better(leaf, sum(learnt), branches):
             bound = math.sqrt(spread**2 * math.log(1 / min(self.delta, 1e-7)) / (2 * total))
@@ -291,20 +295,36 @@ def by_threshold(leaf: Leaf, f: int, n_classes: int) -> list[Any]:
         return []
     low, high = min(everything), max(everything)
     thresholds = [low + (high - low) / 11 * i for i in range(1, 11)]
-    options = []
-    for threshold in thresholds:
-        if low < threshold < high:
-            left = [below(leaf.seen(c, f), threshold) for c in range(n_classes)]
-            right = [len(leaf.seen(c, f)) - left[c] for c in range(n_classes)]
-            options.append((threshold, [left, right]))
-    return options
+    return [
+        (threshold, divided(leaf, f, threshold, n_classes, tabulated))
+        for threshold in thresholds
+        if low < threshold < high
+    ]
 
 
-def below(values: list[float], threshold: float) -> float:
+def divided(leaf: Leaf, f: int, threshold: float, n_classes: int, normal: Normal) -> Any:
+    left = [below(leaf.seen(c, f), threshold, normal) for c in range(n_classes)]
+    return [left, [len(leaf.seen(c, f)) - left[c] for c in range(n_classes)]]
+
+
+def below(values: list[float], threshold: float, normal: Normal) -> float:
     """How many of a class's values a Gaussian between their extremes puts up to a threshold."""
     if not values or threshold < min(values):
         return 0.0
     if threshold >= max(values):
         return float(len(values))
-    fitted = statistics.NormalDist(statistics.fmean(values), statistics.stdev(values))
-    return len(values) * fitted.cdf(threshold)
+    return len(values) * normal((threshold - statistics.fmean(values)) / statistics.stdev(values))
+
+
+def exact(z: float) -> float:
+    return statistics.NormalDist().cdf(z)
+
+
+def tabulated(z: float) -> float:
+    """The normal distribution between entries 1/128 apart: what thresholds are compared by.
+
+    Off by up to 2e-6, so that of two thresholds as good as equal it may choose the other one.
+    """
+    place = (min(max(z, -8.0), 8.0) + 8.0) * 128.0
+    low, high = (exact((int(place) + step) / 128.0 - 8.0) for step in (0, 1))
+    return low + (place - int(place)) * (high - low)
