@@ -174,14 +174,19 @@ def predict_bayes(model: Bayes, x: FloatArray, out: FloatArray) -> None:
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def learn_number(moments: FloatArray, c: int, j: int, value: float, weight: float) -> None:
-    """Update weighted moments by Welford's recurrences (West, 1979)."""
-    count = moments[c, j, COUNT] + weight
+    """Update weighted moments by West's recurrences (1979, doi:10.1145/359146.359153).
+
+    `earlier * share` rather than value - new mean: when all earlier weights are a rounding error
+    of this one (quick forgetting, many values missing), that difference is nothing but rounding.
+    """
+    earlier = moments[c, j, COUNT]
+    count = earlier + weight
+    share = weight / count
     step = value - moments[c, j, MEAN]
-    mean = moments[c, j, MEAN] + step * (weight / count)
     moments[c, j, COUNT] = count
     moments[c, j, SQUARES] += weight * weight
-    moments[c, j, MEAN] = mean
-    moments[c, j, M2] += weight * step * (value - mean)
+    moments[c, j, MEAN] += step * share
+    moments[c, j, M2] += earlier * share * step * step
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
