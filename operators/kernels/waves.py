@@ -24,7 +24,7 @@ IntArray = NDArray[np.int64]
 # cos(2 pi t) as a power series in t^2: to 5e-6 for t from -1/2 to 1/2.
 SERIES = tuple((-1) ** k * (2.0 * math.pi) ** (2 * k) / math.factorial(2 * k) for k in range(8))
 C0, C1, C2, C3, C4, C5, C6, C7 = SERIES
-TURN = 1.5  # radians that a unit of an entry turns a wave, as a standard deviation
+TURN = 2.5  # radians that a unit of an entry turns a wave, as a standard deviation
 AMPLITUDE = math.sqrt(2.0)  # mean square 1, as a standardised entry has
 
 

@@ -25,7 +25,7 @@ from operators.trees.forest import TreeParams
 VERSION = 2
 MEMORY = (0.9, 0.99, 0.999)
 """What earlier log losses count at each label, in the gates that go by recent ones."""
-CURVED_WIDTH = 32
+CURVED_WIDTH = 48
 """Entries and waves of a record in the curved expert; half of them at least are waves."""
 ROUTER_HIDDEN = (32, 16)
 ROUTER_BATCH = 256
@@ -67,8 +67,8 @@ class AdaptiveMoE(OneByOne):
     Experts: `trees` Hoeffding trees bagged with Poisson(6) weights and replaced on drift, naive
     Bayes forgetting over about 100 and 1,000 records, softmax regression by large gradient
     steps and by Newton's (open to change after a drift), the nearest of the last `window`
-    records, the last label known and, where records have fewer than 16 entries, Newton's
-    regression on random waves of them, whose boundaries curve. Gates: see
+    records, the last label known and, where records have numbers and fewer than 24 entries,
+    Newton's regression on random waves of them, whose boundaries curve. Gates: see
     `operators.kernels.gates`. A gate's score is its share of right answers over about 1,000
     records; the gate of the highest score answers. On a stream without autocorrelation the last
     label never gets a share; with labels that come late it is the last label known at
@@ -148,7 +148,7 @@ class AdaptiveMoE(OneByOne):
             "neighbours": NearestNeighbours(space, neighbours=neighbours, window=window),
             "last_label": LastLabel(space),
         }
-        if entries < CURVED_WIDTH // 2:
+        if entries < CURVED_WIDTH // 2 and any(not f.capacity for f in space.features):
             self._experts["curved"] = NewtonRegression(
                 space, seed=seed, decay=0.999, width=CURVED_WIDTH
             )

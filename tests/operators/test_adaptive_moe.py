@@ -147,10 +147,15 @@ def test_shares_are_of_the_gate_that_answered() -> None:
     assert model.shares(rows).any(), "the shares are not the caller's own"
 
 
-@pytest.mark.parametrize(("count", "is_curved"), [(15, True), (16, False)])
+@pytest.mark.parametrize(("count", "is_curved"), [(23, True), (24, False)])
 def test_wide_records_have_no_curved_expert(count: int, is_curved: bool) -> None:
     space = Space(tuple(Feature(f"x{j}") for j in range(count)), n_classes=2)
     assert ("curved" in AdaptiveMoE(space).expert_names) == is_curved
+
+
+def test_records_of_categories_alone_have_no_curved_expert() -> None:
+    codes = Space((Feature("a", capacity=3), Feature("b", capacity=3)), n_classes=2)
+    assert "curved" not in AdaptiveMoE(codes).expert_names
 
 
 def test_balance_finds_a_rare_class() -> None:
