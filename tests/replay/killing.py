@@ -36,6 +36,7 @@ class Outcome:
     predictions: int
     ids_repeated: int
     predictions_digest: str
+    drift_kinds: frozenset[str]
     drift_digest: str
     snapshot_digest: str
 
@@ -112,13 +113,15 @@ class Pipeline:
     def outcome(self) -> Outcome:
         predictions = self.values("predictions")
         ids = Counter(msgspec.json.decode(value)["id"] for value in predictions)
+        drift = self.values("drift")
         store = CheckpointStore(self.config.checkpoint.store, self.config.app, 3)
         path, data = next(iter(store.newest_first(0)))
         return Outcome(
             len(predictions),
             sum(count - 1 for count in ids.values()),
             hashlib.sha256(b"\n".join(predictions)).hexdigest(),
-            hashlib.sha256(b"\n".join(map(_nameless, self.values("drift")))).hexdigest(),
+            frozenset(msgspec.json.decode(event)["event"] for event in drift),
+            hashlib.sha256(b"\n".join(map(_nameless, drift))).hexdigest(),
             digest(decode(data, path).state),
         )
 

@@ -1,5 +1,6 @@
 """SIGKILL, three times in 20,000 events, on both logs: what is committed is what an undisturbed
-run commits, and so is the state. The full matrix of faults is not here.
+run commits, and so is the state. Drift is diagnosed and answered meanwhile. The full matrix of
+faults is not here.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from tests.builders import stream, toy_config
 from tests.replay.killing import Pipeline
 
 COUNT = 20_000
-KILL_AT = (3000, 9000, 15000)
+# The concept turns in the middle: the last kill is while the model answers that.
+KILL_AT = (3000, 9000, 11000)
+MONITORS = [{"name": "psi", "watches": "predictions", "params": {"reference": "rolling"}}]
 
 
 def records() -> tuple[Series, Series]:
@@ -41,6 +44,7 @@ def config(log: dict[str, Any], folder: Path, inputs: str, app: str) -> Config:
         topics={"features": f"{inputs}.features", "labels": f"{inputs}.labels"},
         labels={"source": "topic", "max_delay": "1h", "wait_for_other": "1h"},
         model={"name": "adaptive_moe"},
+        drift={"diagnose": True, "respond": True, "shadow": True, "monitors": MONITORS},
         steps={"records_max": 500},
         checkpoint={"store": f"file://{folder}/checkpoints", "interval": "200ms"},
         metrics={"host": "127.0.0.1", "port": 0},
@@ -60,6 +64,7 @@ def compare(log: dict[str, Any], folder: Path) -> None:
     calm, killed = outcomes
     assert calm.predictions > 0.95 * COUNT
     assert calm.ids_repeated == 0
+    assert calm.drift_kinds >= {"alarm", "diagnosis", "action", "outcome"}
     assert killed == calm
 
 
