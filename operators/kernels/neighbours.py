@@ -19,6 +19,7 @@ Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 PRIOR = 0.1  # votes that all classes share before any neighbour has voted
+LANES = 64  # records i, i + LANES, i + 2 LANES, ... are looked through together
 
 
 class Neighbours(NamedTuple):
@@ -37,6 +38,10 @@ class Neighbours(NamedTuple):
         (1,) int64, records learnt so far; mutated.
     distance
         (length,) float32 working space.
+    least
+        (LANES,) float32 working space: the least distance in each lane.
+    lanes, close
+        (LANES,) and (length,) int64 working space: lanes and records that are near enough.
     near
         (k,) int64 working space: the nearest records.
     """
@@ -46,6 +51,9 @@ class Neighbours(NamedTuple):
     weight: FloatArray
     learnt: IntArray
     distance: Float32Array
+    least: Float32Array
+    lanes: IntArray
+    close: IntArray
     near: IntArray
 
 
@@ -57,6 +65,9 @@ def make_neighbours(entries: int, length: int, k: int) -> Neighbours:
         weight=np.zeros(length),
         learnt=np.zeros(1, dtype=np.int64),
         distance=np.zeros(length, dtype=np.float32),
+        least=np.zeros(LANES, dtype=np.float32),
+        lanes=np.zeros(LANES, dtype=np.int64),
+        close=np.zeros(length, dtype=np.int64),
         near=np.zeros(k, dtype=np.int64),
     )
 
@@ -90,21 +101,74 @@ def measure(neighbours: Neighbours, vector: FloatArray, filled: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def reach(neighbours: Neighbours, filled: int) -> np.float32:
+    """Return a distance that as many records as are asked for are within, or infinity.
+
+    Every k-th lane together has a least distance, and the largest of these k has k records within
+    it. That takes no branch that could be mispredicted, and what is beyond need not be looked at.
+    """
+    distance, least, k = neighbours.distance, neighbours.least, len(neighbours.near)
+    least[:] = np.float32(np.inf)
+    start = 0
+    while start + LANES <= filled:
+        lanes = distance[start : start + LANES]
+        for lane in range(LANES):
+            least[lane] = lanes[lane] if lanes[lane] < least[lane] else least[lane]
+        start += LANES
+    for i in range(start, filled):
+        least[i - start] = min(least[i - start], distance[i])
+    bound = np.float32(0.0)
+    for first in range(k):
+        nearest = np.float32(np.inf)
+        for lane in range(first, LANES, k):
+            nearest = min(nearest, least[lane])
+        bound = max(bound, nearest)
+    return bound
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def place_among(neighbours: Neighbours, i: int, found: int) -> int:
+    """Insert a record among the nearest found so far; of equal ones the first is nearer."""
+    distance, near = neighbours.distance, neighbours.near
+    place = found
+    while place > 0:
+        other = near[place - 1]
+        if distance[other] < distance[i] or (distance[other] == distance[i] and other < i):
+            break
+        if place < len(near):
+            near[place] = other
+        place -= 1
+    if place < len(near):
+        near[place] = i
+    return min(found + 1, len(near))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gather(neighbours: Neighbours, filled: int) -> int:
+    """Write the records within `reach` to `close`, lane by lane; return how many there are.
+
+    Without a branch on a distance: those that are in would all be mispredicted.
+    """
+    distance, least = neighbours.distance, neighbours.least
+    lanes, close = neighbours.lanes, neighbours.close
+    bound = reach(neighbours, filled)
+    n_lanes, count = 0, 0
+    for lane in range(LANES):
+        lanes[n_lanes] = lane
+        n_lanes += least[lane] <= bound
+    for place in range(n_lanes):
+        for i in range(lanes[place], filled, LANES):
+            close[count] = i
+            count += distance[i] <= bound
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def select(neighbours: Neighbours, filled: int) -> int:
     """Write the nearest records to `near`, the nearest first; return how many there are."""
-    distance, near = neighbours.distance, neighbours.near
     found = 0
-    bound = np.float32(np.inf)
-    for i in range(filled):
-        if found == len(near) and distance[i] >= bound:
-            continue
-        place = min(found, len(near) - 1)
-        while place > 0 and distance[near[place - 1]] > distance[i]:
-            near[place] = near[place - 1]
-            place -= 1
-        near[place] = i
-        found = min(found + 1, len(near))
-        bound = distance[near[found - 1]]
+    for place in range(gather(neighbours, filled)):
+        found = place_among(neighbours, neighbours.close[place], found)
     return found
 
 
