@@ -24,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -38,6 +39,7 @@ _STEP_POWER = 0.8
 _RAMP_POWER = 0.5
 _BLOCK = 50
 _PACE = 20  # records between the middles that are tried
+_GRID = 10  # divides both
 _WIDTHS = np.array([600.0, 1_000.0, 1_500.0, 2_000.0, 3_000.0, 4_000.0, 5_000.0, 6_500.0])
 _BEYOND = 1_500  # records after the last one where a ramp may have its middle
 _RAMP_BLOCKS_MIN = 12
@@ -154,12 +156,13 @@ def _ramps(log_ratio: Floats, first: int) -> _Ramps | None:
     means = log_ratio[skipped:].reshape(n_blocks, _BLOCK).mean(axis=1)
     centre = skipped + _BLOCK * (np.arange(n_blocks) + 0.5)
     middles = np.arange(float(first), centre[-1] + _BEYOND, _PACE)
-    steps = np.clip((centre - middles[middles < centre[-1], None]) / _BLOCK + 0.5, 0.0, 1.0)
-    reach = np.minimum(4.0 * (middles[:, None] - centre) / _WIDTHS[:, None, None], 500.0)
-    shapes = 1.0 / (1.0 + np.exp(reach))  # (n_widths, n_middles, n_blocks)
-    of_steps, of_ramps = (
-        -0.5 * _RAMP_POWER * n_blocks * np.log(_left(shape, means)) for shape in (steps, shapes)
-    )
+    early = middles[middles < centre[-1]]
+    steps = np.clip(-_distances(early, centre) / _BLOCK + 0.5, 0.0, 1.0)
+    away = _distances(middles, centre)
+    ramps = [1.0 / (1.0 + np.exp(np.minimum(4.0 * away / width, 500.0))) for width in _WIDTHS]
+    power = -0.5 * _RAMP_POWER * n_blocks
+    of_steps = power * np.log(_left(steps, means))
+    of_ramps = power * np.log([_left(ramp, means) for ramp in ramps])
     best = max(of_steps.max(), of_ramps.max())
     chance = np.exp(of_ramps - best)
     return _Ramps(
@@ -170,10 +173,35 @@ def _ramps(log_ratio: Floats, first: int) -> _Ramps | None:
     )
 
 
-def _left(shapes: Floats, means: Floats) -> Floats:
-    """Return the squares that each shape leaves, with levels of its own; falling ones leave all."""
-    centred = shapes - shapes.mean(axis=-1, keepdims=True)
-    size = np.maximum((centred * centred).sum(axis=-1), 1e-9)
-    slope = centred @ (means - means.mean()) / size
-    total = float(((means - means.mean()) ** 2).sum()) + 1e-12
-    return np.asarray(total - np.where(slope > 0.0, slope * slope * size, 0.0)) + 1e-12
+def _distances(middles: NDArray[np.floating], centre: NDArray[np.floating]) -> Floats:
+    """Return how far middles are after blocks' centres, from least to most, on one grid.
+
+    A shape depends on nothing else, so its values need to be found once for each distance and not
+    for each middle and block: of 60,000 records, some 10,000 instead of 4 million.
+    """
+    return np.asarray(np.arange(middles[0] - centre[-1], middles[-1] - centre[0] + 1.0, _GRID))
+
+
+def _left(shape: Floats, means: Floats) -> Floats:
+    """Return the squares that a shape leaves at each middle, with levels of its own.
+
+    A falling one leaves all.
+
+    Parameters
+    ----------
+    shape
+        Its values at `_distances`.
+    means
+        Of the blocks.
+    """
+    n_blocks = len(means)
+    per_block, per_middle = _BLOCK // _GRID, _PACE // _GRID
+    windows = sliding_window_view(shape, per_block * (n_blocks - 1) + 1)
+    values = windows[::per_middle, ::-per_block]  # (n_middles, n_blocks), a view
+    centred = means - means.mean()
+    sums = values.sum(axis=-1)
+    squares = np.einsum("mb,mb->m", values, values)
+    size = np.maximum(squares - sums * sums / n_blocks, 1e-9)
+    along = values @ centred
+    total = float((centred * centred).sum()) + 1e-12
+    return np.asarray(total - np.where(along > 0.0, along * along / size, 0.0)) + 1e-12
