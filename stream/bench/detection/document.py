@@ -22,7 +22,7 @@ from stream.bench.tables import Sheet
 
 def write_page(page: Path, results: Path = RESULTS) -> str:
     """Return a page's text with its tables made anew."""
-    rows = of_one_size(read_rows(results / "drift.csv"))
+    rows = current(read_rows(results / "drift.csv"))
     text = page.read_text()
     found = sheets.verdicts(rows)
     families = dict.fromkeys(CLASSES[name].family for name in CLASSES)
@@ -41,12 +41,25 @@ def write_page(page: Path, results: Path = RESULTS) -> str:
     return between(text, "speeds", made, "stream.bench.detection.document")
 
 
-def of_one_size(rows: Mapping[Key, Row]) -> dict[Key, Row]:
-    """Keep of each stream the longest series, so that a quick run stands in no table."""
+def current(rows: Mapping[Key, Row]) -> dict[Key, Row]:
+    """Keep of each stream the longest series, and of each of these the one measured last.
+
+    So a quick run stands in no table, nor do errors of a learner that has been changed since.
+    """
     sizes: dict[str, int] = {}
     for key in rows:
         sizes[key.stream] = max(key.size, sizes.get(key.stream, 0))
-    return {key: row for key, row in rows.items() if key.size == sizes[key.stream]}
+    last: dict[tuple[str, int], tuple[str, str]] = {}
+    for key, row in rows.items():
+        if key.size == sizes[key.stream]:
+            place = (key.stream, key.seed)
+            if row.when >= last.get(place, ("", ""))[0]:
+                last[place] = (row.when, key.series)
+    return {
+        key: row
+        for key, row in rows.items()
+        if key.size == sizes[key.stream] and key.series == last[key.stream, key.seed][1]
+    }
 
 
 def _joined(made: Iterable[Sheet]) -> str:
@@ -68,4 +81,4 @@ def _with(rows: Mapping[Key, Row]) -> str:
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     path.write_text(write_page(path))
-    plot_delays(of_one_size(read_rows(RESULTS / "drift.csv")), path.parent / "drift-benchmarks.png")
+    plot_delays(current(read_rows(RESULTS / "drift.csv")), path.parent / "drift-benchmarks.png")

@@ -15,6 +15,7 @@ class Key(NamedTuple):
     """What makes two measurements the same; a later one replaces an earlier one.
 
     `stream` is a class, or a quiet series; `size` is its number of series, or its length.
+    `series` is a checksum of the values: errors of a learner are others once it learns otherwise.
     """
 
     stream: str
@@ -23,6 +24,7 @@ class Key(NamedTuple):
     detector: str
     sides: str
     value: float
+    series: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Row:
     detector: str
     sides: str
     value: float
+    series: str
     values: int
     drifts: int
     found: int

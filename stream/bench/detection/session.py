@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
+from zlib import crc32
 
 from stream.bench.detection.results import Key, Row, append_rows, read_rows, to_row
 from stream.bench.detection.series import Series, add, count
@@ -51,8 +52,11 @@ class Plan:
             for value in sweep.values_for(made.family):
                 for seed in self.seeds[: sweep.seeds_max]:
                     setting = (seed, sweep.label, made.sides, value)
-                    found[Key(name, self.n_series, *setting)] = None
-                    found[Key(made.quiet, self.quiet_length, *setting)] = None
+                    for stream, size in (
+                        (name, self.n_series),
+                        (made.quiet, self.quiet_length),
+                    ):
+                        found[Key(stream, size, *setting, checksum(stream, size, seed))] = None
         return list(found)
 
 
@@ -87,17 +91,27 @@ def _measured(sweep: Sweep, keys: Sequence[Key]) -> Iterator[Row]:
     library = import_module(f"stream.bench.detection.libraries.{sweep.library}")
     when = datetime.now(UTC).isoformat(timespec="seconds")
     for key in keys:
-        series = _series(key)
+        series = series_of(key.stream, key.size, key.seed)
         params = sweep.params(key.value, _sides(key))
         alarms = library.run(sweep.name, params, [one.values for one in series])
         counted = [count(one, found) for one, found in zip(series, alarms, strict=True)]
         yield to_row(key, add(counted), _version(sweep.library), when)
 
 
-def _series(key: Key) -> tuple[Series, ...]:
-    if key.stream in CLASSES:
-        return drifting(key.stream, key.seed, key.size)
-    return quiet_series(key.stream, key.seed, key.size)
+def series_of(stream: str, size: int, seed: int) -> tuple[Series, ...]:
+    """Make what a key's detector is run on."""
+    if stream in CLASSES:
+        return drifting(stream, seed, size)
+    return quiet_series(stream, seed, size)
+
+
+@cache
+def checksum(stream: str, size: int, seed: int) -> str:
+    """Tell series apart: 8 hex digits."""
+    found = 0
+    for one in series_of(stream, size, seed):
+        found = crc32(one.values.tobytes(), found)
+    return f"{found:08x}"
 
 
 def _sides(key: Key) -> Sides:

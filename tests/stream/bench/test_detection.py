@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from operators.catalog import DETECTORS
-from stream.bench.detection import speed
+from stream.bench.detection import session, speed
+from stream.bench.detection.document import current
 from stream.bench.detection.libraries import frouros, river
 from stream.bench.detection.operating import Curve, curves, delay_where, verdict
 from stream.bench.detection.results import read_rows
@@ -119,6 +120,19 @@ def test_a_session_goes_on_where_it_was_and_equals_are_equal(tmp_path: Path) -> 
     ours, theirs = curves(rows, "large_rise")
     np.testing.assert_array_equal(ours.delay, theirs.delay)
     np.testing.assert_array_equal(ours.false_alarms, theirs.false_alarms)
+
+
+def test_series_that_are_no_longer_the_same_are_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, watcher = tmp_path / "drift.csv", Silent()
+    old = run_session(PLAN, path, watcher, fresh=False)
+    monkeypatch.setattr(session, "checksum", lambda *_: "changed")
+    new = run_session(PLAN, path, watcher, fresh=False)
+    assert watcher.totals == [24, 24, 24, 24]
+    kept = current(read_rows(path))
+    assert kept == new
+    assert not kept.keys() & old.keys()
 
 
 def test_rivers_fhddm_is_given_right_answers() -> None:
