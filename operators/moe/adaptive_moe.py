@@ -45,7 +45,8 @@ class AdaptiveMoE(OneByOne):
     trees
         Bagged trees in the expert called forest. More: better on wide tables, slower.
     window
-        Records among which neighbours are sought; see `operators.neighbours.nearest`.
+        Records among which neighbours are sought; see `operators.neighbours.nearest`. Where
+        records have categories alone, a fifth of it: many are equal there, and more say no more.
     neighbours
         Number of neighbours that vote.
     balance
@@ -118,6 +119,8 @@ class AdaptiveMoE(OneByOne):
         self._balance = float(balance)
         self._dense = make_dense(space, memory=1000.0)
         entries = len(self._dense.vector) - 1
+        has_numbers = any(not feature.capacity for feature in space.features)
+        window = window if has_numbers else window // 5 or window
         params = TreeParams(
             grace_period,
             delta,
@@ -148,7 +151,7 @@ class AdaptiveMoE(OneByOne):
             "neighbours": NearestNeighbours(space, neighbours=neighbours, window=window),
             "last_label": LastLabel(space),
         }
-        if entries < CURVED_WIDTH // 2 and any(not f.capacity for f in space.features):
+        if entries < CURVED_WIDTH // 2 and has_numbers:
             self._experts["curved"] = NewtonRegression(
                 space, seed=seed, decay=0.999, width=CURVED_WIDTH
             )

@@ -153,9 +153,11 @@ def test_wide_records_have_no_curved_expert(count: int, is_curved: bool) -> None
     assert ("curved" in AdaptiveMoE(space).expert_names) == is_curved
 
 
-def test_records_of_categories_alone_have_no_curved_expert() -> None:
+def test_records_of_categories_alone_have_no_curved_expert_and_fewer_neighbours() -> None:
     codes = Space((Feature("a", capacity=3), Feature("b", capacity=3)), n_classes=2)
-    assert "curved" not in AdaptiveMoE(codes).expert_names
+    model = AdaptiveMoE(codes, window=50)
+    assert "curved" not in model.expert_names
+    assert len(np.asarray(model.snapshot()["neighbours/label"])) == 10
 
 
 def test_balance_finds_a_rare_class() -> None:
