@@ -226,7 +226,8 @@ def _frouros() -> list[Sweep]:
     loose = {"alpha_w": 0.5}
     two = {"two_sided_test": True}
     return [
-        Sweep("frouros", "adwin", "delta", _ADWIN, 0.002, _ALL, seeds_max=2),
+        # It raises an error where a window's total is negative, so it has no numbers.
+        Sweep("frouros", "adwin", "delta", _ADWIN, 0.002, seeds_max=2),
         Sweep("frouros", "cusum", "lambda_", _SUMS, 50.0, _ALL, _SUMS_OF_NUMBERS),
         Sweep("frouros", "ddm", "drift_level", _LEVELS, 3.0, fixed={"warning_level": 1.0}),
         Sweep("frouros", "ecdd", "average_run_length", (100, 400, 1_000), 400),
