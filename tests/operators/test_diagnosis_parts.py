@@ -15,7 +15,7 @@ from operators.diagnosis.alarms import BEFORE_MIN, least_likely
 from operators.diagnosis.contrast import Deviations, Records, contrast
 from operators.diagnosis.memory import Memory
 from operators.diagnosis.significance import chi_square, deviation
-from operators.diagnosis.timing import time_change
+from operators.diagnosis.timing import _distances, _left, time_change
 from operators.diagnosis.verdict import judge
 from operators.kernels.diagnosis import MISSING, empty_sums
 from operators.tape import Rows
@@ -155,6 +155,23 @@ def test_a_step_is_found(seed: int) -> None:
     assert timing.low <= 2_000 <= timing.high
     assert timing.high - timing.low < 100
     assert timing.end == 3_000
+
+
+@pytest.mark.parametrize("first", [0, 17])
+def test_what_a_ramp_leaves_is_what_fitting_it_at_each_middle_leaves(first: int) -> None:
+    means = np.random.default_rng(1).normal(size=14)
+    centre, middles = 50.0 * np.arange(14) + 27.0, np.arange(float(first), 1_000.0, 20.0)
+
+    def ramp(after: Floats) -> Floats:
+        return 1.0 / (1.0 + np.exp(4.0 * after / 600.0))
+
+    found = _left(ramp(_distances(middles, centre)), means)
+    for middle, left in zip(middles, found, strict=True):
+        terms = np.column_stack([np.ones(14), ramp(middle - centre)])
+        levels = np.linalg.lstsq(terms, means, rcond=None)[0]
+        if levels[1] <= 0.0:  # a falling one explains nothing
+            levels = np.array([means.mean(), 0.0])
+        assert left == pytest.approx(((means - terms @ levels) ** 2).sum(), rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(5))
