@@ -4,11 +4,13 @@
     |-- ConfigError              the configuration is wrong; exit code 2
     |-- SetupError               the world does not fit the configuration; exit code 2
     |   |-- LogUnavailableError      the broker or the log file cannot be reached
+    |   |   `-- LogUnsettledError        an open transaction holds back what is asked for
     |   |-- LogAccessError           wrong credentials, or a right is missing
     |   |-- TopicMissingError        a configured topic does not exist
     |   |-- PartitionMismatchError   input topics are not co-partitioned
     |   `-- DataError                a data file cannot be read as the schema says
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
+    |-- OvertakenError           another worker has committed meanwhile; recover
     |-- FencedError              another worker has taken over; leave
     |-- CheckpointError          a checkpoint is damaged or of another version; try an older one
     |-- ModelError               the model failed on the data it was given; stop
@@ -46,6 +48,10 @@ class LogUnavailableError(SetupError):
     retriable = True
 
 
+class LogUnsettledError(LogUnavailableError):
+    """A transaction that is open holds back what is asked for; it may end at any moment."""
+
+
 class LogAccessError(SetupError):
     """Authentication failed, or a right on a topic, group or transactional id is missing."""
 
@@ -64,6 +70,12 @@ class DataError(SetupError):
 
 class CommitUncertainError(DriftgateError):
     """A transaction ended in an unknown way: it may or may not have committed."""
+
+    retriable = True
+
+
+class OvertakenError(DriftgateError):
+    """The log has gone on without this worker; nothing of this transaction was committed."""
 
     retriable = True
 

@@ -8,8 +8,10 @@ tests (`tests/stream/log/`). One thread uses a `Log`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+from stream.errors import DriftgateError
 
 Headers = list[tuple[str, bytes]]
 
@@ -60,12 +62,66 @@ class Committed(NamedTuple):
     note: str
 
 
+class Identity(NamedTuple):
+    """Member and generation of the group as which a worker reads and commits."""
+
+    member: str
+    generation: int
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Outputs and input positions that become visible together or not at all."""
+    """Outputs and input positions that become visible together or not at all.
+
+    Parameters
+    ----------
+    outputs
+        Records to append.
+    offsets
+        The group's new positions.
+    identity
+        As whom the committer proved that its state follows what is committed; another member or
+        generation of the group refuses the transaction.
+    follows
+        For each key of `offsets`, what is committed before; None for nothing.
+    """
 
     outputs: Sequence[OutputBatch]
     offsets: Mapping[TopicPartition, Committed]
+    identity: Identity
+    follows: Mapping[TopicPartition, Committed | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll returned.
+
+    `failures` names the partitions that were asked for and cannot be read, each with the reason;
+    a partition fails alone, and again at every poll that asks for it.
+    """
+
+    batches: list[RecordBatch]
+    failures: Mapping[TopicPartition, DriftgateError] = field(default_factory=dict)
+
+
+class Lag(NamedTuple):
+    """Records beyond what `poll` returned: those that may be read now, and all that are written.
+
+    The second is larger while a producer's transaction is open.
+    """
+
+    readable: int
+    written: int
+
+
+class OpenTransaction(NamedTuple):
+    """A transaction that holds back what comes after it in a partition."""
+
+    source: TopicPartition
+    producer_id: int
+    producer_epoch: int
+    start_offset: int
+    since_ms: int
 
 
 class Bounds(NamedTuple):
@@ -88,52 +144,73 @@ class AssignmentListener(Protocol):
     """Told of changes of the assignment from inside `Log.poll` and `Log.close`.
 
     `assigned` and `lost` must return at once; `revoked` may write checkpoints, within the budget
-    that the log was configured with. Neither may call the log.
+    that the log was configured with. None may call the log.
     """
 
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
-        """Partitions were given to this worker; it reads from them once it has called `seek`."""
+        """Partitions were given to this worker; it reads what it asks `poll` for."""
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """Partitions are handed over in an orderly way; all of their work is committed."""
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
-        """Partitions already belong to somebody else; nothing of theirs may be written."""
+        """Partitions already belong to another worker; nothing of theirs may be written."""
 
 
 class Log(Protocol):
-    """One worker's connection to a log: its group membership, its reads and its transactions."""
+    """One worker's connection to a log: its group membership, its reads and its transactions.
+
+    Only `poll`, `close` and `rejoin` may call the listener. No method waits for longer than the
+    log's request and commit timeouts.
+    """
+
+    @property
+    def identity(self) -> Identity:
+        """Member and generation as they were when the latest `poll` returned.
+
+        The listener is not always told of a change. What was true of a partition under one
+        identity has to be proved anew (`committed`) under another.
+        """
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Join the group; the assignment arrives through the listener during `poll`."""
 
-    def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
-        """Return the next records of assigned partitions, at most `records_max` in all.
+    def poll(
+        self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+    ) -> Polled:
+        """Return the next records of the partitions in `positions`, at most `records_max` in all.
 
-        Waits up to `timeout_s` for the first one. A newly assigned partition returns nothing until
-        `seek` has been called for it.
+        The caller says each time from which offset it wants each partition, so that a batch that
+        it did not take is returned again, and can never be passed by. A partition that is not in
+        `positions` returns nothing; membership of the group goes on. One that is not assigned
+        (any more) is passed over.
+
+        Waits up to `timeout_s` for the first record.
 
         Raises
         ------
         LogUnavailableError, LogAccessError, FencedError
         """
 
-    def seek(self, source: TopicPartition, offset: int) -> None:
-        """Read this assigned partition from `offset` next."""
+    def refetch(self, sources: Iterable[TopicPartition]) -> None:
+        """Drop what was fetched of these, and fetch again from the positions of the next poll."""
 
-    def pause(self, sources: Iterable[TopicPartition]) -> None:
-        """Return no records of these until `resume`; membership of the group goes on."""
+    def rejoin(self) -> None:
+        """Leave the group (the listener is told) and join it again at the next poll."""
 
-    def resume(self, sources: Iterable[TopicPartition]) -> None:
-        """End a `pause`."""
-
-    def lag(self, source: TopicPartition) -> int | None:
+    def lag(self, source: TopicPartition) -> Lag | None:
         """Count records known to lie beyond what `poll` returned; None while that is unknown."""
 
     def committed(
         self, sources: Iterable[TopicPartition]
     ) -> dict[TopicPartition, Committed | None]:
-        """Read the group's committed positions from the log itself (no cache)."""
+        """Read the group's committed positions from the log itself, all in one request.
+
+        Raises
+        ------
+        LogUnsettledError
+            A transaction that would move them is open.
+        """
 
     def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
         """Commit; return the offset of the first record written to each target partition.
@@ -143,8 +220,11 @@ class Log(Protocol):
         CommitUncertainError
             The transaction may or may not have committed. Call `reopen`, read `committed`, and
             recover from there; in-memory state may be ahead of the log.
+        OvertakenError
+            What is committed is not what the transaction follows, or the identity is not the
+            group's any more: nothing was committed. Call `reopen`, and recover.
         FencedError
-            Another worker owns the partitions; nothing was committed.
+            Another worker runs under this one's name; nothing was committed.
         """
 
     def begin_commit(self, transaction: Transaction) -> Callable[[], dict[TopicPartition, int]]:
@@ -162,17 +242,46 @@ class Log(Protocol):
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end, outside of the group.
 
+        Yields an empty batch when none came for a moment, so that the caller can see to other
+        things meanwhile.
+
         Raises
         ------
         RecoveryError
             `start` is below the first offset still kept.
+        LogUnsettledError
+            A transaction that was open below `end` when this was called holds it back.
         """
 
     def bounds(self, source: TopicPartition) -> Bounds:
-        """First offset kept and end offset (committed records only)."""
+        """First offset kept, and the end of what had been committed when this was called.
 
-    def close(self) -> None:
-        """Leave the group (the listener is told) and release everything; safe to call twice."""
+        Raises
+        ------
+        LogUnsettledError
+            A transaction is open, so that the end cannot be told yet. Try again: the transaction
+            timeout ends it, unless its coordinator has lost it.
+        """
+
+    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
+        """List the transactions that hold back a partition, the oldest first."""
+
+    def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """Count the partitions of topics as they are now; 0 for one that does not exist."""
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Tell apart topics of one name: another id once deleted and made anew.
+
+        Raises
+        ------
+        TopicMissingError
+        """
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Leave the group (the listener is told) and release everything; safe to call twice.
+
+        Takes no longer than about `timeout_s`, whether the log answers or not.
+        """
 
 
 class LogAdmin(Protocol):
