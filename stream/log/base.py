@@ -293,6 +293,19 @@ class LogAdmin(Protocol):
     def create(self, topics: Sequence[TopicSpec]) -> list[str]:
         """Create the topics that do not exist; return the names of those created."""
 
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Let a topic have `count` partitions in all.
+
+        Raises
+        ------
+        SetupError
+            It has more of them already.
+        TopicMissingError
+        """
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all that is in them; one that does not exist is passed over."""
+
     def append(self, outputs: Sequence[OutputBatch]) -> None:
         """Append durably, outside of any consumer group (a producer of events does this)."""
 

@@ -35,6 +35,17 @@ class EmbeddedAdmin:
                 if self._store.create_topic(topic.name, topic.partitions)
             ]
 
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Let a topic have `count` partitions; it must not have more of them already."""
+        with self._store.translated(), self._store.transaction():
+            self._store.add_partitions(topic, count)
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all that is in them; one that does not exist is passed over."""
+        with self._store.translated(), self._store.transaction():
+            for topic in topics:
+                self._store.delete_topic(topic)
+
     def append(self, outputs: Sequence[OutputBatch]) -> None:
         """Append durably, all or nothing, outside of any consumer group."""
         with self._store.translated(), self._store.transaction():

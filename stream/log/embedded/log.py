@@ -1,7 +1,7 @@
 """A worker's connection to an embedded log: ownership of the group, reads, transactions.
 
 A group has one owner, the log that subscribed last, and gives it every partition. Each subscription
-raises the group's epoch; whoever holds an older one is fenced: its next `poll` and its next
+raises the group's epoch; a log that holds an older one is fenced: its next `poll` and its next
 `commit` raise `FencedError`, and nothing of it is written.
 """
 
@@ -9,21 +9,34 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from stream.errors import CommitUncertainError, FencedError, RecoveryError
+from stream.errors import (
+    CommitUncertainError,
+    DriftgateError,
+    FencedError,
+    LogUnavailableError,
+    OvertakenError,
+    RecoveryError,
+)
 from stream.log.base import (
     AssignmentListener,
     Bounds,
     Committed,
+    Identity,
+    Lag,
+    OpenTransaction,
+    Polled,
     RecordBatch,
     TopicPartition,
     Transaction,
 )
-from stream.log.embedded.store import Store
+from stream.log.embedded.store import Store, is_damage
 
+_MEMBER = "embedded"
 _WAIT_FIRST_S = 0.0005
 _WAIT_LONGEST_S = 0.02  # adds 10 ms to a record's latency on average, and costs 0.1 % of a core
+_PARTITIONS_S = 1.0  # how often a poll looks for partitions that were added
 
 
 class EmbeddedLog:
@@ -42,68 +55,74 @@ class EmbeddedLog:
         self._store = Store(path)
         self._group = group
         self._epoch = 0
+        self._topics: list[str] = []
         self._listener: AssignmentListener | None = None
-        self._unannounced: list[TopicPartition] = []
         self._assigned: list[TopicPartition] = []
-        self._positions: dict[TopicPartition, int] = {}
+        self._looked_at = float("-inf")
         self._ends: dict[TopicPartition, int] = {}
-        self._paused: set[TopicPartition] = set()
+        self._delivered: dict[TopicPartition, int] = {}
         self._closed = False
+
+    @property
+    def identity(self) -> Identity:
+        """The epoch since which this log owns the group."""
+        return Identity(_MEMBER, self._epoch)
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Take the group over; its partitions are announced by the next `poll`."""
         assert self._listener is None, "a log subscribes once"
-        with self._store.translated():
-            counts = self._store.topics()
-            for topic in topics:
-                self._store.partition_id(TopicPartition(topic, 0))
-            with self._store.transaction():
-                self._epoch = self._store.take_over(self._group)
-        self._listener = listener
-        self._unannounced = [
-            TopicPartition(topic, index) for topic in topics for index in range(counts[topic])
-        ]
+        self.topic_ids(topics)  # all of them must exist
+        self._take_over()
+        self._listener, self._topics = listener, list(topics)
 
-    def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
+    def poll(
+        self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+    ) -> Polled:
         """Return the next records, fairly shared out among the partitions that have any."""
         assert self._listener is not None, "poll must come after subscribe"
-        # Nothing is read of a partition before `seek`, which its new owner can only call once
-        # this has returned.
-        deadline = time.monotonic() + (0.0 if self._announce(self._listener) else timeout_s)
-        wait_s = _WAIT_FIRST_S
+        deadline = time.monotonic() + timeout_s
         with self._store.translated():
-            while True:
+            self._leave_if_fenced(self._listener)
+            if self._announce(self._listener):
+                return Polled([])  # the caller has to ask for what is new
+        wait_s = _WAIT_FIRST_S
+        wanted = {source: at for source, at in positions.items() if source in self._assigned}
+        while True:
+            polled = self._fetch(wanted, records_max)
+            left_s = deadline - time.monotonic()
+            # Failures alone do not end the wait, so that a caller that asks for a failing
+            # partition over and over does not spin.
+            if polled.batches or left_s <= 0:
+                return polled
+            time.sleep(min(wait_s, left_s))
+            wait_s = min(2 * wait_s, _WAIT_LONGEST_S)
+            with self._store.translated():
                 self._leave_if_fenced(self._listener)
-                batches = self._fetch(records_max)
-                left_s = deadline - time.monotonic()
-                if batches or left_s <= 0:
-                    return batches
-                time.sleep(min(wait_s, left_s))
-                wait_s = min(2 * wait_s, _WAIT_LONGEST_S)
 
-    def seek(self, source: TopicPartition, offset: int) -> None:
-        """Read this assigned partition from `offset` next."""
-        assert source in self._assigned, f"{source} must be assigned"
-        self._positions[source] = offset
+    def refetch(self, sources: Iterable[TopicPartition]) -> None:
+        """Do nothing: every poll reads the file."""
 
-    def pause(self, sources: Iterable[TopicPartition]) -> None:
-        """Return no records of these until `resume`."""
-        self._paused.update(sources)
+    def rejoin(self) -> None:
+        """Give all partitions up and take the group over again."""
+        assert self._listener is not None, "rejoin must come after subscribe"
+        with self._store.translated():
+            self._leave_if_fenced(self._listener)
+        self._leave()
+        self._take_over()
 
-    def resume(self, sources: Iterable[TopicPartition]) -> None:
-        """End a `pause`."""
-        self._paused.difference_update(sources)
-
-    def lag(self, source: TopicPartition) -> int | None:
-        """Count the records beyond the position, as the latest `poll` saw them."""
-        end, position = self._ends.get(source), self._positions.get(source)
-        return None if end is None or position is None else max(0, end - position)
+    def lag(self, source: TopicPartition) -> Lag | None:
+        """Count the records beyond what the latest `poll` returned, as it saw them."""
+        end, delivered = self._ends.get(source), self._delivered.get(source)
+        if end is None or delivered is None:
+            return None
+        beyond = max(0, end - delivered)
+        return Lag(beyond, beyond)
 
     def committed(
         self, sources: Iterable[TopicPartition]
     ) -> dict[TopicPartition, Committed | None]:
         """Read the group's committed positions."""
-        with self._store.translated():
+        with self._store.translated(), self._store.snapshot():
             return {source: self._store.position(self._group, source) for source in sources}
 
     def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
@@ -112,7 +131,7 @@ class EmbeddedLog:
         firsts: dict[TopicPartition, int] = {}
         try:
             with self._store.transaction():
-                self._refuse_if_fenced()
+                self._refuse_if_overtaken(transaction)
                 for output in transaction.outputs:
                     if len(output):
                         firsts.setdefault(output.target, self._store.append(output))
@@ -145,8 +164,25 @@ class EmbeddedLog:
         with self._store.translated():
             return self._store.bounds(source)
 
-    def close(self) -> None:
+    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
+        """List none: SQLite shows nothing of a transaction before it has committed."""
+        del source
+        return []
+
+    def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """Count the partitions of topics; 0 for one that does not exist."""
+        with self._store.translated():
+            counts = self._store.topics()
+        return {topic: counts.get(topic, 0) for topic in topics}
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Random ids that the topics got when they were made."""
+        with self._store.translated():
+            return {topic: self._store.topic_id(topic) for topic in topics}
+
+    def close(self, timeout_s: float = 10.0) -> None:
         """Tell the listener, and release the file; safe to call twice."""
+        del timeout_s  # nothing here waits
         if self._closed:
             return
         self._closed = True
@@ -155,13 +191,27 @@ class EmbeddedLog:
         finally:
             self._store.close()
 
+    def _take_over(self) -> None:
+        with self._store.translated(), self._store.transaction():
+            self._epoch = self._store.take_over(self._group)
+        self._looked_at = float("-inf")
+
     def _announce(self, listener: AssignmentListener) -> bool:
         """Tell of partitions that are new; returns whether there were any."""
-        if not self._unannounced:
+        if time.monotonic() - self._looked_at < _PARTITIONS_S:
             return False
-        self._assigned, self._unannounced = self._unannounced, []
-        listener.assigned(list(self._assigned))
-        return True
+        self._looked_at = time.monotonic()
+        counts = self._store.topics()
+        new = [
+            source
+            for topic in self._topics
+            for index in range(counts.get(topic, 0))
+            if (source := TopicPartition(topic, index)) not in self._assigned
+        ]
+        if new:
+            self._assigned += new
+            listener.assigned(new)
+        return bool(new)
 
     def _is_fenced(self) -> bool:
         return self._store.epoch(self._group) != self._epoch
@@ -173,53 +223,84 @@ class EmbeddedLog:
                 f"a time on an embedded log, or use Kafka."
             )
 
+    def _refuse_if_overtaken(self, transaction: Transaction) -> None:
+        self._refuse_if_fenced()
+        if transaction.identity != self.identity:
+            raise OvertakenError(
+                f"group `{self._group}`: a commit must be made as {self.identity}; got "
+                f"{transaction.identity}. Nothing was committed; recover."
+            )
+        for source in transaction.offsets:
+            found, expected = self._store.position(self._group, source), transaction.follows[source]
+            if found != expected:
+                raise OvertakenError(
+                    f"{source.topic}[{source.partition}]: a commit must follow {expected}; "
+                    f"group `{self._group}` has committed {found}. Nothing was committed; recover."
+                )
+
     def _leave_if_fenced(self, listener: AssignmentListener) -> None:
         if self._assigned and self._is_fenced():
             self._forget(listener.lost)
         self._refuse_if_fenced()
 
     def _leave(self) -> None:
-        if self._listener is not None and self._assigned:
+        if self._listener is None or not self._assigned:
+            return
+        try:
             with self._store.translated():
                 fenced = self._is_fenced()
-            self._forget(self._listener.lost if fenced else self._listener.revoked)
+        except LogUnavailableError:
+            fenced = True  # what cannot be read cannot be handed over
+        self._forget(self._listener.lost if fenced else self._listener.revoked)
 
     def _forget(self, tell: Callable[[list[TopicPartition]], None]) -> None:
         gone, self._assigned = self._assigned, []
-        self._positions.clear()
         self._ends.clear()
+        self._delivered.clear()
         tell(gone)
 
-    def _fetch(self, records_max: int) -> list[RecordBatch]:
-        ready = self._ready()
+    def _fetch(self, wanted: Mapping[TopicPartition, int], records_max: int) -> Polled:
+        failures: dict[TopicPartition, DriftgateError] = {}
+        ready = []
+        for source, position in wanted.items():
+            try:
+                if available := self._available(source, position):
+                    ready.append((available, source))
+            except (DriftgateError, sqlite3.Error) as error:
+                failures[source] = self._failure(error)
         batches = []
         left = records_max
         # The partitions with the fewest records come first: what they leave of their equal shares
         # goes to the others, so that `records_max` is used up wherever that many are there.
-        for index, (available, source) in enumerate(ready):
+        for index, (available, source) in enumerate(sorted(ready)):
             count = min(available, -(-left // (len(ready) - index)))
             if count == 0:
                 continue
-            position = self._positions[source]
-            batches.append(self._store.read(source, position, position + count))
-            self._positions[source] = position + count
-            left -= count
-        return batches
-
-    def _ready(self) -> list[tuple[int, TopicPartition]]:
-        """Partitions with records beyond their positions, the fewest first."""
-        ready = []
-        for source, position in self._positions.items():
-            if source in self._paused:
+            try:
+                batches.append(self._store.read(source, wanted[source], wanted[source] + count))
+            except (DriftgateError, sqlite3.Error) as error:
+                failures[source] = self._failure(error)
                 continue
-            first, end = self._store.bounds(source)
-            if not first <= position <= end:
-                raise RecoveryError(
-                    f"{source.topic}[{source.partition}]@{position}: the position must be in "
-                    f"{first}..{end}, the records that are kept. Reset the partition's state and "
-                    f"position."
-                )
-            self._ends[source] = end
-            if position < end:
-                ready.append((end - position, source))
-        return sorted(ready)
+            self._delivered[source] = wanted[source] + count
+            left -= count
+        return Polled(batches, failures)
+
+    def _available(self, source: TopicPartition, position: int) -> int:
+        """Count the records from a position on."""
+        first, end = self._store.bounds(source)
+        if not first <= position <= end:
+            raise RecoveryError(
+                f"{source.topic}[{source.partition}]@{position}: the position must be in "
+                f"{first}..{end}, the records that are kept. Reset the partition's state and "
+                f"position."
+            )
+        self._ends[source], self._delivered[source] = end, position
+        return end - position
+
+    def _failure(self, error: DriftgateError | sqlite3.Error) -> DriftgateError:
+        """Say why one partition cannot be read; raise what concerns the whole file."""
+        if isinstance(error, DriftgateError):
+            return error
+        if is_damage(error):
+            return self._store.unusable(error)
+        raise self._store.unusable(error) from error

@@ -10,52 +10,26 @@ Durability
     them; `:memory:NAME` gives a test a log of its own. SQLite bounds a memory log at 1 GiB.
 
 Processes
-    Writers take turns (SQLite's own lock; they wait up to `_BUSY_TIMEOUT_S`); readers of a file
+    Writers take turns (SQLite's own lock; they wait up to `BUSY_TIMEOUT_S`); readers of a file
     never wait. Put the file on a local disk: network file systems do not lock reliably.
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
-from stream.errors import LogUnavailableError, RecoveryError, TopicMissingError
+from stream.errors import LogUnavailableError, RecoveryError, SetupError, TopicMissingError
 from stream.log.base import Bounds, Committed, Headers, OutputBatch, RecordBatch, TopicPartition
+from stream.log.embedded.schema import connect
 
-MEMORY = ":memory:"
-_SCHEMA_VERSION = 1
-_APPLICATION_ID = 0x64726674  # "drft": tells another program's SQLite file from a log
 _OFFSET_BITS = 40  # 10**12 records a partition, 8 million partitions
-_BUSY_TIMEOUT_S = 30.0
+_OFFSETS = 1 << _OFFSET_BITS
 _READ_RECORDS_MAX = 10_000
-
-_SCHEMA = """
-CREATE TABLE topics (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE partitions (
-    id INTEGER PRIMARY KEY,
-    topic TEXT NOT NULL REFERENCES topics (name),
-    partition INTEGER NOT NULL,
-    first INTEGER NOT NULL DEFAULT 0,
-    "end" INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (topic, partition)
-);
-CREATE TABLE records (
-    id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, key BLOB, value BLOB, headers BLOB
-);
-CREATE TABLE positions (
-    grp TEXT NOT NULL,
-    partition_id INTEGER NOT NULL,
-    offset INTEGER NOT NULL,
-    note TEXT NOT NULL,
-    PRIMARY KEY (grp, partition_id)
-) WITHOUT ROWID;
-CREATE TABLE owners (grp TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID;
-"""
 
 _INSERT = "INSERT INTO records (id, timestamp, key, value, headers) VALUES (?, ?, ?, ?, ?)"
 _SELECT = "SELECT timestamp, key, value FROM records WHERE id >= ? AND id < ?"
@@ -69,20 +43,25 @@ class Store:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._partition_ids: dict[TopicPartition, int] = {}
         with self.translated():
-            self._connection = _connect(path)
+            self._connection = connect(path)
 
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn SQLite's errors into one that says what to do."""
         try:
             yield
-        except sqlite3.Error as error:
-            raise LogUnavailableError(
-                f"log.path: `{self.path}` cannot be used: {error}. Give a file in a directory that "
-                f"exists and is writable, on a disk with room."
-            ) from error
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise self.unusable(error) from error
+
+    def unusable(self, error: Exception) -> LogUnavailableError:
+        """Say what an error of SQLite's means, in one line."""
+        remedy = (
+            "Restore the file from a copy, or save what can be read with `sqlite3 FILE .recover`."
+            if is_damage(error)
+            else "Give a file in a directory that exists and is writable, on a disk with room."
+        )
+        return LogUnavailableError(f"log.path: `{self.path}` cannot be used: {error}. {remedy}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -96,12 +75,22 @@ class Store:
                 self._connection.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read everything inside as it was at one moment."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
     def reconnect(self) -> None:
         """Replace the connection; whatever it had not committed is gone."""
         old = self._connection
         with self.translated():
             # The new one comes first: a memory log lives only as long as it has a connection.
-            self._connection = _connect(self.path)
+            self._connection = connect(self.path)
             old.close()
 
     def close(self) -> None:
@@ -114,47 +103,74 @@ class Store:
         """Partition count of every topic."""
         return dict(self._connection.execute("SELECT name, partitions FROM topics ORDER BY name"))
 
+    def topic_id(self, name: str) -> str:
+        """Random id that a topic got when it was made."""
+        row = self._connection.execute("SELECT id FROM topics WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            raise self._missing(f"topic `{name}`")
+        return str(row[0])
+
     def create_topic(self, name: str, partitions: int) -> bool:
         """Create a topic; False if it is there already."""
         execute = self._connection.execute
         if execute("SELECT 1 FROM topics WHERE name = ?", (name,)).fetchone():
             return False
-        execute("INSERT INTO topics VALUES (?, ?)", (name, partitions))
-        self._connection.executemany(
-            "INSERT INTO partitions (topic, partition) VALUES (?, ?)",
-            [(name, index) for index in range(partitions)],
-        )
+        execute("INSERT INTO topics VALUES (?, ?, ?)", (name, 0, secrets.token_hex(16)))
+        self.add_partitions(name, partitions)
         return True
 
-    def partition_id(self, source: TopicPartition) -> int:
-        """Row id of a partition; topics are never deleted, so that it can be cached."""
-        found = self._partition_ids.get(source)
-        if found is not None:
-            return found
-        row = self._connection.execute(
-            "SELECT id FROM partitions WHERE topic = ? AND partition = ?", tuple(source)
-        ).fetchone()
-        if row is None:
-            raise TopicMissingError(
-                f"log: topic `{source.topic}` with partition {source.partition} does not exist in "
-                f"`{self.path}`. Create it with `driftgate topics create`."
+    def add_partitions(self, name: str, count: int) -> None:
+        """Let a topic have `count` partitions; it must not have more of them already."""
+        present = self.topics().get(name)
+        if present is None:
+            raise self._missing(f"topic `{name}`")
+        if count < present:
+            raise SetupError(
+                f"log: topic `{name}` must have at most {count} partitions; got {present}. "
+                f"Partitions can be added, but not taken away."
             )
-        self._partition_ids[source] = int(row[0])
-        return int(row[0])
+        self._connection.executemany(
+            "INSERT INTO partitions (topic, partition) VALUES (?, ?)",
+            [(name, index) for index in range(present, count)],
+        )
+        self._connection.execute("UPDATE topics SET partitions = ? WHERE name = ?", (count, name))
+
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic with its records, and every group's positions in it."""
+        execute = self._connection.execute
+        ids = execute("SELECT id FROM partitions WHERE topic = ?", (name,)).fetchall()
+        for (partition_id,) in ids:
+            base = partition_id << _OFFSET_BITS
+            execute("DELETE FROM records WHERE id >= ? AND id < ?", (base, base + _OFFSETS))
+            execute("DELETE FROM positions WHERE partition_id = ?", (partition_id,))
+        execute("DELETE FROM partitions WHERE topic = ?", (name,))
+        execute("DELETE FROM topics WHERE name = ?", (name,))
 
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept and end offset."""
+        return self._partition(source)[1]
+
+    def _partition(self, source: TopicPartition) -> tuple[int, Bounds]:
+        """Row id and bounds. Not cached: another process may delete the topic, and reuse the id."""
         row = self._connection.execute(
-            'SELECT first, "end" FROM partitions WHERE id = ?', (self.partition_id(source),)
+            'SELECT id, first, "end" FROM partitions WHERE topic = ? AND partition = ?',
+            tuple(source),
         ).fetchone()
-        return Bounds(*row)
+        if row is None:
+            raise self._missing(f"topic `{source.topic}` with partition {source.partition}")
+        return int(row[0]), Bounds(row[1], row[2])
+
+    def _missing(self, what: str) -> TopicMissingError:
+        return TopicMissingError(
+            f"log: {what} does not exist in `{self.path}`. Create it with `driftgate topics "
+            f"create`."
+        )
 
     # Records
 
     def append(self, output: OutputBatch) -> int:
         """Append inside a transaction; return the offset of the first record."""
-        partition_id = self.partition_id(output.target)
-        start = self.bounds(output.target).end
+        partition_id, (_, start) = self._partition(output.target)
         first_id = (partition_id << _OFFSET_BITS) + start
         count = len(output)
         headers: Sequence[bytes | None] = [None] * count
@@ -176,10 +192,11 @@ class Store:
         RecoveryError
             Some are not kept any more.
         """
-        base = self.partition_id(source) << _OFFSET_BITS
+        partition_id, (first, _) = self._partition(source)
+        base = partition_id << _OFFSET_BITS
         rows = self._connection.execute(_SELECT, (base + start, base + end)).fetchall()
         if len(rows) != end - start:
-            raise _not_kept(source, start, self.bounds(source).first)
+            raise _not_kept(source, start, first) if start < first else _lacking(source, start, end)
         timestamps, keys, values = zip(*rows, strict=True) if rows else ((), (), ())
         return RecordBatch(source, range(start, end), timestamps, keys, values)
 
@@ -193,10 +210,10 @@ class Store:
 
     def headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the records with start <= offset < end."""
-        first = self.bounds(source).first
+        partition_id, (first, _) = self._partition(source)
         if start < first:
             raise _not_kept(source, start, first)
-        base = self.partition_id(source) << _OFFSET_BITS
+        base = partition_id << _OFFSET_BITS
         rows = self._connection.execute(
             "SELECT headers FROM records WHERE id >= ? AND id < ?", (base + start, base + end)
         )
@@ -204,8 +221,8 @@ class Store:
 
     def trim(self, source: TopicPartition, first: int) -> None:
         """Forget the records below `first`, inside a transaction."""
-        first = min(first, self.bounds(source).end)
-        partition_id = self.partition_id(source)
+        partition_id, (_, end) = self._partition(source)
+        first = min(first, end)
         base = partition_id << _OFFSET_BITS
         self._connection.execute(
             "DELETE FROM records WHERE id >= ? AND id < ?", (base, base + first)
@@ -236,7 +253,7 @@ class Store:
         """Read the committed position of a group in a partition."""
         row = self._connection.execute(
             "SELECT offset, note FROM positions WHERE grp = ? AND partition_id = ?",
-            (group, self.partition_id(source)),
+            (group, self._partition(source)[0]),
         ).fetchone()
         return Committed(*row) if row else None
 
@@ -244,7 +261,7 @@ class Store:
         """Set a group's position, inside a transaction."""
         self._connection.execute(
             "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)",
-            (group, self.partition_id(source), *committed),
+            (group, self._partition(source)[0], *committed),
         )
 
 
@@ -255,68 +272,16 @@ def _not_kept(source: TopicPartition, start: int, first: int) -> RecoveryError:
     )
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    """Open a log, creating it where there is none."""
-    connection = sqlite3.connect(
-        _uri(path),
-        uri=True,
-        timeout=_BUSY_TIMEOUT_S,
-        isolation_level=None,  # transactions are begun and ended explicitly
-        check_same_thread=False,  # a log moves between threads, though only one uses it at a time
+def _lacking(source: TopicPartition, start: int, end: int) -> RecoveryError:
+    return RecoveryError(
+        f"{source.topic}[{source.partition}]@{start}: all records up to {end} must be in the file; "
+        f"some are not. Restore it from a copy, or reset this partition's state and position."
     )
-    try:
-        if not path.startswith(MEMORY):
-            _use_wal(connection)
-        _ensure_schema(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
-def _uri(path: str) -> str:
-    if path.startswith(MEMORY):
-        return f"file:/driftgate-{path.removeprefix(MEMORY)}?vfs=memdb"
-    return Path(path).absolute().as_uri()
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    deadline = time.monotonic() + _BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            # The change to WAL does not wait for another process's change (no busy handler there).
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            break
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _ensure_schema(connection: sqlite3.Connection) -> None:
-    if _schema_version(connection) == _SCHEMA_VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    # Looked at again under the lock: another process may have created it in between.
-    if _schema_version(connection) == 0:
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-    connection.execute("COMMIT")
-
-
-def _schema_version(connection: sqlite3.Connection) -> int:
-    """Version of the log in this file; 0 where the file is new."""
-    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if (application_id, version) == (0, 0) and tables == 0:
-        return 0
-    if application_id != _APPLICATION_ID:
-        raise sqlite3.DatabaseError("it is a database of another program")
-    if version != _SCHEMA_VERSION:
-        raise sqlite3.DatabaseError(f"it is a log of version {version}, not {_SCHEMA_VERSION}")
-    return version
+def is_damage(error: Exception) -> bool:
+    """Tell whether an error means that what is in the file is broken."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )

@@ -16,19 +16,39 @@ from pathlib import Path
 
 import pytest
 
-from stream.errors import CommitUncertainError, FencedError, LogUnavailableError
-from stream.log.base import Committed, OutputBatch, TopicPartition, TopicSpec
+from stream.errors import (
+    CommitUncertainError,
+    FencedError,
+    LogUnavailableError,
+    RecoveryError,
+    TopicMissingError,
+)
+from stream.log.base import (
+    Committed,
+    OutputBatch,
+    Polled,
+    TopicPartition,
+    TopicSpec,
+)
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
-from tests.stream.log.worlds import RecordingListener, join, output, read, transaction, values
+from tests.stream.log.worlds import (
+    RecordingListener,
+    await_assignment,
+    join,
+    output,
+    read,
+    transaction,
+    values,
+)
 
 ROOT = Path(__file__).parents[3]
 SOURCE, TARGET = TopicPartition("in", 0), TopicPartition("out", 0)
 
 COMMITTER = """
     import sys
-    from stream.log.base import Committed, OutputBatch, TopicPartition, Transaction
+    from stream.log.base import OutputBatch, TopicPartition
     from stream.log.embedded import EmbeddedLog
-    from tests.stream.log.worlds import join
+    from tests.stream.log.worlds import join, transaction
 
     source, target = TopicPartition("in", 0), TopicPartition("out", 0)
     log = EmbeddedLog(sys.argv[1], "group")
@@ -40,7 +60,7 @@ COMMITTER = """
         values = [b"%d" % index for index in range(position, position + 50)]
         outputs = [OutputBatch(target, range(50), [None] * 50, values)]
         position += 50
-        log.commit(Transaction(outputs, {source: Committed(position, str(position))}))
+        log.commit(transaction(log, outputs, {source: position}, str(position)))
 """
 
 APPENDER = """
@@ -104,10 +124,10 @@ def test_processes_append_side_by_side(path: str) -> None:
 
 def test_a_reader_in_another_connection_wakes_a_waiting_poll(path: str) -> None:
     log, admin = EmbeddedLog(path, "group"), EmbeddedAdmin(path)
-    join(log, ["in"])
-    assert log.poll(0.0, 10) == []
+    listener = join(log, ["in"])
+    assert log.poll(0.0, 10, listener.positions) == Polled([])
     admin.append([output("in", [b"x"])])
-    (batch,) = log.poll(5.0, 10)
+    (batch,) = log.poll(5.0, 10, listener.positions).batches
     assert batch.values == (b"x",)
     log.close()
     admin.close()
@@ -118,13 +138,13 @@ def test_a_newcomer_takes_the_group_over(path: str) -> None:
     listener = join(old, ["in"])
     join(new, ["in"])
     with pytest.raises(FencedError, match="group"):
-        old.poll(0.0, 10)
+        old.poll(0.0, 10, listener.positions)
     assert listener.calls == [("assigned", [SOURCE]), ("lost", [SOURCE])]
     with pytest.raises(FencedError):
-        old.commit(transaction([output("out", [b"zombie"])], {SOURCE: 1}))
+        old.commit(transaction(old, [output("out", [b"zombie"])], {SOURCE: 1}))
     old.close()
     assert len(listener.calls) == 2
-    new.commit(transaction([output("out", [b"alive"])], {SOURCE: 1}))
+    new.commit(transaction(new, [output("out", [b"alive"])], {SOURCE: 1}))
     assert values(read(new, TARGET, 0, 10)) == [b"alive"]
     new.close()
 
@@ -133,8 +153,8 @@ def test_other_groups_are_left_alone(path: str) -> None:
     one, other = EmbeddedLog(path, "one"), EmbeddedLog(path, "other")
     join(one, ["in"])
     join(other, ["in"])
-    one.commit(transaction(offsets={SOURCE: 1}))
-    other.commit(transaction(offsets={SOURCE: 2}))
+    one.commit(transaction(one, offsets={SOURCE: 1}))
+    other.commit(transaction(other, offsets={SOURCE: 2}))
     assert one.committed([SOURCE]) == {SOURCE: Committed(1, "")}
     one.close()
     other.close()
@@ -143,15 +163,15 @@ def test_other_groups_are_left_alone(path: str) -> None:
 def test_a_full_disk_makes_the_commit_uncertain_and_reopen_tells(path: str) -> None:
     log = EmbeddedLog(path, "group")
     join(log, ["in"])
-    log.commit(transaction([output("out", [b"small"])], {SOURCE: 1}))
+    log.commit(transaction(log, [output("out", [b"small"])], {SOURCE: 1}))
     pages = log._store._connection.execute("PRAGMA page_count").fetchone()[0]
     log._store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     with pytest.raises(CommitUncertainError, match="full"):
-        log.commit(transaction([output("out", [b"large" * 10_000])], {SOURCE: 2}))
+        log.commit(transaction(log, [output("out", [b"large" * 10_000])], {SOURCE: 2}))
     log.reopen()
     assert log.committed([SOURCE]) == {SOURCE: Committed(1, "")}
     assert values(read(log, TARGET, 0, 10)) == [b"small"]
-    log.commit(transaction([output("out", [b"large" * 10_000])], {SOURCE: 2}))
+    log.commit(transaction(log, [output("out", [b"large" * 10_000])], {SOURCE: 2}))
     assert log.bounds(TARGET).end == 2
     log.close()
 
@@ -206,8 +226,9 @@ def test_records_max_is_shared_out_so_that_no_partition_starves(tmp_path: Path) 
     for partition, count in enumerate((100, 2, 100)):
         admin.append([output("in", [b"x"] * count, partition)])
     log = EmbeddedLog(path, "group")
-    join(log, ["in"])
-    sizes = {batch.source.partition: len(batch) for batch in log.poll(0.0, 20)}
+    listener = join(log, ["in"])
+    polled = log.poll(0.0, 20, listener.positions)
+    sizes = {batch.source.partition: len(batch) for batch in polled.batches}
     assert sizes == {0: 9, 1: 2, 2: 9}
     log.close()
     admin.close()
@@ -227,7 +248,102 @@ def test_the_owner_is_told_once(path: str) -> None:
     listener = RecordingListener()
     log.subscribe(["in"], listener)
     assert listener.calls == []
-    log.poll(0.0, 1)
-    log.poll(0.0, 1)
+    log.poll(0.0, 1, {})
+    log.poll(0.0, 1, {})
     assert listener.calls == [("assigned", [SOURCE])]
     log.close()
+
+
+def test_added_partitions_are_announced_while_running(path: str) -> None:
+    log, admin = EmbeddedLog(path, "group"), EmbeddedAdmin(path)
+    listener = join(log, ["in"])
+    admin.add_partitions("in", 3)
+    admin.append([output("in", [b"x"], 2)])
+    added = [TopicPartition("in", 1), TopicPartition("in", 2)]
+    await_assignment(log, listener, added)
+    assert listener.calls == [("assigned", [SOURCE]), ("assigned", added)]
+    (batch,) = log.poll(1.0, 10, {added[1]: 0}).batches
+    assert batch.values == (b"x",)
+    log.close()
+    admin.close()
+
+
+def test_a_file_of_version_1_is_migrated_in_place(path: str) -> None:
+    admin = EmbeddedAdmin(path)
+    admin.append([output("in", [b"a", b"b"])])
+    admin.close()
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE topics DROP COLUMN id")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    log = EmbeddedLog(path, "group")
+    ids = log.topic_ids(["in", "out"])
+    assert all(len(topic_id) == 32 for topic_id in ids.values())
+    assert ids["in"] != ids["out"]
+    assert values(read(log, SOURCE, 0, 10)) == [b"a", b"b"]
+    log.close()
+    again = EmbeddedLog(path, "group")
+    assert again.topic_ids(["in", "out"]) == ids
+    again.close()
+
+
+def test_a_deleted_topic_takes_its_records_and_positions_along(path: str) -> None:
+    log, admin = EmbeddedLog(path, "group"), EmbeddedAdmin(path)
+    listener = join(log, ["in"])
+    admin.append([output("in", [b"old"] * 5)])
+    log.commit(transaction(log, offsets={SOURCE: 5}))
+    admin.delete(["in"])
+    assert isinstance(log.poll(0.0, 10, {SOURCE: 5}).failures[SOURCE], TopicMissingError)
+    admin.create([TopicSpec("in", 1)])
+    assert log.committed([SOURCE]) == {SOURCE: None}
+    assert isinstance(log.poll(0.0, 10, {SOURCE: 5}).failures[SOURCE], RecoveryError)
+    admin.append([output("in", [b"new"])])
+    (batch,) = log.poll(0.0, 10, listener.positions).batches
+    assert batch.values == (b"new",)
+    log.close()
+    admin.close()
+
+
+def test_a_lost_row_fails_its_partition_alone(path: str) -> None:
+    admin = EmbeddedAdmin(path)
+    admin.append([output("in", [b"a", b"b", b"c"]), output("out", [b"d"])])
+    admin._store._connection.execute("DELETE FROM records WHERE value = ?", (b"b",))
+    log = EmbeddedLog(path, "group")
+    listener = join(log, ["in", "out"])
+    started = time.monotonic()
+    polled = log.poll(0.3, 10, listener.positions)
+    assert [batch.source for batch in polled.batches] == [TARGET]
+    assert "in[0]@0" in str(polled.failures[SOURCE])
+    listener.take(polled.batches)
+    # Failures alone do not end the wait: a caller that asks again does not spin.
+    polled = log.poll(0.3, 10, listener.positions)
+    assert list(polled.failures) == [SOURCE]
+    assert time.monotonic() - started > 0.25
+    log.close()
+    admin.close()
+
+
+def test_a_file_damaged_while_running_is_an_error_in_one_line(path: str) -> None:
+    admin = EmbeddedAdmin(path)
+    admin.append([output("in", [b"x" * 500] * 2000)])
+    admin.close()
+    log = EmbeddedLog(path, "group")
+    listener = join(log, ["in"])
+    Path(path).write_bytes(b"\xff" * Path(path).stat().st_size)
+    with pytest.raises(LogUnavailableError, match=r"^log\.path: .*Restore the file.*$"):
+        read_until_it_fails(log, listener)
+    with pytest.raises((CommitUncertainError, LogUnavailableError)):
+        log.commit(transaction(log, [output("out", [b"y"])], {SOURCE: 1}))
+    with pytest.raises(LogUnavailableError, match=r"log\.path"):
+        log.reopen()
+    log.close()
+    assert listener.held == set()
+
+
+def read_until_it_fails(log: EmbeddedLog, listener: RecordingListener) -> None:
+    for _ in range(100):
+        polled = log.poll(0.0, 1000, listener.positions)
+        listener.take(polled.batches)
+        for failure in polled.failures.values():
+            raise failure

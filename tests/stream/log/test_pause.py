@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stream.log.base import Log, TopicPartition
-from tests.stream.log.worlds import RecordingListener, World
+from tests.stream.log.worlds import RecordingListener, World, join
 
 
 def test_what_was_fetched_before_a_pause_comes_after_it(world: World) -> None:
@@ -13,29 +13,32 @@ def test_what_was_fetched_before_a_pause_comes_after_it(world: World) -> None:
     for source in (first, second):
         world.append(source.topic, [b"%d" % number for number in range(500)])
     log = world.log()
-    listener = RecordingListener()
-    log.subscribe([first.topic, second.topic], listener)
-    while len(listener.held) < 2:
-        log.poll(0.1, 1)
-    for source in (first, second):
-        log.seek(source, 0)
+    listener = join(log, [first.topic, second.topic], [first, second])
     got: dict[TopicPartition, list[bytes | None]] = {first: [], second: []}
-    _poll_until(log, got, lambda: bool(got[first] and got[second]) or len(got[first]) > 400)
-    log.pause([first])
-    _poll_until(log, got, lambda: len(got[second]) == 500)
-    log.resume([first])
-    _poll_until(log, got, lambda: len(got[first]) == 500)
+    positions = listener.positions
+    _poll_until(
+        log, listener, got, lambda: bool(got[first] and got[second]) or len(got[first]) > 400
+    )
+    held_back = positions.pop(first)
+    _poll_until(log, listener, got, lambda: len(got[second]) == 500)
+    positions[first] = held_back
+    _poll_until(log, listener, got, lambda: len(got[first]) == 500)
     wanted = [b"%d" % number for number in range(500)]
     assert list(got.values()) == [wanted, wanted]
 
 
 def _poll_until(
-    log: Log, got: dict[TopicPartition, list[bytes | None]], enough: Callable[[], bool]
+    log: Log,
+    listener: RecordingListener,
+    got: dict[TopicPartition, list[bytes | None]],
+    enough: Callable[[], bool],
 ) -> None:
     for _ in range(100):
         if enough():
             return
-        for batch in log.poll(0.1, 20):
+        batches = log.poll(0.1, 20, listener.positions).batches
+        listener.take(batches)
+        for batch in batches:
             got[batch.source] += batch.values
     counts = {source.topic: len(values) for source, values in got.items()}
     raise AssertionError(f"the log has gone silent after {counts}")

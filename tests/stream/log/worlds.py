@@ -15,6 +15,8 @@ from stream.log.base import (
     Log,
     LogAdmin,
     OutputBatch,
+    Polled,
+    RecordBatch,
     TopicPartition,
     TopicSpec,
     Transaction,
@@ -103,23 +105,35 @@ class KafkaWorld(World):
 
 
 class RecordingListener:
-    """Remembers what it was told; `held` is the assignment that follows from it."""
+    """Remembers each call, and from where to read next the partitions that follow from them."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, list[TopicPartition]]] = []
         self.held: set[TopicPartition] = set()
+        self.positions: dict[TopicPartition, int] = {}
 
     def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         self.calls.append(("assigned", sorted(partitions)))
         self.held.update(self.calls[-1][1])
 
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
-        self.calls.append(("revoked", sorted(partitions)))
-        self.held.difference_update(self.calls[-1][1])
+        self._gone("revoked", partitions)
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
-        self.calls.append(("lost", sorted(partitions)))
+        self._gone("lost", partitions)
+
+    def _gone(self, call: str, partitions: Iterable[TopicPartition]) -> None:
+        self.calls.append((call, sorted(partitions)))
         self.held.difference_update(self.calls[-1][1])
+        for source in self.calls[-1][1]:
+            self.positions.pop(source, None)
+
+    def take(self, batches: Iterable[RecordBatch]) -> None:
+        """Read on after these batches; each must begin at or after the position asked for."""
+        for batch in batches:
+            assert len(batch) > 0
+            assert batch.offsets[0] >= self.positions[batch.source]
+            self.positions[batch.source] = batch.offsets[-1] + 1
 
 
 def output(
@@ -140,48 +154,59 @@ def output(
 
 
 def transaction(
+    log: Log,
     outputs: Sequence[OutputBatch] = (),
     offsets: Mapping[TopicPartition, int] | None = None,
     note: str = "",
 ) -> Transaction:
+    """Make a transaction that follows what is committed now."""
     committed = {source: Committed(offset, note) for source, offset in (offsets or {}).items()}
-    return Transaction(outputs, committed)
+    return Transaction(outputs, committed, log.identity, log.committed(committed))
 
 
 def join(
     log: Log, topics: Sequence[str], partitions: Iterable[TopicPartition] | None = None
 ) -> RecordingListener:
-    """Subscribe, poll until the assignment is there, and seek to what was committed."""
+    """Subscribe, poll until the assignment is there, and begin at what was committed."""
     listener = RecordingListener()
     log.subscribe(topics, listener)
+    await_assignment(log, listener, partitions)
+    for source, committed in log.committed(listener.held).items():
+        listener.positions[source] = 0 if committed is None else committed.offset
+    return listener
+
+
+def await_assignment(
+    log: Log, listener: RecordingListener, partitions: Iterable[TopicPartition] | None = None
+) -> None:
+    """Poll until these partitions, or any, are held."""
     expected = set(partitions or [])
     deadline = time.monotonic() + 20
     while not listener.held or not expected <= listener.held:
         assert time.monotonic() < deadline, f"no assignment; calls: {listener.calls}"
-        assert log.poll(0.05, 1000) == []
-    seek_to_committed(log, listener.held)
-    return listener
+        assert log.poll(0.05, 1000, {}) == Polled([])
 
 
-def seek_to_committed(log: Log, sources: Iterable[TopicPartition]) -> None:
-    for source, committed in log.committed(sources).items():
-        log.seek(source, 0 if committed is None else committed.offset)
-
-
-def drain(log: Log, count: int, timeout_s: float = 20) -> dict[TopicPartition, list[Row]]:
+def drain(
+    log: Log, listener: RecordingListener, count: int, timeout_s: float = 20
+) -> dict[TopicPartition, list[Row]]:
     """Poll until `count` records have come, and once more to see that no others do."""
     rows: dict[TopicPartition, list[Row]] = {}
     deadline = time.monotonic() + timeout_s
     while (found := sum(map(len, rows.values()))) < count:
         assert time.monotonic() < deadline, f"{found} of {count} records came"
-        _collect(log, 0.2, rows)
-    _collect(log, 0.1, rows)
+        _collect(log, listener, 0.2, rows)
+    _collect(log, listener, 0.1, rows)
     return rows
 
 
-def _collect(log: Log, timeout_s: float, rows: dict[TopicPartition, list[Row]]) -> None:
-    for batch in log.poll(timeout_s, 1000):
-        assert len(batch) > 0
+def _collect(
+    log: Log, listener: RecordingListener, timeout_s: float, rows: dict[TopicPartition, list[Row]]
+) -> None:
+    polled = log.poll(timeout_s, 1000, listener.positions)
+    assert not polled.failures
+    listener.take(polled.batches)
+    for batch in polled.batches:
         rows.setdefault(batch.source, []).extend(
             zip(batch.offsets, batch.timestamps, batch.keys, batch.values, strict=True)
         )
