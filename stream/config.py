@@ -9,7 +9,7 @@ models and detectors are not here: they live in the operators' constructors
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,8 @@ from stream.config_log import EmbeddedLog, KafkaLog
 from stream.config_operators import OperatorConfig
 from stream.config_records import Labels, Schema, Target
 from stream.config_values import Duration, Section, TopicName
+
+_EMBEDDED_BUDGET_S = 10.0
 
 
 class Topics(Section):
@@ -120,6 +122,33 @@ class Config(Section):
     steps: Steps = Steps()
     checkpoint: Checkpoint = Checkpoint()
     metrics: Metrics = Metrics()
+    on_failure: Literal["isolate", "exit"] | None = Field(
+        default=None,
+        description="What a partition's failure stops (its records were removed unread, its model "
+        "raises): `isolate`, that partition alone, which is named by /readyz, a metric and an "
+        "alert, and is tried again with growing pauses where that can help; `exit`, the worker. "
+        "Default: `isolate` on Kafka, `exit` on an embedded log, which has one worker.",
+    )
+
+    @property
+    def exits_on_failure(self) -> bool:
+        """Whether a partition's failure ends the worker."""
+        default = "exit" if isinstance(self.log, EmbeddedLog) else "isolate"
+        return (self.on_failure or default) == "exit"
+
+    @property
+    def revoke_budget_s(self) -> float:
+        """Longest time for writing checkpoints while partitions are handed over."""
+        if isinstance(self.log, KafkaLog):
+            return self.log.revoke_budget.total_seconds()
+        return _EMBEDDED_BUDGET_S
+
+    @property
+    def transaction_timeout_s(self) -> float:
+        """Time after which the broker aborts a transaction by itself."""
+        if isinstance(self.log, KafkaLog):
+            return self.log.transaction_timeout.total_seconds()
+        return _EMBEDDED_BUDGET_S
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,8 @@
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
     |-- OvertakenError           another worker has committed meanwhile; recover
     |-- FencedError              another worker has taken over; leave
+    |-- StalledError             nothing moves though records wait; leave, and begin anew
+    |-- StoreUnavailableError    checkpoints cannot be read or written now
     |-- CheckpointError          a checkpoint is damaged or of another version; try an older one
     |-- ModelError               the model failed on the data it was given; stop
     |-- RecoveryError            the state cannot be rebuilt from what is kept; stop
@@ -82,6 +84,16 @@ class OvertakenError(DriftgateError):
 
 class FencedError(DriftgateError):
     """Another worker owns these partitions now; nothing of this one's was committed."""
+
+
+class StalledError(DriftgateError):
+    """A partition does not move although records wait; only a new process may help."""
+
+
+class StoreUnavailableError(DriftgateError):
+    """The checkpoint store cannot be reached, or refuses."""
+
+    retriable = True
 
 
 class CheckpointError(DriftgateError):

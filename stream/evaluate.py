@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from operators.snapshot import SnapshotUnavailableError, digest
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint import Checkpoint
+from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint_writer import Written
 from stream.config import Config
 from stream.config_log import EmbeddedLog
 from stream.drift_events import DriftEvent
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
 from stream.log.open import open_admin, open_log
-from stream.recovery import Recovered
+from stream.observer import Observer
 from stream.task import PartitionTask, StepReport
-from stream.topology import build_parts, input_topics, output_topics
+from stream.topology import PartsBuilder, input_topics, output_topics
 from stream.worker import Worker
 
 _numbers = itertools.count()
@@ -88,7 +90,7 @@ class Evaluation:
         return self.records / self.pipeline_seconds if self.pipeline_seconds else float("nan")
 
 
-class Recorder:
+class Recorder(Observer):
     """An observer that keeps an evaluation's figures, and shows progress.
 
     Parameters
@@ -101,12 +103,7 @@ class Recorder:
         self.evaluation = Evaluation()
         self._progress = progress
 
-    def step(
-        self,
-        report: StepReport,
-        lags: dict[str, int | None],
-        commit_s: float,
-    ) -> None:
+    def step(self, report: StepReport, commit_s: float) -> None:
         """Book one step."""
         result = self.evaluation
         result.records += report.predicted
@@ -122,35 +119,30 @@ class Recorder:
         result.model_seconds = result.stage_seconds.get("model", 0.0)
         self._progress(result)
 
-    def tick(self) -> None:
-        """Nothing to note."""
 
-    def joined(self) -> None:
-        """Nothing to note."""
+class NoCheckpoints:
+    """A checkpoint writer for runs that nobody continues: it lets go of everything."""
 
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Nothing to note."""
+    def submit(self, checkpoint: Checkpoint) -> bool:
+        """Let a checkpoint go."""
+        del checkpoint
+        return True
 
-    def revoked(self, partitions: Iterable[int]) -> None:
-        """Nothing to note."""
+    def finished(self) -> list[Written]:
+        """Nothing was written."""
+        return []
 
-    def recovered(self, recovered: Recovered) -> None:
-        """Nothing to note."""
+    def writing(self) -> dict[int, float]:
+        """Nothing is being written."""
+        return {}
 
-    def committed(self, seconds: float) -> None:
-        """Nothing to note."""
+    def wait(self, partitions: Iterable[int], timeout_s: float) -> bool:
+        """There is nothing to wait for."""
+        del partitions, timeout_s
+        return True
 
-    def uncertain(self) -> None:
-        """Nothing to note."""
-
-    def fenced(self, reason: str) -> None:
-        """Nothing to note."""
-
-    def checkpointed(self, partition: int, size_bytes: int, seconds: float) -> None:
-        """Nothing to note."""
-
-    def checkpoint_failed(self, partition: int) -> None:
-        """Nothing to note."""
+    def close(self, timeout_s: float) -> None:
+        """There is nothing to close."""
 
 
 def in_memory(config: Config, labels_topic: bool) -> Config:
@@ -172,6 +164,7 @@ def in_memory(config: Config, labels_topic: bool) -> Config:
             ).model_dump(),
             "labels": {**labels, "wait_for_other": _WAIT},
             "checkpoint": {"store": "memory://driftgate", "interval": "365d"},
+            "on_failure": "exit",
         }
     )
 
@@ -209,7 +202,7 @@ def evaluate(
         recorder = Recorder(progress)
         store = CheckpointStore(config.checkpoint.store, config.app, 1)
         log = open_log(config)
-        worker = Worker(config, log, store, lambda number: build_parts(config, number), recorder)
+        worker = Worker(config, log, store, PartsBuilder(config), recorder, writer=NoCheckpoints())
         start = perf_counter()
         worker.start()
         worker.catch_up(stop or threading.Event())

@@ -11,10 +11,13 @@ records around it and touches no state.
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from stream.log.base import RecordBatch, TopicPartition
 
@@ -89,6 +92,36 @@ class Taken:
     first: int
     next_offset: int
 
+    @property
+    def count(self) -> int:
+        """Number of records, readable and not."""
+        return len(self.records) + len(self.dead)
+
+    def crc(self) -> int:
+        """CRC-32 of what was taken: offsets, timestamps, keys and values."""
+        records, dead = self.records, self.dead
+        crc = _crc(records.offsets, records.timestamps, records.keys, records.values)
+        if not dead:
+            return crc
+        columns = ([getattr(letter, name) for letter in dead] for name in _COLUMNS)
+        return _crc(*columns, start=crc)
+
+
+_COLUMNS = ("offset", "timestamp", "key", "value")
+
+
+def _crc(
+    offsets: Sequence[int],
+    timestamps: Sequence[int],
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    start: int = 0,
+) -> int:
+    crc = zlib.crc32(np.array([offsets, timestamps], dtype=np.int64).tobytes(), start)
+    for column in (keys, values):
+        crc = zlib.crc32(b"".join([item or b"" for item in column]), crc)
+    return crc
+
 
 class Inbox:
     """Records of one topic that were read and not yet taken by a step.
@@ -110,6 +143,11 @@ class Inbox:
 
     def __len__(self) -> int:
         return len(self._records) + len(self._dead)
+
+    @property
+    def end(self) -> int:
+        """Offset of the first record that has not been put in."""
+        return self._end
 
     @property
     def times(self) -> Sequence[int]:

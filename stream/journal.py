@@ -4,6 +4,12 @@ When events and labels are separate topics, the order in which a task interleave
 that the log does not keep. Each transaction therefore carries one journal record a task: the
 offsets that this step took from each input topic. Inside a step the order follows from the
 records themselves (`stream.inbox`), so replaying the same pieces gives the same order.
+
+Everything else that shapes a state, and that a replay could not know, is an entry too: settings
+that were changed, and the beginning of a life (`stream.recovery.life`).
+
+An entry says how many records were taken and their checksum: a topic that was compacted, or that
+lost records in the middle, is noticed by the replay.
 """
 
 from __future__ import annotations
@@ -14,15 +20,20 @@ import msgspec
 
 from stream.errors import InvariantError
 
+UNKNOWN = -1
+"""Count of a range that was written by a version which did not count."""
+
 
 class Range(msgspec.Struct, frozen=True, array_like=True):
-    """Offsets first <= o < next of one topic."""
+    """Offsets first <= o < next of one topic; how many records these were, and their CRC-32."""
 
     first: int
     next: int
+    count: int = UNKNOWN
+    crc: int = 0
 
 
-class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One step of one task.
 
     Parameters
@@ -31,10 +42,20 @@ class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Number of the step, from 0, without gaps.
     ranges
         What the step took, by topic.
+    life
+        In which life of the log (`stream.recovery.life`); empty in entries of older versions.
+    settings
+        Settings in force after this step, where it changed them; such a step takes no records.
+    begins
+        Whether this is the first entry of a life that begins with a state made elsewhere (a model
+        that was kept, or rebuilt): it cannot be replayed without its checkpoint.
     """
 
     step: int
     ranges: dict[str, Range]
+    life: str = ""
+    settings: str | None = None
+    begins: bool = False
 
 
 _DECODER = msgspec.json.Decoder(JournalEntry)
@@ -45,8 +66,8 @@ def encode_entry(entry: JournalEntry) -> bytes:
 
     Examples
     --------
-    >>> encode_entry(JournalEntry(0, {"a.features": Range(0, 500)}))
-    b'{"step":0,"ranges":{"a.features":[0,500]}}'
+    >>> encode_entry(JournalEntry(0, {"a.features": Range(0, 500, 500, 77)}, "0-5d01e7aa"))
+    b'{"step":0,"ranges":{"a.features":[0,500,500,77]},"life":"0-5d01e7aa"}'
     """
     return msgspec.json.encode(entry)
 
@@ -64,20 +85,37 @@ def decode_entry(data: bytes | None) -> JournalEntry:
     except msgspec.DecodeError as error:
         raise InvariantError(
             f"journal: each record must be a journal entry; got {data!r:.80}. "
-            "Nothing but driftgate may write to this topic."
+            "Nothing but driftgate may write to this topic, and no newer version than this one."
         ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class StepNote:
-    """What is kept beside the committed offsets: the number of steps committed."""
+    """What is kept beside a committed offset.
+
+    Parameters
+    ----------
+    steps
+        The number of steps committed.
+    life
+        In which life of the log; empty in notes of older versions.
+    topic
+        Id of the topic that the offset belongs to; empty where unknown.
+
+    Examples
+    --------
+    >>> str(StepNote(12, "0-5d01e7aa", "jXo3"))
+    'driftgate/2 steps=12 life=0-5d01e7aa topic=jXo3'
+    >>> StepNote.parse("driftgate/1 steps=12")
+    StepNote(steps=12, life='', topic='')
+    """
 
     steps: int
-
-    _PREFIX = "driftgate/1 steps="
+    life: str = ""
+    topic: str = ""
 
     def __str__(self) -> str:
-        return f"{self._PREFIX}{self.steps}"
+        return f"driftgate/2 steps={self.steps} life={self.life} topic={self.topic}"
 
     @classmethod
     def parse(cls, note: str) -> StepNote:
@@ -88,10 +126,13 @@ class StepNote:
         InvariantError
             The offsets were committed by something else.
         """
-        digits = note.removeprefix(cls._PREFIX)
-        if digits == note or not digits.isdigit():
+        head, _, rest = note.partition(" ")
+        fields = dict(word.partition("=")[::2] for word in rest.split(" "))
+        steps = fields.get("steps", "")
+        if head not in ("driftgate/1", "driftgate/2") or not (steps.isascii() and steps.isdigit()):
             raise InvariantError(
-                f"committed offsets: the note must be {cls._PREFIX!r} and a number; got {note!r}. "
-                "Another program commits under this consumer group; give the app its own group."
+                f"committed offsets: the note must begin with 'driftgate/2 steps='; got {note!r}. "
+                "Another program commits under this consumer group: give the app its own group, "
+                "and bring its position back with `driftgate reset CONFIG --to journal`."
             )
-        return cls(int(digits))
+        return cls(int(steps), fields.get("life", ""), fields.get("topic", ""))

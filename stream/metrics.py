@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
@@ -27,14 +28,14 @@ from stream.metrics_collect import BatchHistogram, Labelled
 from stream.watchers import NOBODY, Watchers
 
 STAGES = ("read", "join", "model", "write", "commit")
-OUTCOMES = ("committed", "uncertain", "fenced")
+OUTCOMES = ("committed", "uncertain", "overtaken", "fenced")
 EXPIRY_REASONS = ("delay", "capacity")
-PARTITION_STATES = ("restoring", "live")
+PARTITION_STATES = ("assigned", "restoring", "live", "held_back", "failed", "revoking")
+REMOTE = ("log", "store")
 RECOVERED, NOT_RECOVERED = RESULTS = ("recovered", "not_recovered")
 WINDOWS = ("cumulative", "faded")
 
 Window = Literal["cumulative", "faded"]
-PartitionState = Literal["restoring", "live"]
 
 # From one cached batch to a coordinator that takes its whole time-out.
 _STEP_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -91,6 +92,7 @@ class Metrics:
         self.entries: list[Entry] = []
         self._inner = CollectorRegistry()
         self._of_partition: list[Gauge] = []
+        self._available: dict[str, bool] = {}
         self._declare_flow()
         self._declare_steps()
         self._declare_labels()
@@ -114,7 +116,16 @@ class Metrics:
             "dead_letters", "Records sent to the dead-letter topic.", "reason"
         )
         self.lag_records = self._gauge(
-            "lag_records", "Records known to wait behind what was read.", "topic", "partition"
+            "lag_records",
+            "Records written that no step has taken, those of open transactions included.",
+            "topic",
+            "partition",
+        )
+        self.readable_lag_records = self._gauge(
+            "readable_lag_records",
+            "Those of them that may be read now; fewer while a producer's transaction is open.",
+            "topic",
+            "partition",
         )
         self.lag_seconds = self._gauge(
             "lag_seconds",
@@ -131,7 +142,8 @@ class Metrics:
         """Declare transactions, and where the time of a step goes."""
         self.transactions = self._counter(
             "transactions",
-            "Transactions by outcome: committed, uncertain (recovery follows) or fenced.",
+            "Transactions by outcome: committed, uncertain or overtaken (recovery follows both), "
+            "or fenced.",
             "outcome",
         )
         self.transaction_duration = self._histogram(
@@ -254,6 +266,24 @@ class Metrics:
         self.partition_state = self._gauge(
             "partition_state", "1 for the state that the partition is in.", "partition", "state"
         )
+        self.partition_failures = self._counter(
+            "partition_failures", "Times that the partition has stopped by itself.", "partition"
+        )
+        self.standing_still = self._gauge(
+            "standing_still", "Inputs, outputs and topics that stand still; /readyz names them."
+        )
+        self.available = self._gauge(
+            "available", "Whether the log, or the checkpoint store, answered last.", "remote"
+        )
+        self.available_since = self._gauge(
+            "available_change_timestamp_seconds",
+            "Since when that is so, seconds since 1970.",
+            "remote",
+        )
+        self.checkpoint_writing = self._gauge(
+            "checkpoint_writing_seconds",
+            "For how long the checkpoint that takes longest has been written by now.",
+        )
         self.checkpoint_timestamp = self._gauge(
             "checkpoint_timestamp_seconds",
             "When the newest checkpoint was written, seconds since 1970; its age is time() minus "
@@ -296,9 +326,12 @@ class Metrics:
             self.transactions.labels(outcome=outcome)
         for stage in STAGES:
             self.step_duration.labels(stage=stage)
+        for remote in REMOTE:
+            self.available.labels(remote=remote).set(1.0)
+            self.available_since.labels(remote=remote).set(time())
 
     def partition_assigned(self, partition: int, watchers: Watchers = NOBODY) -> None:
-        """Start a partition's counters at zero, and its state as restoring."""
+        """Start a partition's counters at zero, and its lag as none known."""
         number = str(partition)
         for counter in (
             self.predictions_written,
@@ -306,6 +339,7 @@ class Metrics:
             self.orphaned_labels,
             self.replayed_records,
             self.checkpoint_failures,
+            self.partition_failures,
         ):
             counter.labels(partition=number)
         for reason in EXPIRY_REASONS:
@@ -320,9 +354,16 @@ class Metrics:
             self.drift_actions.labels(partition=number, action=action)
         for result in RESULTS if watchers.actions else ():
             self.drift_outcomes.labels(partition=number, result=result)
-        self.set_partition_state(partition, "restoring")
+        self.lag_seconds.labels(partition=number).set(0.0)
 
-    def set_partition_state(self, partition: int, state: PartitionState) -> None:
+    def set_available(self, remote: str, is_available: bool) -> None:
+        """Say whether the log or the store has answered, and since when."""
+        if self._available.get(remote) != is_available:
+            self._available[remote] = is_available
+            self.available.labels(remote=remote).set(float(is_available))
+            self.available_since.labels(remote=remote).set(time())
+
+    def set_partition_state(self, partition: int, state: str) -> None:
         """Say which state the partition is in."""
         for name in PARTITION_STATES:
             series = self.partition_state.labels(partition=str(partition), state=name)

@@ -1,65 +1,88 @@
-"""Whoever is told what a worker does: metrics and probes in production, progress in a terminal.
+"""What watches a worker: metrics and probes in production, progress in a terminal.
 
-The flow tells, and never asks back.
+The flow shows what happens, and never asks back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from time import time
-from typing import Protocol
 
 from stream.expert_load import ExpertLoad
+from stream.log.base import Lag
 from stream.metrics import Metrics
-from stream.recovery import Recovered
+from stream.recovery.lifecycle import State, Status
+from stream.recovery.restoration import Restored
 from stream.server import Health
 from stream.task import StepReport
 from stream.watchers import Watchers
 
 
-class Observer(Protocol):
-    """What a worker tells."""
+class Observer:
+    """What a worker shows; this one looks away. Those that look override what they need."""
 
     def tick(self) -> None:
-        """The main loop turns."""
+        """See the main loop turn."""
 
     def joined(self) -> None:
-        """The group has accepted the worker, with or without partitions."""
+        """See the group accept the worker, with or without partitions."""
 
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Partitions are to be recovered."""
+    def moved(self, status: Status) -> None:
+        """See a partition come to another state."""
 
-    def revoked(self, partitions: Iterable[int]) -> None:
-        """Partitions were handed over or lost."""
+    def restored(self, restored: Restored) -> None:
+        """See how a partition came to be live."""
 
-    def recovered(self, recovered: Recovered) -> None:
-        """A partition is live."""
-
-    def step(
-        self,
-        report: StepReport,
-        lags: dict[str, int | None],
-        commit_s: float,
+    def lags(
+        self, partition: int, lags: Mapping[str, Lag | None], newest_ms: int | None, live_s: float
     ) -> None:
-        """One task's step has been committed."""
+        """See how far behind a running partition is.
+
+        Parameters
+        ----------
+        lags
+            By input topic; None while it is unknown.
+        newest_ms
+            Largest event time processed; None before the first event.
+        live_s
+            For how long the partition has been running.
+        """
+
+    def step(self, report: StepReport, commit_s: float) -> None:
+        """See one task's step, which has been committed."""
 
     def committed(self, seconds: float) -> None:
-        """A transaction has been committed."""
+        """See a transaction committed."""
 
     def uncertain(self) -> None:
-        """Nobody knows whether a transaction was committed."""
+        """See a transaction of which it is not known whether it was committed."""
+
+    def overtaken(self) -> None:
+        """See that another member has committed for a partition held to be ours."""
 
     def fenced(self, reason: str) -> None:
-        """Another worker has taken over."""
+        """See that another worker has taken over this one's name."""
+
+    def log_available(self) -> None:
+        """See the log answer."""
+
+    def log_unavailable(self, reason: str) -> None:
+        """See the log not answer."""
+
+    def troubles(self, reasons: Sequence[str]) -> None:
+        """See everything that stands still though it should not."""
 
     def checkpointed(self, partition: int, size_bytes: int, seconds: float) -> None:
-        """A checkpoint is durable."""
+        """See a checkpoint become durable."""
 
-    def checkpoint_failed(self, partition: int) -> None:
-        """A checkpoint could not be written."""
+    def checkpoint_failed(self, partition: int, reason: str) -> None:
+        """See that a checkpoint could not be written."""
+
+    def checkpoints_under_way(self, seconds: Mapping[int, float]) -> None:
+        """See for how long each partition's checkpoint has been written by now."""
 
 
-class MetricsObserver:
+class MetricsObserver(Observer):
     """Turns what a worker tells into Prometheus metrics and the answers of probes.
 
     Parameters
@@ -88,6 +111,7 @@ class MetricsObserver:
         self._model = model
         self._fading_factor = fading_factor
         self._loads: dict[int, ExpertLoad] = {}
+        self._known: set[int] = set()
 
     def tick(self) -> None:
         self._health.tick()
@@ -96,43 +120,42 @@ class MetricsObserver:
     def joined(self) -> None:
         self._health.joined()
 
-    def assigned(self, partitions: Iterable[int]) -> None:
-        numbers = list(partitions)
-        self._health.assigned(numbers)
-        for number in numbers:
-            self._metrics.partition_assigned(number, self._watchers)
-
-    def revoked(self, partitions: Iterable[int]) -> None:
-        numbers = list(partitions)
-        self._health.revoked(numbers)
-        for number in numbers:
+    def moved(self, status: Status) -> None:
+        number = status.partition
+        if status.state is State.RELEASED:
             self._loads.pop(number, None)
+            self._known.discard(number)
             self._metrics.partition_revoked(number)
+            return
+        if number not in self._known:
+            self._known.add(number)
+            self._metrics.partition_assigned(number, self._watchers)
+        self._metrics.set_partition_state(number, status.state.value)
+        if status.state is State.FAILED:
+            self._metrics.partition_failures.labels(partition=str(number)).inc()
 
-    def recovered(self, recovered: Recovered) -> None:
-        partition = recovered.task.partition
-        number = str(partition)
-        self._health.restored(partition)
-        self._metrics.set_partition_state(partition, "live")
-        self._metrics.restore_duration.labels(partition=number).set(recovered.seconds)
-        self._metrics.replayed_records.labels(partition=number).inc(recovered.replayed_records)
+    def restored(self, restored: Restored) -> None:
+        number = str(restored.task.partition)
+        self._metrics.restore_duration.labels(partition=number).set(restored.seconds)
+        self._metrics.replayed_records.labels(partition=number).inc(restored.replayed_records)
 
-    def step(
-        self,
-        report: StepReport,
-        lags: dict[str, int | None],
-        commit_s: float,
+    def lags(
+        self, partition: int, lags: Mapping[str, Lag | None], newest_ms: int | None, live_s: float
     ) -> None:
+        metrics, number = self._metrics, str(partition)
+        for topic, lag in lags.items():
+            if lag is not None:
+                metrics.lag_records.labels(topic=topic, partition=number).set(lag.written)
+                metrics.readable_lag_records.labels(topic=topic, partition=number).set(lag.readable)
+        is_behind = any(lag is None or lag.written for lag in lags.values())
+        age_s = live_s if newest_ms is None else time() - newest_ms / 1000
+        metrics.lag_seconds.labels(partition=number).set(max(age_s, 0.0) if is_behind else 0.0)
+
+    def step(self, report: StepReport, commit_s: float) -> None:
         metrics, number, now = self._metrics, str(report.partition), time()
         self._count(report, number)
         metrics.pending_labels.labels(partition=number).set(report.pending)
         metrics.early_labels.labels(partition=number).set(report.held)
-        for topic, lag in lags.items():
-            if lag is not None:
-                metrics.lag_records.labels(topic=topic, partition=number).set(lag)
-        behind = any(lag != 0 for lag in lags.values())
-        age_s = max(now - report.stream_time / 1000, 0.0) if behind else 0.0
-        metrics.lag_seconds.labels(partition=number).set(age_s)
         metrics.end_to_end_latency.observe_many(
             [now - timestamp / 1000 for timestamp in report.timestamps]
         )
@@ -177,6 +200,21 @@ class MetricsObserver:
     def uncertain(self) -> None:
         self._metrics.transactions.labels(outcome="uncertain").inc()
 
+    def overtaken(self) -> None:
+        self._metrics.transactions.labels(outcome="overtaken").inc()
+
+    def log_available(self) -> None:
+        self._metrics.set_available("log", True)
+        self._health.trouble("log", "")
+
+    def log_unavailable(self, reason: str) -> None:
+        self._metrics.set_available("log", False)
+        self._health.trouble("log", f"the log does not answer: {reason}")
+
+    def troubles(self, reasons: Sequence[str]) -> None:
+        self._metrics.standing_still.set(len(reasons))
+        self._health.trouble("still", "; ".join(reasons))
+
     def fenced(self, reason: str) -> None:
         self._metrics.transactions.labels(outcome="fenced").inc()
         self._health.fenced(reason)
@@ -186,6 +224,13 @@ class MetricsObserver:
         self._metrics.checkpoint_timestamp.labels(partition=number).set(time())
         self._metrics.checkpoint_size.labels(partition=number).set(size_bytes)
         self._metrics.checkpoint_duration.observe(seconds)
+        self._metrics.set_available("store", True)
+        self._health.note("store", "")
 
-    def checkpoint_failed(self, partition: int) -> None:
+    def checkpoint_failed(self, partition: int, reason: str) -> None:
         self._metrics.checkpoint_failures.labels(partition=str(partition)).inc()
+        self._metrics.set_available("store", False)
+        self._health.note("store", f"checkpoints cannot be written: {reason}")
+
+    def checkpoints_under_way(self, seconds: Mapping[int, float]) -> None:
+        self._metrics.checkpoint_writing.set(max(seconds.values(), default=0.0))

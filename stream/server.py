@@ -3,8 +3,10 @@
 `/livez`   the main loop has turned lately; never whether a broker can be reached, because a
            restart mends no broker
 `/startupz` the main loop has begun to turn: imports and the compiling of kernels are over
-`/readyz`  the worker has joined its group, every assigned partition is restored, and nobody has
-           fenced it; a worker with no partitions is ready, or a roll-out would wait for ever
+`/readyz`  the worker has joined its group, each of its partitions works, the log answers, nothing
+           stands still, and no other worker has fenced it; a worker with no partitions is ready,
+           or a roll-out would wait for ever. What is wrong without being in the way of
+           predictions (the checkpoint store is away) is said beside a yes
 `/metrics` Prometheus
 
 The main loop writes to `Health`, the server reads it. Neither touches the log.
@@ -17,7 +19,7 @@ import socket
 import socketserver
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -29,6 +31,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from stream.errors import SetupError
+from stream.recovery.lifecycle import State, Status
 
 METRICS_PATH = "/metrics"
 LIVE_PATH = "/livez"
@@ -41,11 +44,17 @@ STALL_FRACTION = 0.5
 # A client that sends or reads nothing for so long is cut off, so that threads do not pile up.
 _CLIENT_TIMEOUT_S = 10.0
 
+_NOT_WORKING = (
+    ("waiting to restore", {State.ASSIGNED}),
+    ("restoring", {State.RESTORING}),
+    ("handing over", {State.REVOKING}),
+)
+
 _log = structlog.get_logger(__name__)
 
 
 class Verdict(NamedTuple):
-    """The answer to one probe; `reasons` says why not."""
+    """The answer to one probe; `reasons` says why not, or what is wrong beside a yes."""
 
     ok: bool
     reasons: tuple[str, ...] = ()
@@ -79,7 +88,9 @@ class Health:
         self._started = False
         self._joined = False
         self._fenced = ""
-        self._restored: dict[int, bool] = {}
+        self._statuses: Callable[[], Sequence[Status]] = tuple
+        self._troubles: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
 
     def tick(self) -> None:
         """Say that the main loop turns: once a poll, and once a batch while replaying."""
@@ -90,22 +101,19 @@ class Health:
         """Say that the group has accepted this worker, with or without partitions."""
         self._joined = True
 
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Take up partitions that are not restored yet."""
-        with self._lock:
-            self._restored.update(dict.fromkeys(partitions, False))
+    def ask(self, statuses: Callable[[], Sequence[Status]]) -> None:
+        """Ask here where each partition is, whenever a probe comes."""
+        self._statuses = statuses
 
-    def restored(self, partition: int) -> None:
-        """Say that an assigned partition is live; one that has gone meanwhile stays gone."""
+    def trouble(self, kind: str, reason: str) -> None:
+        """Say what is in the way of predictions; an empty reason ends it."""
         with self._lock:
-            if partition in self._restored:
-                self._restored[partition] = True
+            self._troubles[kind] = reason
 
-    def revoked(self, partitions: Iterable[int]) -> None:
-        """Forget partitions, handed over or lost."""
+    def note(self, kind: str, reason: str) -> None:
+        """Say what is wrong without being in the way; an empty reason ends it."""
         with self._lock:
-            for partition in partitions:
-                self._restored.pop(partition, None)
+            self._notes[kind] = reason
 
     def fenced(self, reason: str) -> None:
         """Say that another worker has taken over; there is no way back."""
@@ -128,15 +136,29 @@ class Health:
     def ready(self) -> Verdict:
         """Whether this worker does its share of the work."""
         with self._lock:
-            restoring = sorted(number for number, done in self._restored.items() if not done)
-        reasons = []
-        if not self._joined:
-            reasons.append("has not joined its group")
-        if restoring:
-            reasons.append(f"restoring partitions: {', '.join(map(str, restoring))}")
+            troubles = [reason for reason in self._troubles.values() if reason]
+            notes = [reason for reason in self._notes.values() if reason]
+        reasons = [] if self._joined else ["has not joined its group"]
+        reasons += self._not_working()
         if self._fenced:
             reasons.append(f"fenced: {self._fenced}")
-        return Verdict(not reasons, tuple(reasons))
+        reasons += troubles
+        return Verdict(not reasons, tuple(reasons + notes))
+
+    def _not_working(self) -> list[str]:
+        """Name the partitions that do not work, and why."""
+        statuses = self._statuses()
+        reasons = []
+        for words, states in _NOT_WORKING:
+            numbers = [str(s.partition) for s in statuses if s.state in states]
+            if numbers:
+                reasons.append(f"{words} partitions: {', '.join(numbers)}")
+        reasons += [
+            f"partition {s.partition} failed: {s.reason}"
+            for s in statuses
+            if s.state is State.FAILED
+        ]
+        return reasons
 
 
 class _Handler(BaseHTTPRequestHandler):

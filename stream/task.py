@@ -97,12 +97,25 @@ class PartitionTask:
     offsets
         For each input topic the offset of the first record to take.
     steps
-        Number of steps committed so far.
+        Number of steps taken so far.
+    life
+        Which life of the log this is (`stream.recovery.life`); stands in each journal entry.
+    settings
+        Settings that may change, as they are in force; stand in the entry of the first step.
     """
 
-    def __init__(self, parts: Parts, offsets: dict[str, int], steps: int = 0) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        offsets: dict[str, int],
+        steps: int = 0,
+        life: str = "",
+        settings: str | None = None,
+    ) -> None:
         self.parts = parts
         self.steps = steps
+        self.life = life
+        self._settings = settings
         self._inboxes = {
             topic: Inbox(TopicPartition(topic, parts.partition), offsets[topic])
             for topic in parts.input_topics
@@ -118,6 +131,16 @@ class PartitionTask:
     def offsets(self) -> dict[TopicPartition, int]:
         """Offset of the first record not yet taken, by input partition."""
         return {inbox.source: inbox.position for inbox in self._inboxes.values()}
+
+    @property
+    def wanted(self) -> dict[TopicPartition, int]:
+        """Offset of the first record not yet accepted, by input partition."""
+        return {inbox.source: inbox.end for inbox in self._inboxes.values()}
+
+    def rebuilt(self, parts: Parts) -> PartitionTask:
+        """Return a task of other parts at the same place; what waits in the inboxes is left."""
+        offsets = {topic: inbox.position for topic, inbox in self._inboxes.items()}
+        return PartitionTask(parts, offsets, self.steps, self.life)
 
     def waiting(self, topic: str) -> int:
         """Records of a topic that were read and wait for their turn."""
@@ -162,6 +185,22 @@ class PartitionTask:
         if all(piece.first == piece.next_offset for piece in taken):
             return None
         return self._run(turns, taken)
+
+    def settings_step(self, settings: str) -> Step:
+        """Take a step that takes no records and says that other settings hold from here on."""
+        ranges = {
+            topic: Range(inbox.position, inbox.position, 0)
+            for topic, inbox in self._inboxes.items()
+        }
+        entry = JournalEntry(self.steps, ranges, self.life, settings)
+        journal = TopicPartition(self.parts.topics["journal"], self.partition)
+        clock = max(self.parts.labels.stream_time, 0)
+        self.steps += 1
+        nothing = [Taken(Records(), [], r.first, r.next) for r in ranges.values()]
+        shares = np.empty((0, len(self._expert_names())))
+        report = self._report(Plan(), nothing, shares, [], [], [], {})
+        outputs = [OutputBatch(journal, [clock], [None], [encode_entry(entry)])]
+        return Step(entry, outputs, self.offsets, report)
 
     def _turns(self, more: dict[str, bool]) -> list[int]:
         topics = self.parts.input_topics
@@ -269,10 +308,11 @@ class PartitionTask:
 
     def _entry(self, taken: list[Taken]) -> JournalEntry:
         ranges = {
-            topic: Range(piece.first, piece.next_offset)
+            topic: Range(piece.first, piece.next_offset, piece.count, piece.crc())
             for topic, piece in zip(self.parts.input_topics, taken, strict=True)
         }
-        return JournalEntry(self.steps, ranges)
+        settings = self._settings if self.steps == 0 else None
+        return JournalEntry(self.steps, ranges, self.life, settings)
 
     def _outputs(
         self,
@@ -328,7 +368,7 @@ class PartitionTask:
         return StepReport(
             partition=self.partition,
             taken={
-                topic: len(piece.records) + len(piece.dead)
+                topic: piece.count
                 for topic, piece in zip(self.parts.input_topics, taken, strict=True)
             },
             predicted=len(plan.accepted),

@@ -5,8 +5,6 @@ This and the task are the only places that know both records and operators.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -123,6 +121,30 @@ class Parts:
         }
 
 
+class PartsBuilder:
+    """Builds the parts of tasks, one partition after the other.
+
+    Parameters
+    ----------
+    config
+        The pipeline.
+    signing_key
+        See `build_parts`.
+    """
+
+    def __init__(self, config: Config, signing_key: bytes | None = None) -> None:
+        self._config = config
+        self._signing_key = signing_key
+
+    def __call__(self, partition: int) -> Parts:
+        """Make the parts of one task, in their first state."""
+        return build_parts(self._config, partition, self._signing_key)
+
+    def under(self, config: Config) -> PartsBuilder:
+        """Return a builder of the same under another configuration."""
+        return PartsBuilder(config, self._signing_key)
+
+
 def build_parts(config: Config, partition: int, signing_key: bytes | None = None) -> Parts:
     """Make the parts of one task, in their first state.
 
@@ -206,22 +228,6 @@ def output_topics(config: Config) -> tuple[str, ...]:
     """Topics that a task writes."""
     topics = config.topics.model_dump()
     return tuple(topics[role] for role in ("predictions", "drift", "dead_letters", "journal"))
-
-
-def fingerprint(config: Config) -> str:
-    """Digest of all settings that a state depends on.
-
-    A checkpoint can only be continued under the fingerprint that it was made with.
-    """
-    settings = config.model_dump(
-        mode="json",
-        include={"app", "record", "target", "labels", "model", "detectors", "drift", "seed"},
-    )
-    settings["topics"] = input_topics(config)
-    settings["fading_factor"] = config.metrics.fading_factor
-    for free in ("wait_for_other",):  # changes when a step runs, never what a record does
-        settings["labels"].pop(free)
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _readers(config: Config) -> dict[str, EventReader | LabelReader]:

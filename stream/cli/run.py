@@ -11,7 +11,7 @@ from typing import Literal
 
 import structlog
 
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.cli.doctor import probe_quietly
 from stream.config import Config
 from stream.config_file import load_config
@@ -23,7 +23,7 @@ from stream.logs import Level, configure_logging
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
 from stream.server import STALL_FRACTION, Health, Server
-from stream.topology import build_parts
+from stream.topology import PartsBuilder
 from stream.warmup import of_pipeline
 from stream.watchers import watchers_of
 from stream.worker import Worker
@@ -53,7 +53,7 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
             config.metrics.fading_factor,
         )
         warm_up(config, stop)
-        work(config, observer, stop)
+        work(config, observer, health, stop)
     finally:
         server.close()
 
@@ -73,15 +73,14 @@ def warm_up(config: Config, stop: threading.Event) -> None:
     _log.info("warm", seconds=round(seconds, 3), compiled=anew)
 
 
-def work(config: Config, observer: MetricsObserver, stop: threading.Event) -> None:
+def work(config: Config, observer: MetricsObserver, health: Health, stop: threading.Event) -> None:
     """Build a worker, run it until told to stop, hand over."""
     key = os.environ.get("DRIFTGATE_SNAPSHOT_KEY")
     signing_key = key.encode() if key else None
     store = CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
     log = open_log(config)
-    worker = Worker(
-        config, log, store, lambda number: build_parts(config, number, signing_key), observer
-    )
+    worker = Worker(config, log, store, PartsBuilder(config, signing_key), observer)
+    health.ask(lambda: worker.statuses)
     try:
         worker.start()
         worker.run(stop)

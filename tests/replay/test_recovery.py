@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint_writer import InlineWriter
 from stream.config import Config
 from stream.errors import (
     CommitUncertainError,
@@ -27,7 +28,7 @@ from stream.errors import (
 from stream.evaluate import Recorder, Series, committed_values, delay_labels, load
 from stream.log.base import Committed, TopicPartition, Transaction
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
-from stream.topology import build_parts
+from stream.topology import PartsBuilder
 from stream.worker import Worker
 from tests.builders import stream, toy_config
 
@@ -47,7 +48,9 @@ class World:
         config = config or self.config
         log = log or EmbeddedLog(config.log.path, config.app)  # type: ignore[union-attr]
         store = CheckpointStore(config.checkpoint.store, config.app, 3)
-        return Worker(config, log, store, lambda number: build_parts(config, number), Recorder())
+        return Worker(
+            config, log, store, PartsBuilder(config), Recorder(), writer=InlineWriter(store)
+        )
 
     def catch_up(self, worker: Worker) -> str:
         """Run to the end of the inputs; the digest of the state, and of all that was committed."""

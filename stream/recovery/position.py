@@ -1,0 +1,204 @@
+"""Where a partition's task has to arrive: the committed offsets, step number and life.
+
+The group's committed offsets, their notes and the journal's last entry were written by the same
+transactions, so they must tell the same. Where the offsets are gone (a group without members loses
+them after `offsets.retention.minutes`), the journal alone still has them. Where two of them differ,
+or nothing is left but checkpoints, the partition does not start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from stream.errors import InvariantError, RecoveryError
+from stream.journal import JournalEntry, StepNote, decode_entry
+from stream.log.base import Committed, Log, TopicPartition
+from stream.recovery.life import Life, same_life, topics_digest
+
+_log = structlog.get_logger(__name__)
+_TAIL = 64  # offsets looked at for the journal's last entry, doubled until one is found
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a task has to arrive.
+
+    Parameters
+    ----------
+    offsets
+        By input topic, the offset of the first record that no committed step has taken.
+    steps
+        The number of steps committed.
+    life
+        The life of the log that they belong to.
+    committed
+        What the group's committed offsets are, as they were read; None where there is none.
+    topic_ids
+        Of the input topics and the journal, by name.
+    """
+
+    offsets: dict[str, int]
+    steps: int
+    life: str
+    committed: dict[TopicPartition, Committed | None]
+    topic_ids: dict[str, str]
+
+
+def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: str) -> Position:
+    """Find out where a partition stands; steps 0 and the first offsets kept where it never began.
+
+    Raises
+    ------
+    RecoveryError
+        What is kept is of another life of the log, or the inputs no longer hold what comes next.
+    InvariantError
+        Committed offsets and journal do not tell the same.
+    """
+    ids = log.topic_ids((*inputs, journal))
+    sources = [TopicPartition(topic, partition) for topic in inputs]
+    committed = log.committed(sources)
+    tail = last_entry(log, TopicPartition(journal, partition))
+    found = {source: entry for source, entry in committed.items() if entry is not None}
+    if len(found) == len(sources):
+        position = _from_offsets(committed, ids, partition, tail)
+    elif tail is not None:
+        position = _from_journal(committed, ids, partition, tail)
+    elif not found:
+        position = _beginning(log, committed, ids, partition, journal)
+    else:
+        missing = sorted(source.topic for source in sources if source not in found)
+        raise RecoveryError(
+            f"partition {partition}: all inputs must have a committed offset, or none; "
+            f"{', '.join(missing)} has none, and the journal is empty. {_reset(partition)}"
+        )
+    _refuse_trimmed(log, position, partition)
+    return position
+
+
+def last_entry(log: Log, journal: TopicPartition) -> JournalEntry | None:
+    """Read the last entry of a partition's journal."""
+    bounds, span = log.bounds(journal), _TAIL
+    while True:
+        start = max(bounds.first, bounds.end - span)
+        entries = [entry for _, entry in entries_from(log, journal, start, bounds.end)]
+        if entries or start == bounds.first:
+            return entries[-1] if entries else None
+        span *= 2
+
+
+def entries_from(
+    log: Log, journal: TopicPartition, start: int, end: int
+) -> Iterator[tuple[int, JournalEntry]]:
+    """Yield offset and entry of a range of the journal."""
+    for batch in log.read(journal, start, end):
+        for offset, value in zip(batch.offsets, batch.values, strict=True):
+            yield offset, decode_entry(value)
+
+
+def _from_offsets(
+    committed: dict[TopicPartition, Committed | None],
+    ids: dict[str, str],
+    partition: int,
+    tail: JournalEntry | None,
+) -> Position:
+    found = {source: entry for source, entry in committed.items() if entry is not None}
+    notes = {source: StepNote.parse(entry.note) for source, entry in found.items()}
+    for source, note in notes.items():
+        if note.topic and ids[source.topic] and note.topic != ids[source.topic]:
+            raise RecoveryError(
+                f"partition {partition}: topic `{source.topic}` must be the one that offset "
+                f"{found[source].offset} was committed for; it was made anew since "
+                f"({note.topic} then, {ids[source.topic]} now). {_reset(partition)}"
+            )
+    if len({(note.steps, note.life) for note in notes.values()}) != 1:
+        steps = {source.topic: note.steps for source, note in notes.items()}
+        raise InvariantError(
+            f"partition {partition}: all inputs must be committed by the same step; got {steps}. "
+            "Another program commits under this consumer group: give the app its own group, then "
+            f"`driftgate reset CONFIG --partition {partition} --to journal`."
+        )
+    note = next(iter(notes.values()))
+    life = note.life or str(Life(0, topics_digest(ids)))
+    _refuse_other_topics(life, ids, partition)
+    if tail is not None and (tail.step + 1 != note.steps or not same_life(tail.life, note.life)):
+        raise InvariantError(
+            f"partition {partition}: committed offsets and journal must tell the same, for they "
+            f"are written together; the offsets are those of step {note.steps} of life "
+            f"{life}, the journal ends at step {tail.step + 1} of life {tail.life or 'unknown'}. "
+            f"One of them was changed: `driftgate reset CONFIG --partition {partition} --to "
+            "journal` goes by the journal."
+        )
+    offsets = {source.topic: entry.offset for source, entry in found.items()}
+    return Position(offsets, note.steps, life, committed, ids)
+
+
+def _from_journal(
+    committed: dict[TopicPartition, Committed | None],
+    ids: dict[str, str],
+    partition: int,
+    tail: JournalEntry,
+) -> Position:
+    life = tail.life or str(Life(0, topics_digest(ids)))
+    _refuse_other_topics(life, ids, partition)
+    if tail.ranges.keys() != {source.topic for source in committed}:
+        raise RecoveryError(
+            f"partition {partition}: the journal must name the inputs {sorted(ids)}; it names "
+            f"{sorted(tail.ranges)}. {_reset(partition)}"
+        )
+    _log.warning(
+        "committed offsets gone; taken from the journal",
+        partition=partition,
+        step=tail.step + 1,
+        offsets={topic: taken.next for topic, taken in tail.ranges.items()},
+    )
+    offsets = {topic: taken.next for topic, taken in tail.ranges.items()}
+    return Position(offsets, tail.step + 1, life, committed, ids)
+
+
+def _beginning(
+    log: Log,
+    committed: dict[TopicPartition, Committed | None],
+    ids: dict[str, str],
+    partition: int,
+    journal: str,
+) -> Position:
+    firsts = {source.topic: log.bounds(source).first for source in committed}
+    begin = log.bounds(TopicPartition(journal, partition)).end
+    return Position(firsts, 0, str(Life.of(begin, ids)), committed, ids)
+
+
+def _refuse_other_topics(life: str, ids: Mapping[str, str], partition: int) -> None:
+    known = Life.parse(life)
+    if known is not None and known.topics != topics_digest(ids):
+        raise RecoveryError(
+            f"partition {partition}: topics must be those that its position belongs to; one of "
+            f"{', '.join(sorted(ids))} was deleted and made anew since (life {life}). "
+            f"{_reset(partition)}"
+        )
+
+
+def _refuse_trimmed(log: Log, position: Position, partition: int) -> None:
+    for topic, offset in position.offsets.items():
+        bounds = log.bounds(TopicPartition(topic, partition))
+        if offset < bounds.first:
+            raise RecoveryError(
+                f"{topic}[{partition}]@{offset}: records must be kept from there on; the first "
+                f"kept is {bounds.first}, so {bounds.first - offset} were removed unread. Keep "
+                f"records longer; `driftgate reset CONFIG --partition {partition} --to earliest "
+                "--keep-model` goes on without them."
+            )
+        if offset > bounds.end:
+            raise RecoveryError(
+                f"{topic}[{partition}]@{offset}: the position must not lie beyond the end, "
+                f"{bounds.end}; the topic lost records or was made anew. {_reset(partition)}"
+            )
+
+
+def _reset(partition: int) -> str:
+    return (
+        f"`driftgate reset CONFIG --partition {partition} --to earliest` begins anew; it shows "
+        "first what it will do."
+    )

@@ -1,0 +1,344 @@
+"""Restoration: the newest usable checkpoint, then the log again up to what had been committed.
+
+1. Find out where the task has to arrive (`stream.recovery.position`).
+2. Take the newest checkpoint that is whole, of this app, partition and life, made under settings
+   that can be continued, and not beyond that place; else the one before; else none.
+3. Replay, step by step along the journal, with outputs suppressed.
+4. The task now stands exactly at the committed offsets, bit for bit as it was, or it does not
+   start.
+
+It goes in slices, so that the worker can poll, step its other tasks and obey signals between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import structlog
+
+from operators.snapshot import SnapshotRefusedError, SnapshotUnavailableError, State
+from stream.checkpoint import Checkpoint, decode
+from stream.checkpoint_store import CheckpointStore
+from stream.clock import Clock
+from stream.errors import CheckpointError, DriftgateError, RecoveryError
+from stream.journal import JournalEntry
+from stream.log.base import Committed, Identity, Log, TopicPartition
+from stream.recovery.life import Life, same_life
+from stream.recovery.position import Position, entries_from, find_position
+from stream.recovery.replay import RangeReader, reached, run_again
+from stream.recovery.settings import Builds
+from stream.task import PartitionTask
+from stream.topology import Parts
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A task that stands where the log says, and how it got there.
+
+    Parameters
+    ----------
+    identity
+        As whom the committed offsets were read.
+    topic_ids
+        Of the topics, by name.
+    settings
+        Settings in force in its state; others than today's have yet to be changed by a step.
+    checkpoint
+        Address of the checkpoint taken; None for none.
+    checkpointed_steps
+        Steps of that checkpoint; -1 for none.
+    """
+
+    task: PartitionTask
+    journal_offset: int
+    committed: dict[TopicPartition, Committed | None]
+    identity: Identity
+    topic_ids: dict[str, str]
+    settings: str
+    checkpoint: str | None
+    checkpointed_steps: int
+    replayed_steps: int
+    replayed_records: int
+    seconds: float
+
+
+class Restoration:
+    """Brings one partition's task to its committed offsets, a slice at a time.
+
+    Parameters
+    ----------
+    log
+        Read only.
+    store
+        Where checkpoints are.
+    builds
+        Makes the parts of a task in their first state.
+    app, partition
+        Whose task.
+    clock
+        Of the time that it takes.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        store: CheckpointStore,
+        builds: Builds,
+        app: str,
+        partition: int,
+        clock: Clock,
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._builds = builds
+        self._app = app
+        self._partition = partition
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._settings = builds.settings
+        self._checkpoint: str | None = None
+        self.checkpointed_steps = -1
+        self.checkpointed_at = self._began
+        self.task: PartitionTask | None = None
+        """The task as far as it has come; it stands between two steps whenever a slice ends."""
+        self.journal_offset = 0
+        self.replayed_records = 0
+        self._target_steps = 0
+        self._work = self._restore()
+
+    @property
+    def settings(self) -> str:
+        """Settings in force in the state as far as it has come."""
+        return self._settings
+
+    @property
+    def steps_left(self) -> int:
+        """Committed steps that have yet to be run again, once that is known."""
+        return self._target_steps - self.task.steps if self.task is not None else 0
+
+    def advance(self, until: float) -> Restored | None:
+        """Work until this moment of the clock, a step at least; the restored task at the end.
+
+        Raises
+        ------
+        RecoveryError
+            The log no longer holds the records or journal entries that are needed.
+        InvariantError
+            What was replayed does not end at the committed offsets.
+        LogUnavailableError, StoreUnavailableError
+            Begin anew later.
+        """
+        while True:
+            try:
+                next(self._work)
+            except StopIteration as end:
+                restored: Restored = end.value
+                return restored
+            if self._clock.monotonic() >= until:
+                return None
+
+    def close(self) -> None:
+        """Let go of what is read."""
+        self._work.close()
+
+    # The work, which yields between two steps or while it waits.
+
+    def _restore(self) -> Generator[None, None, Restored]:
+        identity = self._log.identity
+        parts = self._builds.parts(self._partition)
+        journal = TopicPartition(parts.topics["journal"], self._partition)
+        position = find_position(self._log, self._partition, parts.input_topics, journal.topic)
+        yield
+        self._begin(parts, position, journal)
+        assert self.task is not None
+        first_steps = self.task.steps
+        self._target_steps = position.steps
+        yield from self._replay(position, journal)
+        reached(self.task, position.offsets, position.steps)
+        return Restored(
+            task=self.task,
+            journal_offset=self.journal_offset,
+            committed=position.committed,
+            identity=identity,
+            topic_ids=position.topic_ids,
+            settings=self._settings,
+            checkpoint=self._checkpoint,
+            checkpointed_steps=self.checkpointed_steps,
+            replayed_steps=position.steps - first_steps,
+            replayed_records=self.replayed_records,
+            seconds=self._clock.monotonic() - self._began,
+        )
+
+    def _begin(self, parts: Parts, position: Position, journal: TopicPartition) -> None:
+        """Set up the task as its checkpoint has it, or in its first state."""
+        found = self._newest_usable(position)
+        if found is not None:
+            path, checkpoint = found
+            self._take_over(path, checkpoint, position.life)
+        elif position.steps == 0:
+            self._refuse_left_over_checkpoints()
+            self.journal_offset = self._log.bounds(journal).end
+            self.task = PartitionTask(parts, position.offsets, 0, position.life, self._settings)
+        else:
+            self._begin_at_the_first_step(position, journal)
+
+    def _refuse_left_over_checkpoints(self) -> None:
+        """Refuse to begin anew beside checkpoints that say that this app has worked before."""
+        paths = self._store.list(self._partition)
+        if paths:
+            raise RecoveryError(
+                f"partition {self._partition}: a partition without committed offsets and journal "
+                f"must have no checkpoints; {paths[-1]} is there, of another life of the log. "
+                f"`driftgate reset CONFIG --partition {self._partition} --to earliest` begins "
+                "anew and removes it; it shows first what it will do."
+            )
+
+    def _newest_usable(self, position: Position) -> tuple[str, Checkpoint] | None:
+        if position.steps == 0:
+            return None
+        for path, data in self._store.newest_first(self._partition):
+            try:
+                if isinstance(data, DriftgateError):
+                    raise data
+                checkpoint = decode(data, path)
+                self._refuse_foreign(path, checkpoint, position)
+            except CheckpointError as error:
+                _log.warning("checkpoint skipped", partition=self._partition, reason=str(error))
+                continue
+            self._refuse_other_shape(path, checkpoint)
+            return path, checkpoint
+        return None
+
+    def _refuse_foreign(self, path: str, checkpoint: Checkpoint, position: Position) -> None:
+        found = (checkpoint.app, checkpoint.partition)
+        if found != (self._app, self._partition):
+            raise CheckpointError(
+                f"{path}: app and partition must be {self._app} and {self._partition}; got "
+                f"{found[0]} and {found[1]}."
+            )
+        if not same_life(checkpoint.life, position.life):
+            raise CheckpointError(
+                f"{path}: life must be {position.life}; got {checkpoint.life}: it was made on "
+                "another log, or before the position was reset."
+            )
+        is_beyond = checkpoint.steps > position.steps or any(
+            checkpoint.offsets.get(topic, offset + 1) > offset
+            for topic, offset in position.offsets.items()
+        )
+        if is_beyond:
+            raise CheckpointError(f"{path}: must not lie beyond what is committed.")
+
+    def _refuse_other_shape(self, path: str, checkpoint: Checkpoint) -> None:
+        if not self._builds.fits(checkpoint.fingerprint, checkpoint.settings):
+            raise RecoveryError(
+                f"{path}: settings must be those that the state was made with; got others "
+                f"({checkpoint.fingerprint} then, {self._builds.fingerprint} now): the schema, the "
+                "target, the model or its parameters have changed. `driftgate rebuild CONFIG` "
+                "learns anew from the records that are kept."
+            )
+
+    def _take_over(self, path: str, checkpoint: Checkpoint, life: str) -> None:
+        self._settings = checkpoint.settings
+        parts = self._builds.parts(self._partition, checkpoint.settings)
+        self.task = PartitionTask(parts, checkpoint.offsets, checkpoint.steps, life)
+        _restore_state(self.task, checkpoint.state, path)
+        self.journal_offset = checkpoint.journal_offset
+        self._checkpoint, self.checkpointed_steps = path, checkpoint.steps
+
+    def _begin_at_the_first_step(self, position: Position, journal: TopicPartition) -> None:
+        """Begin where this life's journal begins; all of it must still be there."""
+        bounds = self._log.bounds(journal)
+        life = Life.parse(position.life)
+        begin = max(bounds.first, life.begin if life is not None else 0)
+        entries = entries_from(self._log, journal, begin, bounds.end)
+        _, entry = next(entries, (begin, None))
+        if entry is None or entry.step != 0 or entry.begins:
+            raise RecoveryError(
+                f"partition {self._partition}: without a usable checkpoint the journal must begin "
+                f"with step 0; got {_described(entry)}. Bring back a checkpoint, or learn anew "
+                "with `driftgate rebuild CONFIG`."
+            )
+        inputs = self._builds.parts(self._partition).input_topics
+        offsets = {topic: entry.ranges[topic].first for topic in inputs}
+        # An entry of a version without settings was made under what that version had.
+        self._settings = "" if not entry.life else self._first_settings(entry)
+        parts = self._builds.parts(self._partition, self._settings)
+        self.task = PartitionTask(parts, offsets, 0, position.life, self._settings)
+        self.journal_offset = begin
+
+    def _first_settings(self, entry: JournalEntry) -> str:
+        return entry.settings if entry.settings is not None else self._builds.settings
+
+    def _replay(self, position: Position, journal: TopicPartition) -> Generator[None, None, None]:
+        """Run committed steps again, along the journal."""
+        assert self.task is not None
+        if self.task.steps == position.steps:
+            return
+        end = self._log.bounds(journal).end
+        readers = {
+            source.topic: RangeReader(self._log.read(source, at, position.offsets[source.topic]))
+            for source, at in self.task.offsets.items()
+        }
+        for offset, entry in entries_from(self._log, journal, self.journal_offset, end):
+            if entry.begins and entry.step < self.task.steps:
+                continue  # the entry with which a life begins that has a checkpoint of its own
+            if entry.step != self.task.steps or not same_life(entry.life, position.life):
+                raise RecoveryError(
+                    f"{journal.topic}[{journal.partition}]@{offset}: step must be "
+                    f"{self.task.steps} of life {position.life}; got {entry.step} of "
+                    f"{entry.life or 'unknown'}. Entries are missing; keep the journal for longer "
+                    "than checkpoints, or learn anew with `driftgate rebuild CONFIG`."
+                )
+            yield from self._take(entry, readers)
+            self.journal_offset = offset + 1
+            yield
+            if self.task.steps == position.steps:
+                return
+
+    def _take(
+        self, entry: JournalEntry, readers: dict[str, RangeReader]
+    ) -> Generator[None, None, None]:
+        assert self.task is not None
+        if entry.settings is not None and all(r.first == r.next for r in entry.ranges.values()):
+            self.task.settings_step(entry.settings)
+            if entry.settings != self._settings:
+                self._change(entry.settings)
+            return
+        for count in run_again(self.task, entry, readers):
+            if count is None:
+                yield
+            else:
+                self.replayed_records += count
+
+    def _change(self, settings: str) -> None:
+        assert self.task is not None
+        try:
+            self.task = self._builds.change(self.task, self._settings, settings)
+        except SnapshotUnavailableError as error:
+            raise RecoveryError(
+                f"partition {self._partition}: the model's state must be writable for settings to "
+                f"change; {error}. Go back to the settings before, or `driftgate rebuild CONFIG`."
+            ) from error
+        self._settings = settings
+
+
+def _described(entry: JournalEntry | None) -> str:
+    if entry is None:
+        return "nothing"
+    return f"step {entry.step}" + (", which begins with a model made elsewhere" * entry.begins)
+
+
+def _restore_state(task: PartitionTask, state: State, path: str) -> None:
+    try:
+        task.restore(state)
+    except KeyError as error:
+        raise CheckpointError(
+            f"{path}: state must hold {error}; it does not. Run the version that wrote it."
+        ) from error
+    except SnapshotRefusedError as error:
+        raise RecoveryError(
+            f"{path}: the model's state must be signed with DRIFTGATE_SNAPSHOT_KEY; {error}"
+        ) from error
