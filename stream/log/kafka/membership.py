@@ -19,8 +19,8 @@ from typing import Any
 import kafka
 from kafka import errors as client
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
-from kafka.structs import MemberState
 from kafka.future import Future
+from kafka.structs import MemberState
 
 from stream.errors import DriftgateError
 from stream.log.base import (
