@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Headers = list[tuple[str, bytes]]
 
@@ -184,6 +184,16 @@ class LogAdmin(Protocol):
     def create(self, topics: Sequence[TopicSpec]) -> list[str]:
         """Create the topics that do not exist; return the names of those created."""
 
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Let a topic have `count` partitions in all.
+
+        Raises
+        ------
+        SetupError
+            It has more of them already.
+        TopicMissingError
+        """
+
     def append(self, outputs: Sequence[OutputBatch]) -> None:
         """Append durably, outside of any consumer group (a producer of events does this)."""
 
@@ -208,8 +218,18 @@ class Probe:
     ok: bool
     detail: str
     remedy: str = ""
+    warning: bool = False
+    """A pipeline can run with it (`ok` is true), but at a cost that the detail names."""
+
+    @property
+    def level(self) -> Literal["ok", "warning", "fail"]:
+        """How bad it is."""
+        if not self.ok:
+            return "fail"
+        return "warning" if self.warning else "ok"
 
     def __str__(self) -> str:
         """One line: what was found and, if that is wrong, what to do."""
         found = f"{self.name}: {self.detail}"
-        return found if self.ok or not self.remedy else f"{found.rstrip('.')}. {self.remedy}"
+        said_all = self.level == "ok" or not self.remedy
+        return found if said_all else f"{found.rstrip('.')}. {self.remedy}"

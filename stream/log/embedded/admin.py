@@ -35,6 +35,11 @@ class EmbeddedAdmin:
                 if self._store.create_topic(topic.name, topic.partitions)
             ]
 
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Let a topic have `count` partitions; it must not have more of them already."""
+        with self._store.translated(), self._store.transaction():
+            self._store.add_partitions(topic, count)
+
     def append(self, outputs: Sequence[OutputBatch]) -> None:
         """Append durably, all or nothing, outside of any consumer group."""
         with self._store.translated(), self._store.transaction():

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.errors import LogUnavailableError, RecoveryError, TopicMissingError
+from stream.errors import LogUnavailableError, RecoveryError, SetupError, TopicMissingError
 from stream.log.base import Bounds, Committed, Headers, OutputBatch, RecordBatch, TopicPartition
 
 MEMORY = ":memory:"
@@ -125,6 +125,25 @@ class Store:
             [(name, index) for index in range(partitions)],
         )
         return True
+
+    def add_partitions(self, name: str, count: int) -> None:
+        """Let a topic have `count` partitions; it must not have more of them already."""
+        present = self.topics().get(name)
+        if present is None:
+            raise TopicMissingError(
+                f"log: topic `{name}` does not exist in `{self.path}`. "
+                f"Create it with `driftgate topics create`."
+            )
+        if count < present:
+            raise SetupError(
+                f"log: topic `{name}` must have at most {count} partitions; got {present}. "
+                f"Partitions can be added, but not taken away."
+            )
+        self._connection.executemany(
+            "INSERT INTO partitions (topic, partition) VALUES (?, ?)",
+            [(name, index) for index in range(present, count)],
+        )
+        self._connection.execute("UPDATE topics SET partitions = ? WHERE name = ?", (count, name))
 
     def partition_id(self, source: TopicPartition) -> int:
         """Row id of a partition; topics are never deleted, so that it can be cached."""

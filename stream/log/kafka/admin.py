@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import kafka
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
 
-from stream.errors import SetupError
+from stream.errors import LogUnavailableError, SetupError
 from stream.log.base import Bounds, Headers, OutputBatch, RecordBatch, TopicPartition, TopicSpec
 from stream.log.kafka.errors import translated
 from stream.log.kafka.opening import open_client
@@ -18,6 +19,7 @@ from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import flush_all, send_all
 
 _CLOSE_TIMEOUT_S = 5.0
+_LEADER_WAIT_S = 0.05
 _SETUP_ERRORS = (
     client.InvalidConfigurationError,
     client.InvalidPartitionsError,
@@ -48,6 +50,23 @@ class KafkaAdmin:
     def create(self, topics: Sequence[TopicSpec]) -> list[str]:
         """Create the topics that do not exist; return the names of those created."""
         return [topic.name for topic in topics if self._create(topic)]
+
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Let a topic have `count` partitions; returns when all of them can be used."""
+        present = self._reader.partition_count(topic)
+        if count < present:
+            raise SetupError(
+                f"log: topic `{topic}` must have at most {count} partitions; got {present}. "
+                f"Partitions can be added, but not taken away."
+            )
+        if count == present:
+            return
+        with translated(self._settings):
+            self._admin.create_partitions({topic: count})
+            self._wait_for_leaders(topic, count)
+        # It remembers how many partitions a topic had.
+        self._reader.close()
+        self._reader = RangeReader(self._settings)
 
     def append(self, outputs: Sequence[OutputBatch]) -> None:
         """Append with an idempotent producer; returns when all records are acknowledged."""
@@ -89,6 +108,20 @@ class KafkaAdmin:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=_CLOSE_TIMEOUT_S)
+
+    def _wait_for_leaders(self, topic: str, count: int) -> None:
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while True:
+            (described,) = self._admin.describe_topics([topic])
+            led = [part for part in described["partitions"] if part["leader_id"] >= 0]
+            if len(led) >= count:
+                return
+            if time.monotonic() > deadline:
+                raise LogUnavailableError(
+                    f"topic `{topic}`: {count - len(led)} of its {count} partitions have no leader "
+                    f"yet. They were added; check that all brokers are running."
+                )
+            time.sleep(_LEADER_WAIT_S)
 
     def _create(self, topic: TopicSpec) -> bool:
         spec = {
