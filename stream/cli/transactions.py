@@ -18,7 +18,7 @@ from stream.errors import ConfigError, SetupError
 from stream.log.base import TopicPartition
 from stream.log.open import open_transaction_admin
 from stream.log.open_transactions import (
-    OpenTransaction,
+    JudgedTransaction,
     PartitionTransactions,
     TransactionAdmin,
 )
@@ -93,7 +93,7 @@ def _of(admin: TransactionAdmin, source: TopicPartition) -> PartitionTransaction
 
 def _find(
     admin: TransactionAdmin, source: TopicPartition, producer_id: int
-) -> tuple[PartitionTransactions, OpenTransaction]:
+) -> tuple[PartitionTransactions, JudgedTransaction]:
     found = _of(admin, source)
     for transaction in found.transactions:
         if transaction.producer_id == producer_id:
@@ -105,7 +105,7 @@ def _find(
     )
 
 
-def _refuse(transaction: OpenTransaction, force: bool) -> None:
+def _refuse(transaction: JudgedTransaction, force: bool) -> None:
     where = f"{transaction.source.topic}:{transaction.source.partition}"
     what = f"{where}: the transaction of producer {transaction.producer_id}"
     if transaction.state == "PrepareCommit" and transaction.status != "hanging":
@@ -128,7 +128,7 @@ _ADVICE = {
 }
 
 
-def _describe(at: PartitionTransactions, transaction: OpenTransaction) -> None:
+def _describe(at: PartitionTransactions, transaction: JudgedTransaction) -> None:
     waiting = at.high_watermark - at.last_stable_offset
     print(
         f"{at.source.topic}:{at.source.partition}: an abort marker for producer "
@@ -145,7 +145,7 @@ def _describe(at: PartitionTransactions, transaction: OpenTransaction) -> None:
         )
 
 
-def _coordinator(transaction: OpenTransaction) -> str:
+def _coordinator(transaction: JudgedTransaction) -> str:
     if transaction.transactional_id is None:
         return (
             "no coordinator shows its producer to this user. Make sure that this user may describe "
@@ -157,7 +157,7 @@ def _coordinator(transaction: OpenTransaction) -> str:
     )
 
 
-def _duration(transaction: OpenTransaction) -> str:
+def _duration(transaction: JudgedTransaction) -> str:
     by_record = " (by its newest record's own time)" if transaction.status == "hanging" else ""
     return f"{transaction.open_s:,.0f} s{by_record}"
 
@@ -172,7 +172,7 @@ def _plain(found: PartitionTransactions) -> dict[str, Any]:
     }
 
 
-def _fields(transaction: OpenTransaction) -> dict[str, Any]:
+def _fields(transaction: JudgedTransaction) -> dict[str, Any]:
     fields = {name: value for name, value in asdict(transaction).items() if name != "source"}
     fields["open_s"] = round(transaction.open_s, 3)
     fields["stuck"] = transaction.stuck

@@ -36,7 +36,7 @@ class Coordinated:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTransaction:
+class JudgedTransaction:
     """One producer's open transaction on one partition.
 
     `open_s` is the time since its start where the coordinator knows it; otherwise that since the
@@ -65,7 +65,7 @@ class PartitionTransactions:
     source: TopicPartition
     last_stable_offset: int
     high_watermark: int
-    transactions: Sequence[OpenTransaction]
+    transactions: Sequence[JudgedTransaction]
 
 
 class TransactionAdmin(Protocol):
@@ -74,7 +74,7 @@ class TransactionAdmin(Protocol):
     def transactions(self, topics: Sequence[str]) -> list[PartitionTransactions]:
         """Look at every partition of these topics; a topic that does not exist has none."""
 
-    def abort(self, transaction: OpenTransaction) -> None:
+    def abort(self, transaction: JudgedTransaction) -> None:
         """Write an abort marker for it; what it wrote there is never seen by anybody."""
 
     def close(self) -> None:

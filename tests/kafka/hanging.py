@@ -18,6 +18,7 @@ from stream.log.base import TopicPartition
 _VERIFICATION = "transaction.partition.verification.enable"
 # The last version in which writing to a partition does not add it to the transaction (KIP-890).
 _PRODUCE_VERSION = 11
+_NOT_VERIFIED = 120
 
 
 @contextmanager
@@ -90,6 +91,11 @@ def _produce(admin: Any, transactional_id: str, target: TopicPartition, batch: A
         (leader,) = await admin._async_get_leader_for_partitions([partition])
         return await admin._manager.send(request, node_id=leader)
 
-    response = admin._manager.run(send)
-    (written,) = response.responses[0].partition_responses
+    deadline = time.monotonic() + 10
+    while True:
+        response = admin._manager.run(send)
+        (written,) = response.responses[0].partition_responses
+        if written.error_code != _NOT_VERIFIED or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)  # the setting takes a moment to reach the partition's leader
     assert written.error_code == 0, response

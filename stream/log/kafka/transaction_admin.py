@@ -22,7 +22,7 @@ from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.open_transactions import (
     Coordinated,
-    OpenTransaction,
+    JudgedTransaction,
     PartitionTransactions,
     judge,
 )
@@ -60,7 +60,7 @@ class KafkaTransactions:
             for source in sources
         ]
 
-    def abort(self, transaction: OpenTransaction) -> None:
+    def abort(self, transaction: JudgedTransaction) -> None:
         """Let the partition's leader write an abort marker."""
         # Imported here: the client keeps it in a private module.
         from kafka.admin._transactions import AbortTransactionSpec
@@ -114,7 +114,7 @@ class KafkaTransactions:
         self,
         sources: Sequence[TopicPartition],
         producers: Mapping[TopicPartition, Mapping[int, Any]],
-    ) -> list[OpenTransaction]:
+    ) -> list[JudgedTransaction]:
         ids = sorted({producer_id for found in producers.values() for producer_id in found})
         if not ids:
             return []
@@ -168,11 +168,11 @@ class KafkaTransactions:
 
 def _judged(
     source: TopicPartition, producer: Any, said: Coordinated | None, all_can_be_asked: bool
-) -> OpenTransaction:
+) -> JudgedTransaction:
     status = judge(source, producer.producer_epoch, said, all_can_be_asked=all_can_be_asked)
     since_record = max(0.0, time.time() - producer.last_timestamp / 1000)
     known = said.open_s if said is not None and status in ("ongoing", "ending", "overdue") else None
-    return OpenTransaction(
+    return JudgedTransaction(
         source,
         producer.producer_id,
         producer.producer_epoch,
@@ -184,6 +184,6 @@ def _judged(
     )
 
 
-def _still(one: OpenTransaction, producers: Mapping[TopicPartition, Mapping[int, Any]]) -> bool:
+def _still(one: JudgedTransaction, producers: Mapping[TopicPartition, Mapping[int, Any]]) -> bool:
     now = producers[one.source].get(one.producer_id)
     return now is not None and now.current_transaction_start_offset == one.start_offset
