@@ -1,7 +1,8 @@
 """Log lines: structlog over the standard library's logging, to standard error.
 
 `json` writes one object a line, `human` writes aligned text with `key=value`. Lines of libraries
-(kafka-python, numba, warnings) go the same way at WARNING and above. Secrets are masked last of
+(kafka-python, numba, warnings) go the same way at WARNING and above, those of kafka-python at most
+one a minute of each kind (`stream.log_repeats`). Secrets are masked last of
 all, by the name of their key, by their type, and in URLs that carry a password, so that no call
 site has to remember it.
 """
@@ -17,6 +18,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
+
+from stream.log_repeats import RepeatLimit
 
 MASK = "**********"
 # Loggers of the program itself; everything else is a library.
@@ -111,6 +114,8 @@ def configure_logging(
         if that is higher.
     """
     handler = _StandardError()
+    # At the handler: a logger's filter does not see the lines of the loggers below it.
+    handler.addFilter(RepeatLimit("kafka"))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),

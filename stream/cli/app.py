@@ -22,6 +22,10 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(no_args_is_help=True, help="Create, describe, fill and look at topics.")
 app.add_typer(topics_app, name="topics")
+transactions_app = typer.Typer(
+    no_args_is_help=True, help="Look at open transactions on the topics, and end hanging ones."
+)
+app.add_typer(transactions_app, name="transactions")
 drift_app = typer.Typer(no_args_is_help=True, help="Look at the drift that a pipeline has noticed.")
 app.add_typer(drift_app, name="drift")
 bench_app = typer.Typer(
@@ -172,7 +176,7 @@ def doctor(config: ConfigPath, json: Json = False) -> None:
 
 @topics_app.command("create")
 def topics_create(config: ConfigPath) -> None:
-    """Create the pipeline's topics that do not exist."""
+    """Create the pipeline's topics that do not exist, and add partitions that others lack."""
     from stream.cli.topics import create
 
     create(config)
@@ -208,6 +212,30 @@ def topics_tail(
     from stream.cli.topics import tail
 
     tail(config, role, limit)
+
+
+@transactions_app.command("list")
+def transactions_list(config: ConfigPath, json: Json = False) -> None:
+    """Show the open transactions on the pipeline's topics, and which of them hang."""
+    from stream.cli.transactions import list_transactions
+
+    list_transactions(config, json)
+
+
+@transactions_app.command("abort", no_args_is_help=True)
+def transactions_abort(
+    config: ConfigPath,
+    partition: Annotated[str, typer.Option(metavar="TOPIC:N", help="Where it is open.")],
+    producer_id: Annotated[int, typer.Option(help="Whose it is, as `list` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even one that its coordinator still knows.")
+    ] = False,
+) -> None:
+    """End a hanging transaction: what it wrote there becomes invisible, readers go on behind it."""
+    from stream.cli.transactions import abort_transaction
+
+    abort_transaction(config, partition, producer_id, yes, force)
 
 
 @drift_app.command("show", no_args_is_help=True)

@@ -17,21 +17,32 @@ from stream.errors import SetupError
 from stream.log.base import Probe
 from stream.log.open import probe_log
 
+_MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
+
 
 def run_doctor(path: Path, as_json: bool) -> int:
-    """Print every finding; returns the exit code: 0, or 2 if anything is wrong."""
+    """Print every finding; returns the exit code: 0, or 2 if anything is wrong.
+
+    A warning is not: the pipeline runs with it, at the cost that it names.
+    """
     config = load_config(path, os.environ)
     probes = [*probe_quietly(config), probe_store(config)]
     if as_json:
         findings = [
-            {"name": p.name, "ok": p.ok, "detail": p.detail, "remedy": p.remedy} for p in probes
+            {
+                "name": probe.name,
+                "ok": probe.ok,
+                "level": probe.level,
+                "detail": probe.detail,
+                "remedy": probe.remedy,
+            }
+            for probe in probes
         ]
         print(json.dumps({"ok": all(p.ok for p in probes), "findings": findings}))
     else:
         console = Console(highlight=False, soft_wrap=True)
         for probe in probes:
-            mark = "[green]ok  [/]" if probe.ok else "[red]FAIL[/]"
-            console.print(f"{mark} {escape(str(probe))}")
+            console.print(f"{_MARKS[probe.level]} {escape(str(probe))}")
     return 0 if all(probe.ok for probe in probes) else 2
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from stream.errors import DriftgateError
 
@@ -330,8 +330,18 @@ class Probe:
     ok: bool
     detail: str
     remedy: str = ""
+    warning: bool = False
+    """A pipeline can run with it (`ok` is true), but at a cost that the detail names."""
+
+    @property
+    def level(self) -> Literal["ok", "warning", "fail"]:
+        """How bad it is."""
+        if not self.ok:
+            return "fail"
+        return "warning" if self.warning else "ok"
 
     def __str__(self) -> str:
         """One line: what was found and, if that is wrong, what to do."""
         found = f"{self.name}: {self.detail}"
-        return found if self.ok or not self.remedy else f"{found.rstrip('.')}. {self.remedy}"
+        said_all = self.level == "ok" or not self.remedy
+        return found if said_all else f"{found.rstrip('.')}. {self.remedy}"

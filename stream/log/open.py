@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.config import Config
 from stream.config_log import EmbeddedLog
 from stream.log.base import Log, LogAdmin, Probe
+from stream.log.open_transactions import TransactionAdmin
 
 
 def open_log(config: Config) -> Log:
@@ -37,6 +38,23 @@ def open_admin(config: Config) -> LogAdmin:
     from stream.log.kafka import KafkaAdmin, KafkaSettings
 
     return KafkaAdmin(KafkaSettings(config.log, config.app))
+
+
+def open_transaction_admin(config: Config) -> TransactionAdmin | None:
+    """Open the log for looking at open transactions; None for the embedded log, which has none.
+
+    There a transaction is SQLite's own, and ends with the process that began it.
+
+    Raises
+    ------
+    LogUnavailableError, LogAccessError
+    """
+    if isinstance(config.log, EmbeddedLog):
+        return None
+    from stream.log.kafka import KafkaSettings
+    from stream.log.kafka.transaction_admin import KafkaTransactions
+
+    return KafkaTransactions(KafkaSettings(config.log, config.app))
 
 
 def probe_log(config: Config) -> list[Probe]:

@@ -64,6 +64,7 @@ class KafkaAdmin:
         if count > present:
             with translated(self._settings):
                 self._admin.create_partitions({topic: count})
+                self._wait_for_leaders(topic, count)
             self._until_counted(topic, count)
 
     def delete(self, topics: Sequence[str]) -> None:
@@ -116,6 +117,20 @@ class KafkaAdmin:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=_CLOSE_TIMEOUT_S)
+
+    def _wait_for_leaders(self, topic: str, count: int) -> None:
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while True:
+            (described,) = self._admin.describe_topics([topic])
+            led = [part for part in described["partitions"] if part["leader_id"] >= 0]
+            if len(led) >= count:
+                return
+            if time.monotonic() > deadline:
+                raise LogUnavailableError(
+                    f"topic `{topic}`: {count - len(led)} of its {count} partitions have no leader "
+                    f"yet. They were added; check that all brokers are running."
+                )
+            time.sleep(_SPREAD_WAIT_S)
 
     def _create(self, topic: TopicSpec) -> bool:
         spec = {

@@ -51,6 +51,9 @@ COMMANDS = [
     "topics describe",
     "topics load",
     "topics tail",
+    "transactions",
+    "transactions list",
+    "transactions abort",
     "drift",
     "drift show",
     "bench",
@@ -475,16 +478,25 @@ def test_a_missing_topic(cli: Cli, embedded: Path, table: Path) -> None:
 
 
 def test_partition_counts_that_differ(cli: Cli, embedded: Path) -> None:
-    settings = yaml.safe_load(embedded.read_text())
-    wide = embedded.with_name("wide.yaml")
-    settings["log"]["partitions"] = 2
-    settings["topics"] = {"drift": "sales.wide-drift"}
-    wide.write_text(yaml.safe_dump(settings))
     assert cli("topics", "create", embedded).code == 0
-    assert cli("topics", "create", wide).code == 0
-    line = one_line(cli("run", wide))
-    assert "`sales.wide-drift` has 2" in line
-    assert "FAIL partitions" in cli("doctor", wide).out
+    admin = open_admin(load_config(embedded, {}))
+    admin.add_partitions("sales.features", 3)
+    admin.close()
+    assert "`sales.features` has 3" in one_line(cli("run", embedded))
+    (found,) = [line for line in cli("doctor", embedded).out.splitlines() if "FAIL" in line]
+    assert "partitions: `sales.features` has 3, but `sales.predictions` has 1" in found
+    assert "`driftgate topics create CONFIG` adds partitions" in found
+    created = cli("topics", "create", embedded).out
+    assert "sales.features: was there already (3 partitions)" in created
+    assert "sales.predictions: 2 partitions added, now 3" in created
+    assert cli("doctor", embedded).code == 0
+
+
+def test_an_embedded_log_has_no_open_transactions(cli: Cli, embedded: Path) -> None:
+    assert "has no open transactions" in cli("transactions", "list", embedded).out
+    assert cli("transactions", "list", embedded, "--json").json == {"partitions": []}
+    where = ("--partition", "sales.features:0", "--producer-id", 1)
+    assert "on Kafka only" in one_line(cli("transactions", "abort", embedded, *where))
 
 
 def test_a_pipeline_that_can_run(cli: Cli, embedded: Path) -> None:
