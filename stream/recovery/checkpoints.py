@@ -60,7 +60,7 @@ class Checkpoints:
         if found is None:
             return True
         task, journal_offset, settings, durable = found
-        if task.steps == durable:
+        if task.steps in (0, durable):  # a first state needs no checkpoint
             return True
         try:
             state = task.snapshot()
