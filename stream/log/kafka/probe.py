@@ -21,6 +21,7 @@ from stream.log.kafka.probe_topics import (
     probe_copies,
     probe_counts,
     probe_existence,
+    probe_leaders,
     probe_rights,
     probe_settings,
 )
@@ -55,6 +56,7 @@ def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Prob
         return
     yield probe_existence(names, found)
     yield from probe_counts(inputs, found)
+    yield from probe_leaders(found)
     for name in inputs:
         yield from probe_rights(name, found, ("DESCRIBE", "READ"), settings)
     for name in outputs:
