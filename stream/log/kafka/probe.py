@@ -45,6 +45,20 @@ def probe_kafka(config: Config) -> list[Probe]:
         admin.close()
 
 
+def probe_kafka_state(config: Config) -> list[Probe]:
+    """Look at what is on the topics; nothing is said where they cannot be reached at all."""
+    assert isinstance(config.log, KafkaLog)
+    settings = KafkaSettings(config.log, config.app)
+    try:
+        admin = open_client(KafkaAdminClient, settings.client(), settings)
+    except DriftgateError:
+        return []
+    try:
+        return list(_probe_state(config, settings, admin))
+    finally:
+        admin.close()
+
+
 def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Probe]:
     yield Probe("broker", True, f"reached {settings.log.bootstrap}")
     inputs, outputs = _roles(config)
@@ -56,7 +70,6 @@ def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Prob
         return
     yield probe_existence(names, found)
     yield from probe_counts(inputs, found)
-    yield from probe_leaders(found)
     for name in inputs:
         yield from probe_rights(name, found, ("DESCRIBE", "READ"), settings)
     for name in outputs:
@@ -69,6 +82,15 @@ def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Prob
     )
     yield from probe_settings(config, inputs, found, admin, settings)
     yield from probe_copies(found, admin)
+
+
+def _probe_state(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Probe]:
+    inputs, outputs = _roles(config)
+    try:
+        found = describe(admin, [*inputs, *outputs])
+    except client.KafkaError:
+        return  # the set-up's probes have said why
+    yield from probe_leaders(found)
     yield from probe_positions(inputs, str(config.topics.journal), found, admin, settings)
     yield from probe_transactions(inputs, found, admin, settings)
 
