@@ -2,9 +2,9 @@
 
 `json` writes one object a line, `human` writes aligned text with `key=value`. Lines of libraries
 (kafka-python, numba, warnings) go the same way at WARNING and above, those of kafka-python at most
-one a minute of each kind (`stream.log_repeats`). Secrets are masked last of
-all, by the name of their key, by their type, and in URLs that carry a password, so that no call
-site has to remember it.
+one a minute of each kind (`stream.log_repeats`). Secrets are masked last of all, by the name of
+their key, by their type, and in URLs that carry a password, so that no call site has to remember
+it.
 """
 
 from __future__ import annotations

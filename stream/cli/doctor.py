@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from stream.config import Config
 from stream.config_file import load_config
 from stream.errors import SetupError
 from stream.log.base import Probe
-from stream.log.open import probe_log
+from stream.log.open import probe_log, probe_state
 
 _MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
@@ -26,7 +27,7 @@ def run_doctor(path: Path, as_json: bool) -> int:
     A warning is not: the pipeline runs with it, at the cost that it names.
     """
     config = load_config(path, os.environ)
-    probes = [*probe_quietly(config), probe_store(config)]
+    probes = [*probe_quietly(config), *_quietly(probe_state, config), probe_store(config)]
     if as_json:
         findings = [
             {
@@ -47,12 +48,17 @@ def run_doctor(path: Path, as_json: bool) -> int:
 
 
 def probe_quietly(config: Config) -> list[Probe]:
-    """Probe the log; what a probe finds is said once, in its own words, not by the client too."""
+    """Probe whether a worker could run on the log."""
+    return _quietly(probe_log, config)
+
+
+def _quietly(probe: Callable[[Config], list[Probe]], config: Config) -> list[Probe]:
+    """What a probe finds is said once, in its own words, not by the client too."""
     client = logging.getLogger("kafka")
     level = client.level
     client.setLevel(logging.CRITICAL + 1)
     try:
-        return probe_log(config)
+        return probe(config)
     finally:
         client.setLevel(level)
 

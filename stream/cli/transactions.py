@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from stream.config import Config
 from stream.config_file import load_config
@@ -32,16 +31,18 @@ def list_transactions(path: Path, as_json: bool) -> None:
     config = load_config(path, os.environ)
     admin = open_transaction_admin(config)
     if admin is None:
-        print(json.dumps({"partitions": []}) if as_json else _NONE)
+        print(json.dumps({"partitions": [], "without_leader": []}) if as_json else _NONE)
         return
     try:
         found = admin.transactions(_topics(config))
+        unled = [f"{topic}:{number}" for topic, number in admin.without_leader(_topics(config))]
     finally:
         admin.close()
     if as_json:
-        print(json.dumps({"partitions": [_plain(one) for one in found]}))
+        partitions = [_plain(one) for one in found]
+        print(json.dumps({"partitions": partitions, "without_leader": unled}))
     else:
-        _print(found, path)
+        _print(found, unled, path)
 
 
 def abort_transaction(path: Path, partition: str, producer_id: int, yes: bool, force: bool) -> None:
@@ -137,7 +138,7 @@ def _describe(at: PartitionTransactions, transaction: JudgedTransaction) -> None
         f"readers of committed records wait before {waiting} offsets ({at.last_stable_offset} to "
         f"{at.high_watermark}) at present."
     )
-    print(f"Open for {_duration(transaction)}; {_coordinator(transaction)}")
+    print(f"Open for {_duration(transaction)}; {_coordinator(transaction)}.")
     if transaction.state == "CompleteCommit":
         print(
             "Its coordinator says that the producer's latest transaction was COMMITTED. If that "
@@ -148,12 +149,12 @@ def _describe(at: PartitionTransactions, transaction: JudgedTransaction) -> None
 def _coordinator(transaction: JudgedTransaction) -> str:
     if transaction.transactional_id is None:
         return (
-            "no coordinator shows its producer to this user. Make sure that this user may describe "
-            "all transactional ids: otherwise it may be another program's, and in order."
+            "no coordinator shows its producer to this user; if this user may not describe all "
+            "transactional ids, it may be another program's, and in order"
         )
     return (
-        f"its coordinator knows transactional id `{transaction.transactional_id}` as "
-        f"{transaction.state} ({transaction.status})."
+        f"its coordinator says of transactional id `{transaction.transactional_id}`: "
+        f"{transaction.state}"
     )
 
 
@@ -179,32 +180,30 @@ def _fields(transaction: JudgedTransaction) -> dict[str, Any]:
     return fields
 
 
-def _print(found: list[PartitionTransactions], path: Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    opened = [(at, one) for at in found for one in at.transactions]
-    table = Table(
-        *("partition", "stable/end", "producer", "epoch", "from", "open for"),
-        *("status", "transactional id", "coordinator"),
-    )
-    for at, one in opened:
-        table.add_row(
-            f"{at.source.topic}:{at.source.partition}",
-            f"{at.last_stable_offset}/{at.high_watermark}",
-            *(str(one.producer_id), str(one.epoch), str(one.start_offset)),
-            f"{one.open_s:,.0f} s" + ("*" if one.status == "hanging" else ""),
-            f"[red]{one.status}[/]" if one.stuck else one.status,
-            *(one.transactional_id or "-", one.state or "-"),
-        )
-    if opened:
-        console.print(table)
+def _print(found: list[PartitionTransactions], unled: list[str], path: Path) -> None:
+    for at in found:
+        for one in at.transactions:
+            for line in _lines(at, one, path):
+                print(line)
     free = sum(not at.transactions for at in found)
-    console.print(f"{free} of {len(found)} partitions have no open transaction.")
-    if any(one.status == "hanging" for _, one in opened):
-        console.print("* by the time that its producer wrote on its newest record")
-    for _, one in opened:
-        if one.status == "hanging":
-            console.print(
-                f"driftgate transactions abort {path} "
-                f"--partition {one.source.topic}:{one.source.partition} "
-                f"--producer-id {one.producer_id}"
-            )
+    print(f"{free} of {len(found)} partitions have no open transaction.")
+    if unled:
+        print(f"Not looked at, because their brokers are away: {', '.join(unled)}.")
+
+
+def _lines(at: PartitionTransactions, one: JudgedTransaction, path: Path) -> Iterator[str]:
+    where = f"{at.source.topic}:{at.source.partition}"
+    yield (
+        f"{where}: {one.status}, producer {one.producer_id}, epoch {one.epoch}, from offset "
+        f"{one.start_offset}, open for {_duration(one)}"
+    )
+    yield f"    {_coordinator(one)}"
+    yield (
+        f"    readers of committed records stop at {at.last_stable_offset}; the partition ends at "
+        f"{at.high_watermark}"
+    )
+    if one.status == "hanging":
+        yield (
+            f"    driftgate transactions abort {path} --partition {where} "
+            f"--producer-id {one.producer_id}"
+        )

@@ -66,3 +66,17 @@ def probe_log(config: Config) -> list[Probe]:
     from stream.log.kafka import probe_kafka
 
     return probe_kafka(config)
+
+
+def probe_state(config: Config) -> list[Probe]:
+    """Find out whether a worker could go on with what is on this log.
+
+    What is wrong here is wrong with single partitions, and stops no worker: the others go on.
+    """
+    if isinstance(config.log, EmbeddedLog):
+        from stream.log.embedded.probe import probe_embedded_state
+
+        return probe_embedded_state(config)
+    from stream.log.kafka import probe_kafka_state
+
+    return probe_kafka_state(config)

@@ -72,7 +72,10 @@ class TransactionAdmin(Protocol):
     """Looks at open transactions, and ends those that nobody else will."""
 
     def transactions(self, topics: Sequence[str]) -> list[PartitionTransactions]:
-        """Look at every partition of these topics; a topic that does not exist has none."""
+        """Look at every partition of these topics that has a leader."""
+
+    def without_leader(self, topics: Sequence[str]) -> list[TopicPartition]:
+        """Name the partitions that cannot be looked at, because their brokers are away."""
 
     def abort(self, transaction: JudgedTransaction) -> None:
         """Write an abort marker for it; what it wrote there is never seen by anybody."""

@@ -271,6 +271,8 @@ def test_probes_without_rights(
     assert not found["topics"].ok  # drift and journal cannot be seen
     assert found[f"rights on {topics.features}"].detail == f"user `{SASL_USER}` lacks READ"
     assert "WRITE" in found[f"rights on {topics.predictions}"].detail
+    assert found["compaction"].level == "warning"
+    assert "DESCRIBE_CONFIGS" in found["compaction"].remedy
     assert not found["group"].ok
     assert not found["transactional id"].ok
     assert f"{app}-doctor" in found["transactional id"].detail

@@ -18,7 +18,7 @@ from stream.config import Config
 from stream.journal import StepNote
 from stream.log.base import OutputBatch, Probe, TopicPartition
 from stream.log.kafka import KafkaAdmin
-from stream.log.open import open_admin, probe_log
+from stream.log.open import open_admin, probe_log, probe_state
 from stream.topics import topic_specs
 from tests.builders import toy_config
 from tests.kafka.hanging import hang
@@ -52,7 +52,7 @@ def client(kafka_broker: str) -> Iterator[KafkaAdminClient]:
 
 
 def findings(config: Config, name: str) -> list[Probe]:
-    return [probe for probe in probe_log(config) if probe.name == name]
+    return [probe for probe in [*probe_log(config), *probe_state(config)] if probe.name == name]
 
 
 def features(config: Config, partition: int = 0) -> TopicPartition:
@@ -70,7 +70,7 @@ def commit(client: KafkaAdminClient, config: Config, source: TopicPartition, off
 
 
 def test_one_copy_is_a_warning_that_says_what_it_costs(config: Config, admin: KafkaAdmin) -> None:
-    found = probe_log(config)
+    found = [*probe_log(config), *probe_state(config)]
     assert all(probe.ok for probe in found), found
     copies = {probe.name: probe for probe in found if probe.name.startswith("replication")}
     assert {probe.level for probe in copies.values()} == {"warning"}

@@ -77,6 +77,19 @@ def test_kinds_without_end_take_bounded_memory() -> None:
     assert not said(limit, "kafka", words[-1])
 
 
+def test_the_kind_that_passed_longest_ago_is_forgotten_first() -> None:
+    clock = Clock()
+    limit = RepeatLimit("kafka", 60.0, clock)
+    words = ["".join(chr(97 + int(digit)) for digit in str(index)) for index in range(514)]
+    for word in words[:512]:
+        assert said(limit, "kafka", word)
+    clock.seconds = 60.0
+    assert said(limit, "kafka", words[1])  # among the first, and now the last
+    assert all(said(limit, "kafka", word) for word in words[512:])  # in the places of the oldest
+    assert not said(limit, "kafka", words[1])
+    assert not said(limit, "kafka", words[512])
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 90), st.sampled_from(["away", "refused", "gone"])), max_size=60

@@ -21,6 +21,7 @@ from stream.log.kafka.probe_topics import (
     probe_copies,
     probe_counts,
     probe_existence,
+    probe_leaders,
     probe_rights,
     probe_settings,
 )
@@ -41,6 +42,20 @@ def probe_kafka(config: Config) -> list[Probe]:
         return [_failed("broker", error)]
     try:
         return list(_probe(config, settings, admin))
+    finally:
+        admin.close()
+
+
+def probe_kafka_state(config: Config) -> list[Probe]:
+    """Look at what is on the topics; nothing is said where they cannot be reached at all."""
+    assert isinstance(config.log, KafkaLog)
+    settings = KafkaSettings(config.log, config.app)
+    try:
+        admin = open_client(KafkaAdminClient, settings.client(), settings)
+    except DriftgateError:
+        return []
+    try:
+        return list(_probe_state(config, settings, admin))
     finally:
         admin.close()
 
@@ -68,6 +83,15 @@ def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Prob
     )
     yield from probe_settings(config, inputs, found, admin, settings)
     yield from probe_copies(found, admin)
+
+
+def _probe_state(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Probe]:
+    inputs, outputs = _roles(config)
+    try:
+        found = describe(admin, [*inputs, *outputs])
+    except client.KafkaError:
+        return  # the set-up's probes have said why
+    yield from probe_leaders(found)
     yield from probe_positions(inputs, str(config.topics.journal), found, admin, settings)
     yield from probe_transactions(inputs, found, admin, settings)
 

@@ -50,6 +50,23 @@ def probe_counts(inputs: Sequence[str], found: Mapping[str, Any]) -> Iterator[Pr
         yield judge_counts(inputs, counts)
 
 
+def probe_leaders(found: Mapping[str, Any]) -> Iterator[Probe]:
+    """Name the partitions that nobody can read or write at present."""
+    unled = [
+        f"`{name}[{part['partition_index']}]`"
+        for name, topic in sorted(found.items())
+        for part in topic["partitions"]
+        if part["leader_id"] < 0
+    ]
+    if unled:
+        yield Probe(
+            "leaders",
+            False,
+            f"{', '.join(unled)} have none: all brokers with a copy are away",
+            "Bring one of them back; nothing can be read from or written to these until then.",
+        )
+
+
 def probe_rights(
     name: str, found: Mapping[str, Any], needed: Sequence[str], settings: KafkaSettings
 ) -> Iterator[Probe]:

@@ -43,7 +43,7 @@ class KafkaTransactions:
     def transactions(self, topics: Sequence[str]) -> list[PartitionTransactions]:
         """Look at every partition of these topics that has a leader."""
         with translated(self._settings):
-            sources = self._led(topics)
+            sources = self._partitions(topics, led=True)
             found = self._open(sources, self._producers(sources))
             stuck = {one.source for one in found if one.stuck}
             if stuck:
@@ -59,6 +59,11 @@ class KafkaTransactions:
             )
             for source in sources
         ]
+
+    def without_leader(self, topics: Sequence[str]) -> list[TopicPartition]:
+        """Name the partitions that cannot be looked at."""
+        with translated(self._settings):
+            return self._partitions(topics, led=False)
 
     def abort(self, transaction: JudgedTransaction) -> None:
         """Let the partition's leader write an abort marker."""
@@ -89,13 +94,13 @@ class KafkaTransactions:
         if self._owned:
             self._admin.close()
 
-    def _led(self, topics: Sequence[str]) -> list[TopicPartition]:
+    def _partitions(self, topics: Sequence[str], *, led: bool) -> list[TopicPartition]:
         return sorted(
             TopicPartition(topic["name"], part["partition_index"])
             for topic in self._admin.describe_topics(list(topics))
             if topic["error_code"] == 0
             for part in topic["partitions"]
-            if part["leader_id"] >= 0
+            if (part["leader_id"] >= 0) == led
         )
 
     def _producers(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, dict[int, Any]]:

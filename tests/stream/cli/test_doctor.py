@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from stream.cli import doctor
 from stream.cli.app import app
+from stream.cli.run import refuse_if_unfit
 from stream.config import Config
+from stream.config_file import load_config
 from stream.journal import StepNote
 from stream.log.base import Committed, OutputBatch, Probe, TopicPartition
 from stream.log.embedded import EmbeddedAdmin
@@ -71,6 +73,7 @@ def test_a_position_whose_records_are_gone(pipeline: Path) -> None:
     finding = found(pipeline, 2)["positions"]
     assert "`shop.features[1]`: group `shop` has committed 10" in finding["detail"]
     assert "driftgate reset CONFIG --partition 1 --to earliest" in finding["remedy"]
+    refuse_if_unfit(load_config(pipeline, {}))  # one partition's trouble stops no worker
 
 
 def test_offsets_that_are_gone_while_the_journal_stands(pipeline: Path) -> None:
@@ -95,7 +98,7 @@ def test_a_warning_is_shown_with_its_remedy_and_fails_nothing(
     monkeypatch.setattr(doctor, "probe_quietly", probes)
     result = CliRunner().invoke(app, ["doctor", str(pipeline)])
     assert result.exit_code == 0
-    first, second, _ = result.stdout.splitlines()
+    first, second, *_ = result.stdout.splitlines()
     assert first == "warn replication: one copy [only]. Have three."
     assert second == "ok   topics: all exist"
     assert found(pipeline, 0)["replication"]["level"] == "warning"
