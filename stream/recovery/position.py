@@ -62,6 +62,12 @@ def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: st
     committed = log.committed(sources)
     tail = last_entry(log, TopicPartition(journal, partition))
     found = {source: entry for source, entry in committed.items() if entry is not None}
+    if tail is not None and tail.ranges.keys() != set(inputs):
+        raise RecoveryError(
+            f"partition {partition}: inputs must be those that the state was made with, "
+            f"{', '.join(sorted(tail.ranges))}; got {', '.join(inputs)}. Go back to them, or "
+            f"{_reset(partition)}"
+        )
     if len(found) == len(sources):
         position = _from_offsets(committed, ids, partition, tail)
     elif tail is not None:
@@ -143,11 +149,6 @@ def _from_journal(
 ) -> Position:
     life = tail.life or str(Life(0, topics_digest(ids)))
     _refuse_other_topics(life, ids, partition)
-    if tail.ranges.keys() != {source.topic for source in committed}:
-        raise RecoveryError(
-            f"partition {partition}: the journal must name the inputs {sorted(ids)}; it names "
-            f"{sorted(tail.ranges)}. {_reset(partition)}"
-        )
     _log.warning(
         "committed offsets gone; taken from the journal",
         partition=partition,
