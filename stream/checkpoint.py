@@ -52,8 +52,6 @@ class _Header(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     arrays: dict[str, _Array]
     scalars: dict[str, Any]
-    life: str = ""
-    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,6 @@ class Checkpoint:
     offsets: dict[str, int]
     journal_offset: int
     state: State
-    life: str = ""
-    settings: str = ""
-
-    def copied(self):
-        return self
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -118,8 +111,6 @@ def encode(checkpoint: Checkpoint) -> bytes:
             _versions(),
             arrays,
             scalars,
-            checkpoint.life,
-            checkpoint.settings,
         )
     )
     # Blanks after it are still JSON, and let the arrays begin where a processor likes them.
@@ -168,8 +159,6 @@ def decode(data: bytes, where: str) -> Checkpoint:
         header.offsets,
         header.journal_offset,
         state,
-        header.life,
-        header.settings,
     )
 
 
