@@ -8,6 +8,7 @@
     |   |-- TopicMissingError        a configured topic does not exist
     |   |-- PartitionMismatchError   input topics are not co-partitioned
     |   `-- DataError                a data file cannot be read as the schema says
+    |-- StoreUnavailableError    the checkpoint store cannot be read or written; try again
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
     |-- FencedError              another worker has taken over; leave
     |-- CheckpointError          a checkpoint is damaged or of another version; try an older one
@@ -60,6 +61,12 @@ class PartitionMismatchError(SetupError):
 
 class DataError(SetupError):
     """A data file cannot be read in the way that the schema says."""
+
+
+class StoreUnavailableError(DriftgateError):
+    """The checkpoint store cannot be read or written; nothing says that it is empty."""
+
+    retriable = True
 
 
 class CommitUncertainError(DriftgateError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from operators.snapshot import SnapshotUnavailableError, digest
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
 from stream.config_log import EmbeddedLog
 from stream.drift_events import DriftEvent

@@ -18,8 +18,9 @@ from time import perf_counter
 import structlog
 
 from operators.snapshot import SnapshotRefusedError, State
-from stream.checkpoint import Checkpoint, CheckpointStore, decode
-from stream.errors import CheckpointError, InvariantError, RecoveryError
+from stream.checkpoint import Checkpoint, decode
+from stream.checkpoint_store import CheckpointStore
+from stream.errors import CheckpointError, InvariantError, RecoveryError, StoreUnavailableError
 from stream.journal import JournalEntry, Range, StepNote, decode_entry
 from stream.log.base import Log, RecordBatch, TopicPartition
 from stream.task import PartitionTask
@@ -135,8 +136,10 @@ class Recovery:
     ) -> tuple[str | None, Checkpoint | None]:
         for path, data in self._store.newest_first(partition):
             try:
+                if isinstance(data, Exception):
+                    raise data
                 checkpoint = decode(data, path)
-            except CheckpointError as error:
+            except (CheckpointError, StoreUnavailableError) as error:
                 _log.warning("checkpoint skipped", partition=partition, reason=str(error))
                 continue
             if checkpoint.fingerprint != self._fingerprint:

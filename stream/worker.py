@@ -15,9 +15,16 @@ from time import monotonic, perf_counter
 import structlog
 
 from operators.snapshot import SnapshotUnavailableError
-from stream.checkpoint import Checkpoint, CheckpointStore
+from stream.checkpoint import Checkpoint
+from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
-from stream.errors import CheckpointError, CommitUncertainError, FencedError, LogUnavailableError
+from stream.errors import (
+    CheckpointError,
+    CommitUncertainError,
+    FencedError,
+    LogUnavailableError,
+    StoreUnavailableError,
+)
 from stream.journal import StepNote
 from stream.log.base import Committed, Log, TopicPartition, Transaction
 from stream.observer import Observer
@@ -326,7 +333,7 @@ class Worker:
             )
         except SnapshotUnavailableError as error:
             _log.info("no checkpoint", partition=task.partition, reason=str(error))
-        except (OSError, CheckpointError) as error:
+        except (StoreUnavailableError, CheckpointError) as error:
             self._observer.checkpoint_failed(task.partition)
             _log.error("checkpoint failed", partition=task.partition, reason=str(error))
         else:

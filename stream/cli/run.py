@@ -11,7 +11,7 @@ from typing import Literal
 
 import structlog
 
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.cli.doctor import probe_quietly
 from stream.config import Config
 from stream.config_file import load_config

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
 from stream.errors import (
     CommitUncertainError,
