@@ -464,15 +464,21 @@ class Worker:
         """Give each partition that is being restored a slice; polls come between."""
         room = _RESTORING_MAX - len(self.lifecycle.at(State.RESTORING))
         for partition in self.lifecycle.due()[: max(0, room)]:
-            self.lifecycle.restore(partition, self._restoration(partition.number))
+            self.lifecycle.restore(partition, self._restoration(partition))
         for partition in self.lifecycle.at(State.RESTORING):
             if stop is not None and stop.is_set():
                 return
             self._restore_slice(partition)
 
-    def _restoration(self, number: int) -> Restoration:
+    def _restoration(self, partition: Partition) -> Restoration:
         return Restoration(
-            self._log, self._store, self._builds, self._config.app, number, self._clock
+            self._log,
+            self._store,
+            self._builds,
+            self._config.app,
+            partition.number,
+            self._clock,
+            partition.attempts,
         )
 
     def _restore_slice(self, partition: Partition) -> None:

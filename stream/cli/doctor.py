@@ -11,12 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
 from stream.config_file import load_config
-from stream.errors import SetupError
+from stream.errors import DriftgateError
 from stream.log.base import Probe
 from stream.log.open import probe_log, probe_state
+from stream.store_url import masked
 
 _MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
@@ -68,7 +69,7 @@ def probe_store(config: Config) -> Probe:
     url = config.checkpoint.store
     try:
         CheckpointStore(url, config.app, config.checkpoint.keep).check_writable()
-    except (OSError, SetupError) as error:
+    except DriftgateError as error:
         remedy = "Set checkpoint.store to a place that this user may write to."
-        return Probe("checkpoint store", False, f"{url} must be writable; got {error}.", remedy)
-    return Probe("checkpoint store", True, f"{url} is writable")
+        return Probe("checkpoint store", False, str(error), remedy)
+    return Probe("checkpoint store", True, f"{masked(url)} is writable")

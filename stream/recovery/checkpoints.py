@@ -111,10 +111,11 @@ class Checkpoints:
                 )
                 continue
             self._observer.checkpointed(written.partition, written.size_bytes, written.seconds)
-            partition = by_number.get(written.partition)
-            holder = partition and (partition.live or partition.restoration)
-            if holder is not None:
-                holder.checkpointed_steps = written.steps
+            if written.partition in by_number:
+                partition = by_number[written.partition]
+                holder = partition.live or partition.restoration
+                if holder is not None:
+                    holder.checkpointed_steps = written.steps
 
 
 def _state_of(partition: Partition) -> tuple[PartitionTask, int, str, int] | None:
