@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import signal
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +33,7 @@ from tests.stream.log.worlds import (
 pytestmark = pytest.mark.kafka
 
 PARTITIONS = 4
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +222,55 @@ def test_a_pause_ends_with_the_assignment(world: KafkaWorld) -> None:
     target = TopicPartition(worker.target, moved.partition)
     until(lambda: world.admin.bounds(target).end > 0, [worker])
     assert values(read(world.admin, target, 0, 1)) == [b"x"]
+
+
+@pytest.mark.parametrize("ending", ["killed", "closed"])
+def test_a_static_member_that_comes_back_keeps_its_partitions(
+    world: KafkaWorld, ending: str
+) -> None:
+    world.config |= {"static_membership": True, "session_timeout": "30s"}
+    topic = world.topic(partitions=4)
+    first, second = world.log("first"), RecordingListener()
+    quick = RecordingListener()
+    script = textwrap.dedent(STATIC_MEMBER)
+    command = [sys.executable, "-c", script, json.dumps(world.config), world.name, topic]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "joined\n"
+        first.subscribe([topic], quick)
+        while len(quick.held) < 2:
+            first.poll(0.1, 10, {})
+        for _ in range(10):  # the rebalance ends for both of them
+            first.poll(0.1, 10, {})
+        if ending == "killed":
+            process.send_signal(signal.SIGKILL)
+    given = sorted(quick.held)
+    again = world.log("second")
+    started = time.monotonic()
+    again.subscribe([topic], second)
+    while len(second.held) < 2 and time.monotonic() - started < 25:
+        first.poll(0.05, 10, {})
+        again.poll(0.05, 10, {})
+    assert time.monotonic() - started < 5  # far less than a session
+    assert sorted(quick.held) == given
+    assert second.held | quick.held == {TopicPartition(topic, index) for index in range(4)}
+    again.commit(transaction(again, offsets=dict.fromkeys(second.held, 1)))
+
+
+STATIC_MEMBER = """
+    import json, select, sys
+    from stream.config_log import KafkaLog
+    from stream.log.kafka import KafkaLog as KafkaWorker, KafkaSettings
+    from tests.stream.log.worlds import RecordingListener
+
+    section = KafkaLog.model_validate({**json.loads(sys.argv[1]), "worker": "second"})
+    log, listener = KafkaWorker(KafkaSettings(section, sys.argv[2])), RecordingListener()
+    log.subscribe([sys.argv[3]], listener)
+    while len(listener.held) < 4:
+        log.poll(0.1, 10, {})
+    print("joined", flush=True)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        log.poll(0.1, 10, {})
+    log.close()
+"""
