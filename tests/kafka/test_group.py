@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from kafka.structs import MemberState
 
 from stream.errors import OvertakenError
-from stream.log.base import Committed, Log, OutputBatch, Polled, TopicPartition
+from stream.log.base import Committed, Identity, Log, OutputBatch, Polled, TopicPartition
 from stream.log.kafka import KafkaLog
 from tests.stream.log.worlds import (
     KafkaWorld,
@@ -222,6 +223,43 @@ def test_a_pause_ends_with_the_assignment(world: KafkaWorld) -> None:
     target = TopicPartition(worker.target, moved.partition)
     until(lambda: world.admin.bounds(target).end > 0, [worker])
     assert values(read(world.admin, target, 0, 1)) == [b"x"]
+
+
+def test_a_worker_outside_of_the_group_commits_no_offsets(world: KafkaWorld) -> None:
+    """A broker takes offsets of a transaction that names no member."""
+    inputs, outputs = world.topic("in"), world.topic("out")
+    source, target = TopicPartition(inputs, 0), TopicPartition(outputs, 0)
+    log = world.log()
+    join(log, [inputs])
+    log.rejoin()
+    with pytest.raises(OvertakenError, match="must be made as a member"):
+        log.commit(transaction(log, [output(outputs, [b"x"])], {source: 1}))
+    log.reopen()
+    assert log.committed([source]) == {source: None}
+    assert log.bounds(target).end == 0
+
+
+def test_the_identity_changes_with_the_assignment_and_not_before(
+    world: KafkaWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = world.topic()
+    log: KafkaLog = world.open_log("w")
+    world.stack.callback(log.close)
+    listener = join(log, [topic])
+    joined = log.identity
+    real = log._membership._consumer.group_metadata()
+
+    def pretend(generation: int, state: str) -> None:
+        changed = real._replace(generation_id=generation, state=state)
+        monkeypatch.setattr(log._membership._consumer, "group_metadata", lambda: changed)
+        log.poll(0.0, 10, listener.positions)
+
+    pretend(joined.generation + 1, MemberState.REBALANCING)
+    assert log.identity == joined
+    pretend(joined.generation + 1, MemberState.STABLE)
+    assert log.identity == Identity(joined.member, joined.generation + 1)
+    pretend(-1, MemberState.UNJOINED)
+    assert log.identity == Identity("", -1)
 
 
 @pytest.mark.parametrize("ending", ["killed", "closed"])

@@ -14,7 +14,7 @@ from typing import Any
 import kafka
 import pytest
 
-from stream.errors import LogUnsettledError, RecoveryError, SetupError
+from stream.errors import LogUnavailableError, LogUnsettledError, RecoveryError, SetupError
 from stream.log.base import Bounds, Lag, OutputBatch, Polled, TopicPartition, TopicSpec
 from stream.log.kafka import KafkaLog, settings
 from tests.stream.log.worlds import (
@@ -297,3 +297,92 @@ def test_partitions_that_are_added_are_given_out(
     await_assignment(log, listener, [added])
     listener.positions[added] = 0
     assert values(drain(log, listener, 1)[added]) == [b"x"]
+
+
+def test_records_that_a_failing_poll_had_fetched_come_with_the_next_one(
+    world: KafkaWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = world.topic()
+    world.append(topic, [b"%d" % index for index in range(100)])
+    log: KafkaLog = world.open_log("w")
+    world.stack.callback(log.close)
+    listener = join(log, [topic])
+    consumer = log._membership._consumer
+    poll = consumer.poll
+
+    def lose(*given: Any) -> Any:
+        if poll(*given):
+            raise kafka.errors.KafkaError("after the records were taken from the buffer")
+        return {}
+
+    monkeypatch.setattr(consumer, "poll", lose)
+    with pytest.raises(LogUnavailableError, match="taken from the buffer"):
+        poll_until(log, listener, lambda polled: bool(polled.batches))
+    monkeypatch.undo()
+    rows = drain(log, listener, 100)[TopicPartition(topic, 0)]
+    assert values(rows) == [b"%d" % index for index in range(100)]
+
+
+def test_a_truncated_partition_stays_failed_until_another_position_is_asked_for(
+    world: KafkaWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client says it once, and then reads on over what was lost."""
+    topic = world.topic(partitions=2)
+    lost, sound = TopicPartition(topic, 0), TopicPartition(topic, 1)
+    for partition in (0, 1):
+        world.append(topic, [b"%d" % index for index in range(5)], partition)
+    log: KafkaLog = world.open_log("w")
+    world.stack.callback(log.close)
+    listener = join(log, [topic])
+    drain(log, listener, 10)
+
+    def truncated(*given: Any) -> Any:
+        del given
+        monkeypatch.undo()
+        divergent = {kafka.TopicPartition(*lost): kafka.OffsetAndMetadata(3, "", 0)}
+        raise kafka.errors.LogTruncationError(divergent)
+
+    monkeypatch.setattr(log._membership._consumer, "poll", truncated)
+    assert list(log.poll(0.1, 10, listener.positions).failures) == [lost]
+    for partition in (0, 1):
+        world.append(topic, [b"5"], partition)
+    deadline = time.monotonic() + 2.0  # longer than a failed partition rests otherwise
+    while time.monotonic() < deadline:
+        polled = log.poll(0.2, 10, listener.positions)
+        listener.take(polled.batches)
+        assert list(polled.failures) == [lost]
+        assert isinstance(polled.failures[lost], RecoveryError)
+    assert listener.positions == {lost: 5, sound: 6}
+    listener.positions[lost] = 3
+    assert values(drain(log, listener, 3)[lost]) == [b"3", b"4", b"5"]
+
+
+def test_refetch_drops_what_the_client_holds(world: KafkaWorld) -> None:
+    topic = world.topic()
+    world.append(topic, [b"%d" % index for index in range(100)])
+    log: KafkaLog = world.open_log("w")
+    world.stack.callback(log.close)
+    listener = join(log, [topic])
+    source = TopicPartition(topic, 0)
+    fetcher = log._membership._consumer._fetcher
+    while not listener.positions[source]:
+        listener.take(log.poll(0.2, 10, listener.positions).batches)
+    assert fetcher._next_partition_records
+    log.refetch([source])
+    assert not fetcher._next_partition_records
+    assert values(drain(log, listener, 90)[source]) == [b"%d" % index for index in range(10, 100)]
+
+
+def test_a_read_that_waits_says_so(world: KafkaWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = world.topic()
+    world.append(topic, [b"x", b"y"])
+    poll = kafka.KafkaConsumer.poll
+    silent = iter([True, True])
+    monkeypatch.setattr(
+        kafka.KafkaConsumer,
+        "poll",
+        lambda *given: {} if next(silent, False) else poll(*given),
+    )
+    batches = list(world.admin.read(TopicPartition(topic, 0), 0, 2))
+    assert [list(batch.values) for batch in batches if len(batch)] == [[b"x", b"y"]]
+    assert [len(batch) for batch in batches[:2]] == [0, 0]

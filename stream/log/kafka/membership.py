@@ -75,8 +75,7 @@ class Membership:
         try:
             found = self._consumer.poll(int(1000 * timeout_s), records_max)
         except client.LogTruncationError as error:
-            self._next.clear()
-            self._isolation.truncated(error)
+            self._isolation.truncated(error, positions)
             found = {}
         except client.KafkaError as error:
             # Records may have been on their way out: every partition is sought again.
@@ -157,7 +156,7 @@ class Membership:
             if wanted is not None and self._next.get(source) != wanted:
                 self._consumer.seek(partition, wanted)
                 self._next[source] = wanted
-                self._isolation.forgive(source)
+                self._isolation.moved(source, wanted)
             if wanted is None or self._isolation.rests(source):
                 self._consumer.pause(partition)
             else:
