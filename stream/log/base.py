@@ -256,6 +256,9 @@ class Log(Protocol):
             A transaction that was open below `end` when this was called holds it back.
         """
 
+    def first(self, source: TopicPartition) -> int:
+        """First offset still kept; open transactions are nothing to it."""
+
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept, and the end of what had been committed when this was called.
 

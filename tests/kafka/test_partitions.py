@@ -175,10 +175,9 @@ def test_an_open_transaction_is_no_end_and_counts_as_lag(
     with pytest.raises(LogUnsettledError, match=named):
         log.bounds(source)
     with pytest.raises(LogUnsettledError, match=named):
-        world.admin.bounds(source)
-    with pytest.raises(LogUnsettledError, match=named):
         read(log, source, 0, 2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 4
+    assert log.first(source) == 0
     assert values(read(log, source, 0, 1)) == [b"first"]  # what is below it can be read
 
     stranger.abort_transaction()
@@ -383,6 +382,6 @@ def test_a_read_that_waits_says_so(world: KafkaWorld, monkeypatch: pytest.Monkey
         "poll",
         lambda *given: {} if next(silent, False) else poll(*given),
     )
-    batches = list(world.admin.read(TopicPartition(topic, 0), 0, 2))
+    batches = list(world.log().read(TopicPartition(topic, 0), 0, 2))
     assert [list(batch.values) for batch in batches if len(batch)] == [[b"x", b"y"]]
     assert [len(batch) for batch in batches[:2]] == [0, 0]

@@ -43,7 +43,7 @@ class KafkaAdmin:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._reader = RangeReader(settings)
+        self._reader = RangeReader(settings, settings.transaction_timeout_s)
         self._admin = open_client(KafkaAdminClient, settings.client(), settings)
         self._producer: Any = None
 
@@ -107,7 +107,7 @@ class KafkaAdmin:
 
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
-        return self._reader.read(source, start, end)
+        return (batch for batch in self._reader.read(source, start, end) if len(batch))
 
     def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
         """List the transactions that hold back a partition, the oldest first."""

@@ -363,6 +363,7 @@ def test_read_below_what_is_kept_is_an_error(world: World) -> None:
     world.admin.trim(source, 4)
     log = world.log()
     assert log.bounds(source) == Bounds(4, 10)
+    assert log.first(source) == 4
     for reader in (log, world.admin):
         with pytest.raises(RecoveryError, match="4"):
             read(reader, source, 3, 10)
