@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from kafka.structs import MemberState
 
-from stream.errors import OvertakenError
+from stream.errors import FencedError, OvertakenError
 from stream.log.base import Committed, Identity, Log, OutputBatch, Polled, TopicPartition
 from stream.log.kafka import KafkaLog
 from tests.stream.log.worlds import (
@@ -294,6 +294,46 @@ def test_a_static_member_that_comes_back_keeps_its_partitions(
     assert sorted(quick.held) == given
     assert second.held | quick.held == {TopicPartition(topic, index) for index in range(4)}
     again.commit(transaction(again, offsets=dict.fromkeys(second.held, 1)))
+
+
+def test_a_static_member_may_rejoin(world: KafkaWorld) -> None:
+    world.config |= {"static_membership": True, "session_timeout": "30s"}
+    topic = world.topic()
+    source = TopicPartition(topic, 0)
+    world.append(topic, [b"a", b"b"])
+    log = world.log()
+    listener = join(log, [topic])
+    drain(log, listener, 2)
+    log.commit(transaction(log, offsets={source: 1}))
+    started, before = time.monotonic(), log.identity
+    log.rejoin()
+    await_assignment(log, listener)
+    assert time.monotonic() - started < 5
+    assert log.identity != before
+    begin_at_committed(log, listener)
+    assert values(drain(log, listener, 1)[source]) == [b"b"]
+    log.commit(transaction(log, offsets={source: 2}))
+
+
+def test_two_workers_of_one_static_name(world: KafkaWorld) -> None:
+    world.config |= {"static_membership": True, "session_timeout": "6s"}
+    topic = world.topic()
+    older, newer = world.log("same"), world.log("same")
+    listener = join(older, [topic])
+    stale = transaction(older, offsets={TopicPartition(topic, 0): 1})
+    second = join(newer, [topic])
+    with pytest.raises(FencedError, match="same"):
+        older.commit(stale)
+    with pytest.raises(FencedError, match="same"):
+        poll_for(10.0, older, listener)
+    poll_for(1.0, newer, second)
+    assert newer.committed([TopicPartition(topic, 0)]) == {TopicPartition(topic, 0): None}
+
+
+def poll_for(seconds: float, log: Log, listener: RecordingListener) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        log.poll(0.1, 10, listener.positions)
 
 
 STATIC_MEMBER = """
