@@ -68,8 +68,9 @@ class KafkaLog(Section):
     )
     static_membership: bool = Field(
         default=False,
-        description="Whether a worker that comes back under its name within session_timeout keeps "
-        "its partitions; a worker that leaves frees them only after session_timeout.",
+        description="Whether workers are static members (`group.instance.id` is the transactional "
+        "id): one that comes back under its name within session_timeout has its partitions at "
+        "once; one that leaves for good frees them only after session_timeout.",
     )
     poll_interval_max: Duration = Field(
         default=timedelta(minutes=5),

@@ -115,7 +115,10 @@ class Lag(NamedTuple):
 
 
 class OpenTransaction(NamedTuple):
-    """A transaction that holds back what comes after it in a partition."""
+    """A transaction that holds back what comes after it in a partition.
+
+    `since_ms` is when its producer last wrote to the partition.
+    """
 
     source: TopicPartition
     producer_id: int
@@ -253,6 +256,9 @@ class Log(Protocol):
             A transaction that was open below `end` when this was called holds it back.
         """
 
+    def first(self, source: TopicPartition) -> int:
+        """First offset still kept; open transactions are nothing to it."""
+
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept, and the end of what had been committed when this was called.
 
@@ -314,6 +320,16 @@ class LogAdmin(Protocol):
 
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
+
+    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
+        """List the transactions that hold back a partition, the oldest first."""
+
+    def abort(self, transaction: OpenTransaction) -> None:
+        """End a transaction that hangs, in its partition alone; its records are never read.
+
+        Only for one that its coordinator has lost: aborted under a producer that is alive, the
+        rest of its transaction may still commit in other partitions.
+        """
 
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records (dead letters carry their reason there)."""

@@ -75,8 +75,7 @@ class Membership:
         try:
             found = self._consumer.poll(int(1000 * timeout_s), records_max)
         except client.LogTruncationError as error:
-            self._next.clear()
-            self._isolation.truncated(error)
+            self._isolation.truncated(error, positions)
             found = {}
         except client.KafkaError as error:
             # Records may have been on their way out: every partition is sought again.
@@ -85,6 +84,7 @@ class Membership:
             raise translate(error, self._settings) from error
         finally:
             self._note_identity()
+        self._refuse_if_replaced()
         batches = [
             to_batch(TopicPartition(*partition), records) for partition, records in found.items()
         ]
@@ -157,7 +157,7 @@ class Membership:
             if wanted is not None and self._next.get(source) != wanted:
                 self._consumer.seek(partition, wanted)
                 self._next[source] = wanted
-                self._isolation.forgive(source)
+                self._isolation.moved(source, wanted)
             if wanted is None or self._isolation.rests(source):
                 self._consumer.pause(partition)
             else:
@@ -172,6 +172,16 @@ class Membership:
             for source in positions
             if source in held and (failure := self._isolation.failure(source)) is not None
         }
+
+    def _refuse_if_replaced(self) -> None:
+        """Raise what a heartbeat of a static member was told: another one has its name.
+
+        The client only logs it, and stops its heartbeats (kafka-python 3.0.12, `_do_heartbeat`).
+        """
+        group = self._consumer._coordinator
+        beats = group._heartbeat_enabled or group.rejoining or not group.stable()
+        if self._settings.group_instance_id is not None and not beats:
+            raise translate(client.FencedInstanceIdError(), self._settings)
 
     def _note_identity(self) -> None:
         """Take the identity over once the assignment that belongs to it is in force.
