@@ -89,7 +89,7 @@ def test_a_partition_that_cannot_be_restored_at_once_is_tried_again(tmp_path: Pa
 
 
 class HeldBackDoubt(EmbeddedLog):
-    """Events of partition 0 are away for a while; a commit is in doubt while labels are held back."""
+    """Events of partition 0 are away for a while; a commit is in doubt while labels wait."""
 
     polls = 0
     is_held = False
