@@ -31,8 +31,7 @@ from stream.inbox import DeadLetter, Records
 from stream.log.base import TopicPartition
 from stream.row_store import Matrix
 from stream.seen_ids import LEARNT, UNLABELLED, SeenIds
-
-BEGINNING = -(2**63)
+from stream.topic_clock import BEGINNING
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ import pytest
 
 from stream.log.base import OutputBatch, RecordBatch
 from stream.task import PartitionTask, Step
+from stream.topic_clock import RUN
 from stream.topology import build_parts, input_topics
 from tests.builders import EVENTS, LABELS, batch, event, toy_config
 
@@ -123,7 +124,7 @@ def test_a_label_without_an_event_is_an_orphan_once_its_time_is_over() -> None:
     task = new_task(labels=LATER)
     step = run(task, batch(LABELS, [label("yes")], keys=[b"nobody"], timestamps=[1000]))
     assert step.report.held == 1
-    step = run(task, batch(EVENTS, [event()], timestamps=[61_001]))
+    step = run(task, batch(EVENTS, [event()] * RUN, timestamps=[61_001] * RUN))
     assert reasons(step) == ["orphaned_label"]
     assert of(step, "dead-letters")[0].values == [label("yes")]
     assert step.report.orphaned == 1
