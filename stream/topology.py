@@ -32,6 +32,7 @@ from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
 from stream.config import Config
 from stream.config_operators import operator_names
+from stream.config_records import Schema
 from stream.drift_watch import DriftWatch
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, LabelSource
@@ -221,6 +222,9 @@ def fingerprint(config: Config) -> str:
     settings["fading_factor"] = config.metrics.fading_factor
     for free in ("wait_for_other",):  # changes when a step runs, never what a record does
         settings["labels"].pop(free)
+    # Left out at its default, so that checkpoints made before there was the setting still hold.
+    if config.record.event_time_ahead_max == Schema.model_fields["event_time_ahead_max"].default:
+        settings["record"].pop("event_time_ahead_max")
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

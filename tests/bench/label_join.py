@@ -5,7 +5,8 @@ then takes steps of 500 events and the labels of the 500 before them; no model r
 the number of events that wait all the time; `full` says that they fill `labels.pending_max`, so
 that each event pushes the oldest out. Times are the processor's, the median over the steps and the
 mean; the duplicates window is full. Memory is what the process took more for the events that wait,
-with 8 columns of features, 2 outputs, no trace and the baselines.
+with `--features` columns, 2 outputs, no trace and the 2 baselines; it is said where it is the
+process's first such join, for the next one takes what that gave back.
 """
 
 from __future__ import annotations
@@ -26,14 +27,13 @@ from stream.inbox import EVENT, LABEL, Records
 from stream.label_join import LabelJoin
 from stream.log.base import TopicPartition
 
-WIDTHS = (8, 2, 0, 2)
 STEP = 500
 WINDOW = 65_536
 DELAY_MS = 10**12
 PENDING = (0, 10_000, 100_000, 1_000_000)
 
 
-def new_join(pending_max: int) -> LabelJoin:
+def new_join(pending_max: int, features: int) -> LabelJoin:
     """A join of two classes with a duplicates window of the default size."""
     config = Config.model_validate(
         {
@@ -47,7 +47,7 @@ def new_join(pending_max: int) -> LabelJoin:
         TopicPartition("events", 0),
         TopicPartition("labels", 0),
         TargetCoder(config),
-        widths=WIDTHS,
+        widths=(features, 2, 0, 2),
         max_delay_ms=DELAY_MS,
         pending_max=pending_max,
         duplicates_window=WINDOW,
@@ -70,7 +70,8 @@ def step(join: LabelJoin, events: Records, labels: Records) -> float:
     start = process_time()
     plan = join.plan(turns, events, labels)
     count = len(plan.accepted) + len(plan.carried[0])
-    x, output, trace, watch = (np.zeros((count, width)) for width in WIDTHS)
+    widths = [matrix.shape[1] for matrix in plan.carried]
+    x, output, trace, watch = (np.zeros((count, width)) for width in widths)
     join.settle(plan, Rows(x, np.zeros(count), output, trace), watch)
     return process_time() - start
 
@@ -113,17 +114,20 @@ def resident() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pending", type=int, nargs="*", default=PENDING)
+    parser.add_argument("--features", type=int, default=8)
     parser.add_argument("--steps", type=int, default=200)
     chosen = parser.parse_args()
     print("waiting,full,us_an_event,us_an_event_mean,bytes_a_waiting_event")
     for pending in chosen.pending:
         for full in (False, True) if pending else (False,):
             gc.collect()
-            join = new_join(pending if full else pending + 10 * STEP)
+            bound = pending if full else pending + 10 * STEP
+            join = new_join(bound, chosen.features)
             fill_window(join)
             before = resident()
             start = fill(join, WINDOW, pending)
-            size = (resident() - before) / pending if pending else float("nan")
+            is_first = pending and not full
+            size = (resident() - before) / pending if is_first else float("nan")
             times = list((unanswered if full else answered)(join, start, chosen.steps))
             median, mean = statistics.median(times), statistics.fmean(times)
             print(f"{pending},{full},{median:.1f},{mean:.1f},{size:.0f}", flush=True)
