@@ -32,7 +32,6 @@ from stream.errors import (
     StoreUnavailableError,
 )
 from stream.journal import StepNote
-from stream.labels import BEGINNING
 from stream.log.base import Committed, Lag, Log, Polled, TopicPartition, Transaction
 from stream.observer import Observer
 from stream.recovery.checkpoints import Checkpoints
@@ -40,6 +39,7 @@ from stream.recovery.lifecycle import RUNNING, Lifecycle, Live, Partition, State
 from stream.recovery.restoration import Restoration, Restored
 from stream.recovery.settings import Builds
 from stream.task import PartitionTask, Step
+from stream.topic_clock import BEGINNING
 from stream.topology import PartsBuilder, input_topics
 from stream.watchdog import Watchdog
 
