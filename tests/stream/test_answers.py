@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from operators.snapshot import State, digest
 from operators.tape import LEARN, Rows, Tape
@@ -104,6 +105,25 @@ def test_an_output_that_is_not_finite_is_a_dead_letter_and_not_the_end(target: A
     assert [round(a * 10) for a in scripted.learnt] == [0, 1, 2, 3, 4, 5]
     shown = [msgspec.json.decode(value) for value in predictions.values]
     assert [record["source"]["offset"] for record in shown] == [0, 2, 3, 5]
+
+
+class Mixed(Scripted):
+    """The scripted model as a mixture of two, whose parts in an answer are features a and b."""
+
+    expert_names = ("first", "second")
+
+    def shares(self, rows: Rows) -> NDArray[np.float64]:
+        return rows.x[:, :2]
+
+
+def test_those_that_are_answered_keep_their_own_explanation() -> None:
+    config, model = toy_config(predictions={"explain": True}), Mixed()
+    parts = replace(build_parts(config, 0), learner=model, mixture=model)
+    task = PartitionTask(parts, dict.fromkeys(input_topics(config), 0))
+    pairs = [(0.1, 0.9), (0.5, None), (0.3, 0.7)]
+    made = outputs(task, batch(EVENTS, [event(a=a, b=b) for a, b in pairs]))
+    said = [msgspec.json.decode(value)["experts"] for value in made["predictions"][0].values]
+    assert said == [{"first": 0.1, "second": 0.9}, {"first": 0.3, "second": 0.7}]
 
 
 def test_its_label_is_learnt_when_it_comes_later() -> None:

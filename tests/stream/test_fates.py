@@ -107,6 +107,7 @@ def made(rng: Random, size: int) -> tuple[list[Record], list[Record]]:
                 continue
             name = f"e{max(number + rng.randint(-6, 6), 0)}"
             time = number + rng.randint(-slack, slack)
+            time -= rng.choice((0, 0, 0, 0, 25))
             topic.append(Record(name, FAR_AHEAD if rng.random() < ahead else time))
     return topics
 

@@ -19,6 +19,7 @@ from stream.codec.target import TargetCoder
 from stream.inbox import EVENT, LABEL, Records
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, Plan
+from stream.seen_ids import EXPIRED, WAITING
 from stream.topic_clock import RUN
 from tests.builders import EVENTS, LABELS, toy_config
 
@@ -154,6 +155,7 @@ def test_a_label_without_an_event_becomes_an_orphan_with_its_bytes() -> None:
     plan, _ = run(labels, [LABEL] * RUN, Records(), passing(5000))
     assert plan.orphaned == 0, "a label is no orphan by the labels' own clock"
     plan, _ = run(labels, [EVENT] * RUN, passing(101, first=800), Records())
+    assert (labels.held, labels._held._by_name.keys()) == (RUN, {f"e{900 + n}" for n in range(RUN)})
     (letter,) = plan.dead
     assert (plan.orphaned, letter.reason, letter.value) == (1, "orphaned_label", b"raw e9")
     assert letter.source == LABELS
@@ -164,6 +166,31 @@ def test_a_label_that_the_events_have_passed_already_is_an_orphan_at_once() -> N
     run(labels, [EVENT] * RUN, passing(101), Records())
     plan, _ = run(labels, [LABEL], Records(), records(("e1", 0, "a")))
     assert ([letter.reason for letter in plan.dead], labels.held) == (["orphaned_label"], 0)
+
+
+def test_a_held_label_is_late_if_its_topic_had_passed_the_event_when_it_came() -> None:
+    labels = join()
+    run(labels, [LABEL] * RUN, Records(), passing(101))
+    run(labels, [LABEL] * 2, Records(), records(("e1", 50, "a"), ("e2", 50, "a")))
+    plan, learnt = run(labels, [EVENT] * 2, records(("e1", 0), ("e2", 1)), Records())
+    assert [letter.reason for letter in plan.dead] == ["label_too_late"]
+    assert (learnt, plan.expired_by_delay) == (["e2"], 1)
+
+
+def test_a_snapshot_says_which_events_have_expired() -> None:
+    labels = join(pending_max=1)
+    run(labels, [EVENT] * 2, records(("e1", 0), ("e2", 0)), Records())
+    assert np.asarray(labels.snapshot()["seen/status"]).tolist() == [EXPIRED, WAITING]
+    run(labels, [LABEL] * RUN, Records(), passing(101))
+    assert np.asarray(labels.snapshot()["seen/status"]).tolist() == [EXPIRED, EXPIRED]
+
+
+def test_stream_time_is_the_largest_of_both_topics() -> None:
+    labels = join()
+    run(labels, [EVENT, LABEL], records(("e1", 9)), records(("e1", 7, "a")))
+    assert labels.stream_time == 9
+    run(labels, [LABEL, EVENT], records(("e2", 8)), records(("e2", 11, "a")))
+    assert labels.stream_time == 11
 
 
 def test_of_two_held_labels_the_first_that_will_do_is_learnt() -> None:
@@ -243,6 +270,19 @@ def test_no_slot_is_kept_for_an_event_that_no_longer_waits() -> None:
         events = records(*((f"e{n}", n) for n in range(number, number + 20)))
         run(delayed, [EVENT, LABEL] * 20, events, passing_labels(number, 20))
         assert delayed._waiting.slots_used == delayed.pending <= 20
+
+
+def test_deadlines_that_were_met_are_forgotten() -> None:
+    labels = join(max_delay_ms=10**9)
+    for number in range(0, 6000, 100):
+        entries = [(f"e{n}", n) for n in range(number, number + 100)]
+        answers = records(*((*entry, "a") for entry in entries))
+        # Half of the labels come before their events, and are held for a while.
+        turns = [LABEL] * 50 + [EVENT] * 100 + [LABEL] * 50
+        run(labels, turns, records(*entries), answers)
+    assert (labels.pending, labels.held) == (0, 0)
+    assert len(labels._waiting._deadlines) <= 1024 + 100
+    assert len(labels._held._deadlines) <= 1024 + 100
 
 
 def passing_labels(first: int, count: int) -> Records:
