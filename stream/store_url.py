@@ -16,13 +16,17 @@ _USER = re.compile(r"(?<=://)(?:[^/@?#]*:[^?#]*|[^/@?#]*)(?=@)")
 _VALUE = re.compile(r"=([^&#]+)")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 # By themselves s3fs tries a request five times, and its client each of these five times more:
-# minutes until a server that is away is called so. The next checkpoint is a retry, too.
-_S3: dict[str, Any] = {
-    "config_kwargs": {
-        "connect_timeout": 5,
-        "read_timeout": 20,
-        "retries": {"mode": "standard", "total_max_attempts": 3},
-    }
+# minutes until a server that is away is called so; gcsfs waits for an answer without end. Here a
+# failed write is tried again by the worker, beside its work.
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "s3": {
+        "config_kwargs": {
+            "connect_timeout": 5,
+            "read_timeout": 20,
+            "retries": {"mode": "standard", "total_max_attempts": 3},
+        }
+    },
+    "gcs": {"requests_timeout": 20},
 }
 _S3_RETRIES = 1
 _REASON_MAX = 300
@@ -69,9 +73,9 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         The filesystem connects when it is made, and cannot.
     """
     protocol = split_protocol(url)[0] or "file"
-    s3 = _EXTRAS.get(protocol) == "s3"
+    kind = _EXTRAS.get(protocol, "")
     try:
-        filesystem, root = fsspec.core.url_to_fs(url, **(_s3_options() if s3 else {}))
+        filesystem, root = fsspec.core.url_to_fs(url, **_bounds(kind))
     except ImportError as error:
         raise SetupError(_missing(protocol, url)) from error
     except ValueError as error:
@@ -83,14 +87,15 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         raise StoreUnavailableError(
             f"{masked(url)}: store must be within reach; got {reason(error, url)}."
         ) from error
-    if s3:
+    if kind == "s3":
         filesystem.retries = _S3_RETRIES
     return filesystem, str(root)
 
 
-def _s3_options() -> dict[str, Any]:
+def _bounds(kind: str) -> dict[str, Any]:
     """Bound waits and retries, but for what the user has put into fsspec's configuration."""
-    return {} if "config_kwargs" in fsspec.config.conf.get("s3", {}) else _S3
+    given = fsspec.config.conf.get(kind, {})
+    return {name: value for name, value in _BOUNDS.get(kind, {}).items() if name not in given}
 
 
 def _missing(protocol: str, url: str) -> str:

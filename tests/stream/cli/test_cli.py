@@ -505,6 +505,22 @@ def test_a_pipeline_that_can_run(cli: Cli, embedded: Path) -> None:
     assert (found.code, found.json["ok"]) == (0, True)
 
 
+@pytest.mark.parametrize(
+    "store", ["ftp://bob:s3cret@127.0.0.1:1/x", "nope://bob:s3cret@h/x?k=s3cret"]
+)
+def test_secrets_of_the_stores_url_are_not_shown(cli: Cli, embedded: Path, store: str) -> None:
+    settings = yaml.safe_load(embedded.read_text())
+    settings["checkpoint"] = {"store": store}
+    embedded.write_text(yaml.safe_dump(settings))
+    assert cli("topics", "create", embedded).code == 0
+    found = cli("doctor", embedded, "--json")
+    assert found.code == 2
+    assert {f["name"]: f["ok"] for f in found.json["findings"]}["checkpoint store"] is False
+    for shown in (found, cli("doctor", embedded)):
+        assert "s3cret" not in shown.out + shown.err
+        assert "***@" in shown.out
+
+
 def test_a_broker_that_is_not_there(cli: Cli, embedded: Path) -> None:
     settings = yaml.safe_load(embedded.read_text())
     settings["log"] = {"type": "kafka", "bootstrap": "127.0.0.1:1", "request_timeout": "1s"}
