@@ -49,6 +49,7 @@ PATTERN_WORDS = {
     "$.name",
     r"^\$(key|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $key or a path such as $.name",
     r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $timestamp or a path such as $.name",
+    r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$": "must be package.module:name",
 }
 """What each regular expression of the configuration means."""
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from kafka import errors as client
 
+from stream.config_log import KafkaSecurity
 from stream.errors import (
     ConfigError,
     DriftgateError,
@@ -37,12 +38,8 @@ def translated(settings: KafkaSettings) -> Iterator[None]:
 def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
     """Say what one of the client's errors means to the user."""
     where = f"log.bootstrap `{settings.log.bootstrap}`"
-    user = settings.log.security.username
     if isinstance(error, client.SaslAuthenticationFailedError):
-        return LogAccessError(
-            f"{where}: the broker refused user `{user}`. Check log.security.username and the "
-            f"password (DRIFTGATE_SASL_PASSWORD)."
-        )
+        return LogAccessError(f"{where}: {refused(settings.log.security)}")
     if isinstance(error, client.UnsupportedSaslMechanismError):
         return LogAccessError(
             f"{where}: the broker does not offer {settings.log.security.sasl_mechanism}. Set "
@@ -74,6 +71,31 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
     )
 
 
+def refused(security: KafkaSecurity) -> str:
+    """Say that the broker does not believe who we are, and what to look at."""
+    if security.sasl_mechanism == "OAUTHBEARER":
+        source = "token_command" if security.token_command else "token_provider"
+        return (
+            f"the broker refused the token of log.security.{source}. Check that it has not "
+            f"expired, and its issuer, audience and scope."
+        )
+    return (
+        f"the broker refused user `{security.username}`. Check log.security.username and the "
+        f"password (DRIFTGATE_SASL_PASSWORD)."
+    )
+
+
+def user_of(security: KafkaSecurity) -> str:
+    """Name the user as far as it is known here; the broker takes it from what proves it."""
+    if security.username:
+        return f"user `{security.username}`"
+    if security.sasl_mechanism == "OAUTHBEARER":
+        return "the token's user"
+    if security.certificate_file and security.protocol == "SSL":
+        return f"the user of certificate `{security.certificate_file}`"
+    return "user `ANONYMOUS`"
+
+
 def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError:
     """Make the error for a topic that the broker does not list."""
     return TopicMissingError(
@@ -83,7 +105,6 @@ def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError:
 
 
 def _access(error: BaseException, settings: KafkaSettings) -> LogAccessError:
-    user = settings.log.security.username or "ANONYMOUS"
     if isinstance(error, client.TopicAuthorizationFailedError):
         names = ", ".join(re.findall(r"[A-Za-z0-9._-]+", str(error.args[0]))) if error.args else "?"
         right = f"READ or WRITE on topic {names}"
@@ -94,7 +115,8 @@ def _access(error: BaseException, settings: KafkaSettings) -> LogAccessError:
     else:
         right = "IDEMPOTENT_WRITE on the cluster"
     return LogAccessError(
-        f"log.bootstrap `{settings.log.bootstrap}`: user `{user}` needs {right}. Grant it with "
+        f"log.bootstrap `{settings.log.bootstrap}`: {user_of(settings.log.security)} needs "
+        f"{right}. Grant it with "
         f"kafka-acls."
     )
 
