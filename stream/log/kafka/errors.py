@@ -19,6 +19,7 @@ from stream.errors import (
     TopicMissingError,
 )
 from stream.log.base import TopicPartition
+from stream.log.kafka.rights import is_hidden
 from stream.log.kafka.settings import KafkaSettings
 
 FENCED = (client.ProducerFencedError, client.InvalidProducerEpochError)
@@ -96,24 +97,35 @@ def user_of(security: KafkaSecurity) -> str:
     return "user `ANONYMOUS`"
 
 
-def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError:
-    """Make the error for a topic that the broker does not list."""
+def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError | LogAccessError:
+    """Make the error for a topic that the broker does not list, or keeps from this user."""
+    if is_hidden(topic, settings):
+        return _lacking(_topic_right(topic, settings), settings)
     return TopicMissingError(
-        f"log.bootstrap `{settings.log.bootstrap}`: topic `{topic}` does not exist, or may not be "
-        f"described by this user. Create it with `driftgate topics create`, or grant DESCRIBE."
+        f"log.bootstrap `{settings.log.bootstrap}`: topic `{topic}` does not exist. Create it with "
+        f"`driftgate topics create`."
     )
 
 
 def _access(error: BaseException, settings: KafkaSettings) -> LogAccessError:
     if isinstance(error, client.TopicAuthorizationFailedError):
-        names = ", ".join(re.findall(r"[A-Za-z0-9._-]+", str(error.args[0]))) if error.args else "?"
-        right = f"READ or WRITE on topic {names}"
+        names = re.findall(r"[A-Za-z0-9._-]+", str(error.args[0])) if error.args else []
+        right = ", ".join(_topic_right(name, settings) for name in names) or "READ or WRITE"
     elif isinstance(error, client.GroupAuthorizationFailedError):
         right = f"READ on group `{settings.group}`"
     elif isinstance(error, client.TransactionalIdAuthorizationFailedError):
-        right = f"WRITE and DESCRIBE on transactional id `{settings.transactional_id}`"
+        right = f"WRITE on transactional id `{settings.transactional_id}`"
     else:
         right = "IDEMPOTENT_WRITE on the cluster"
+    return _lacking(right, settings)
+
+
+def _topic_right(topic: str, settings: KafkaSettings) -> str:
+    rights = settings.topic_rights.get(topic)
+    return f"{' and '.join(rights) if rights else 'READ or WRITE'} on topic `{topic}`"
+
+
+def _lacking(right: str, settings: KafkaSettings) -> LogAccessError:
     return LogAccessError(
         f"log.bootstrap `{settings.log.bootstrap}`: {user_of(settings.log.security)} needs "
         f"{right}. Grant it with "

@@ -12,9 +12,10 @@ from stream.config import Config
 from stream.config_log import KafkaLog
 from stream.errors import DriftgateError
 from stream.log.base import Probe, TopicPartition
-from stream.log.kafka.errors import translate
+from stream.log.kafka.errors import translate, user_of
 from stream.log.kafka.membership import Membership
 from stream.log.kafka.opening import open_client
+from stream.log.kafka.rights import topic_rights
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
@@ -24,7 +25,7 @@ _DOCTOR = "doctor"
 def probe_kafka(config: Config) -> list[Probe]:
     """Try everything that a worker will do, without disturbing one that runs."""
     assert isinstance(config.log, KafkaLog)
-    settings = KafkaSettings(config.log, config.app)
+    settings = KafkaSettings(config.log, config.app, topic_rights(config))
     try:
         admin = open_client(KafkaAdminClient, settings.client(), settings)
     except DriftgateError as error:
@@ -39,20 +40,21 @@ def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Prob
     yield Probe("broker", True, f"reached {settings.log.bootstrap}")
     inputs, outputs = _roles(config)
     try:
-        found = {
-            topic["name"]: topic
-            for topic in admin.describe_topics([*inputs, *outputs])
-            if topic["error_code"] == 0
-        }
+        described = {topic["name"]: topic for topic in admin.describe_topics([*inputs, *outputs])}
     except client.KafkaError as error:
         yield _failed("topics", translate(error, settings))
         return
-    yield from _topics_exist([*inputs, *outputs], found)
+    found = {name: topic for name, topic in described.items() if topic["error_code"] == 0}
+    hidden = [
+        name
+        for name, topic in described.items()
+        if topic["error_code"] == client.TopicAuthorizationFailedError.errno
+    ]
+    yield from _topics_exist([*inputs, *outputs], found, hidden)
     yield from _co_partitioned(config, found)
-    for name in inputs:
-        yield from _rights(name, found, ("DESCRIBE", "READ"), settings)
-    for name in outputs:
-        yield from _rights(name, found, ("DESCRIBE", "READ", "WRITE"), settings)
+    for name, needed in settings.topic_rights.items():
+        if name in found or name in hidden:
+            yield _rights(name, found, needed, settings)
     yield _attempt("group", f"`{settings.group}` may be read", lambda: _use_group(config, settings))
     yield _attempt(
         "transactional id",
@@ -70,14 +72,16 @@ def _roles(config: Config) -> tuple[list[str], list[str]]:
     return [name for name in inputs if name], [name for name in outputs if name]
 
 
-def _topics_exist(names: list[str], found: dict[str, Any]) -> Iterator[Probe]:
-    missing = [name for name in names if name not in found]
+def _topics_exist(names: list[str], found: dict[str, Any], hidden: list[str]) -> Iterator[Probe]:
+    missing = [name for name in names if name not in found and name not in hidden]
     if missing:
+        yield Probe("topics", False, f"missing: {', '.join(missing)}", "driftgate topics create")
+    elif hidden:
         yield Probe(
             "topics",
             False,
-            f"missing, or not to be described: {', '.join(missing)}",
-            "driftgate topics create",
+            f"may not be seen by this user: {', '.join(hidden)}",
+            "Grant the rights on them",
         )
     else:
         yield Probe("topics", True, f"all {len(names)} exist")
@@ -103,22 +107,22 @@ def _co_partitioned(config: Config, found: dict[str, Any]) -> Iterator[Probe]:
 
 def _rights(
     name: str, found: dict[str, Any], needed: tuple[str, ...], settings: KafkaSettings
-) -> Iterator[Probe]:
-    if name not in found:
-        return
-    granted = found[name].get("authorized_operations") or []
+) -> Probe:
+    granted = found[name].get("authorized_operations") or [] if name in found else []
     lacking = [right for right in needed if right not in granted]
-    user = settings.log.security.username or "ANONYMOUS"
     if lacking:
-        yield Probe(
+        return Probe(
             f"rights on {name}",
             False,
-            f"user `{user}` lacks {', '.join(lacking)}",
-            f"kafka-acls --add --allow-principal User:{user} --topic {name} "
+            f"{user_of(settings.log.security)} lacks {', '.join(lacking)}",
+            f"kafka-acls --add --allow-principal User:{_principal(settings)} --topic {name} "
             + " ".join(f"--operation {right}" for right in lacking),
         )
-    else:
-        yield Probe(f"rights on {name}", True, ", ".join(needed))
+    return Probe(f"rights on {name}", True, ", ".join(needed))
+
+
+def _principal(settings: KafkaSettings) -> str:
+    return settings.log.security.username or "NAME"
 
 
 def _attempt(name: str, success: str, action: Callable[[], object]) -> Probe:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -48,10 +49,14 @@ class KafkaSettings:
         The `log` section of the configuration.
     app
         Name of the app: the default group, and the first part of the transactional id.
+    topic_rights
+        What a worker needs on each topic, for messages; topics that are not in it are named
+        without their rights.
     """
 
     log: KafkaLog
     app: str
+    topic_rights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
