@@ -8,6 +8,7 @@ records themselves (`stream.inbox`), so replaying the same pieces gives the same
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -37,6 +38,7 @@ class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ranges: dict[str, Range]
 
 
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _DECODER = msgspec.json.Decoder(JournalEntry)
 
 
@@ -61,7 +63,7 @@ def decode_entry(data: bytes | None) -> JournalEntry:
     """
     try:
         return _DECODER.decode(data or b"")
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvariantError(
             f"journal: each record must be a journal entry; got {data!r:.80}. "
             "Nothing but driftgate may write to this topic."
@@ -89,9 +91,10 @@ class StepNote:
             The offsets were committed by something else.
         """
         digits = note.removeprefix(cls._PREFIX)
-        if digits == note or not digits.isdigit():
+        if digits == note or _DIGITS.fullmatch(digits) is None:
             raise InvariantError(
-                f"committed offsets: the note must be {cls._PREFIX!r} and a number; got {note!r}. "
-                "Another program commits under this consumer group; give the app its own group."
+                f"committed offsets: the note must be {cls._PREFIX!r} and a number; got "
+                f"{note!r:.80}. Another program commits under this consumer group; give the app "
+                "its own group."
             )
         return cls(int(digits))

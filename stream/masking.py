@@ -15,24 +15,47 @@ SECRET_KEY = re.compile(
 )
 """Names of what is secret."""
 
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@")
-_BEARER = re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]+")
-_JSON_WEB_TOKEN = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.?[\w-]*")
+_NAME = r"(?:passw(?:or)?d|secret|token|credential|api_?key|private_?key|\bsig|signature|\bpwd)"
+# What a text must hold for a pattern to be tried, the pattern, and what is shown in its place.
+# Lengths are bounded so that a long line takes time in proportion to its length.
+_PATTERNS = (
+    # user:password@ of a URL or of a part of one: the user stays. A password may hold slashes.
+    (
+        "@",
+        re.compile(r"(?<![^\s/@:,\"'`<>])([^\s/@:,\"'`<>]{0,256}):(?!//)[^\s\"'`<>]{1,256}@"),
+        rf"\1:{MASK}@",
+    ),
+    # A URL's user alone, which may be a token.
+    ("@", re.compile(r"(?<=://)[^\s/@:\"'`<>]{1,2048}@"), f"{MASK}@"),
+    # name=value, of a URL's query or of settings that a library shows.
+    (
+        "=",
+        re.compile(
+            rf"(?i)({_NAME}[\w-]{{0,64}}=)"
+            r"(\"[^\"]{1,2048}\"|'[^']{1,2048}'|[^\s&,;\"'`)\]}]{1,2048})"
+        ),
+        rf"\1{MASK}",
+    ),
+    (" ", re.compile(r"(?i)(\bbearer\s{1,8})[\w.~+/=-]+"), rf"\1{MASK}"),
+    # A JSON Web Token.
+    ("eyJ", re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.?[\w-]*"), MASK),
+)
 
 
 def mask_text(text: str) -> str:
-    """Mask passwords in URLs, bearer tokens and JSON Web Tokens.
+    """Mask passwords in URLs and settings, bearer tokens and JSON Web Tokens.
 
     Examples
     --------
-    >>> mask_text("open s3://key:hunter2@bucket")
-    'open s3://key:**********@bucket'
+    >>> mask_text("open s3://key:hunter2@bucket?sig=abc")
+    'open s3://key:**********@bucket?sig=**********'
     >>> mask_text("Authorization: Bearer abc.def")
     'Authorization: Bearer **********'
     """
-    text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
-    text = _BEARER.sub(rf"\1{MASK}", text)
-    return _JSON_WEB_TOKEN.sub(MASK, text)
+    for needed, pattern, shown in _PATTERNS:
+        if needed in text:
+            text = pattern.sub(shown, text)
+    return text
 
 
 def mask_value(value: Any) -> Any:
@@ -40,8 +63,8 @@ def mask_value(value: Any) -> Any:
 
     Examples
     --------
-    >>> mask_value([{"password": "hunter2", "port": 9092}])
-    [{'password': '**********', 'port': 9092}]
+    >>> mask_value([{"password": "hunter2", "port": 9092}, "user:hunter2@broker"])
+    [{'password': '**********', 'port': 9092}, 'user:**********@broker']
     """
     if isinstance(value, str):
         return mask_text(value)

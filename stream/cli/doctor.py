@@ -16,6 +16,7 @@ from stream.config_file import load_config
 from stream.errors import SetupError
 from stream.log.base import Probe
 from stream.log.open import probe_log
+from stream.masking import mask_text
 
 
 def run_doctor(path: Path, as_json: bool) -> int:
@@ -26,12 +27,12 @@ def run_doctor(path: Path, as_json: bool) -> int:
         findings = [
             {"name": p.name, "ok": p.ok, "detail": p.detail, "remedy": p.remedy} for p in probes
         ]
-        print(json.dumps({"ok": all(p.ok for p in probes), "findings": findings}))
+        print(mask_text(json.dumps({"ok": all(p.ok for p in probes), "findings": findings})))
     else:
         console = Console(highlight=False, soft_wrap=True)
         for probe in probes:
             mark = "[green]ok  [/]" if probe.ok else "[red]FAIL[/]"
-            console.print(f"{mark} {escape(str(probe))}")
+            console.print(f"{mark} {escape(mask_text(str(probe)))}")
     return 0 if all(probe.ok for probe in probes) else 2
 
 
