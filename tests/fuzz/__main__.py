@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.fuzz.seeds import BROKEN_ONCE, SEEDS, mutated
+from tests.fuzz.seeds import HARD, SEEDS, mutated
 
 _SLOW_S = 2.0
 
@@ -41,8 +41,8 @@ def guided(name: str, seconds: float, seed: int) -> None:
     corpus = Path(f".driftgate/fuzz/{name}")
     corpus.mkdir(parents=True, exist_ok=True)
     (corpus / "seed").write_bytes(SEEDS[name])
-    for number, data in enumerate(BROKEN_ONCE[name]):
-        (corpus / f"broken-{number}").write_bytes(data)
+    for number, data in enumerate(HARD[name]):
+        (corpus / f"hard-{number}").write_bytes(data)
     options = [f"-max_total_time={seconds:.0f}", f"-seed={seed}", "-max_len=4096", "-timeout=10"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], TARGETS[name])
     atheris.Fuzz()

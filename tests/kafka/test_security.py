@@ -280,6 +280,14 @@ def test_a_command_without_a_token(app: str, dev_kafka: Broker) -> None:
     refusal(app, dev_kafka.addresses["OAUTH"], oauth(script), "ended with 1: no session for [*]+")
 
 
+def test_a_source_of_tokens_that_fails_later(app: str, dev_kafka: Broker, tmp_path: Path) -> None:
+    """The first token is refused, and then none comes."""
+    once = tmp_path / "once"
+    script = f"import os; os.mkdir({str(once)!r}); print('opaque')"
+    with pytest.raises(LogAccessError, match=r"token_command.*with 1: FileExistsError"):
+        KafkaAdmin(settings(app, dev_kafka.addresses["OAUTH"], oauth(script)))
+
+
 def test_sessions_outlive_their_tokens(
     app: str, topics: tuple[str, str], dev_kafka: Broker, tmp_path: Path
 ) -> None:

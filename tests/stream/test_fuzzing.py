@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.seeds import BROKEN_ONCE, PIECES, SEEDS, mutated
+from tests.fuzz.seeds import HARD, PIECES, SEEDS, mutated
 from tests.fuzz.targets import TARGETS
 
 _SECONDS_MAX = 5.0
@@ -53,12 +53,12 @@ def test_sound_inputs_with_changes(target: str) -> None:
         assert time.monotonic() - started < _SECONDS_MAX, data
 
 
-CASES = [(target, number) for target, cases in BROKEN_ONCE.items() for number in range(len(cases))]
+CASES = [(target, number) for target, cases in HARD.items() for number in range(len(cases))]
 
 
 @pytest.mark.parametrize(("target", "number"), CASES)
 def test_inputs_that_grow_or_nest(target: str, number: int) -> None:
-    data = BROKEN_ONCE[target][number]
+    data = HARD[target][number]
     TARGETS[target](SEEDS[target])  # what is loaded once does not count
     started = time.monotonic()
     TARGETS[target](data)

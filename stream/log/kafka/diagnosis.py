@@ -11,6 +11,7 @@ import ssl
 import struct
 from typing import Any
 
+from kafka import errors as client
 from kafka.net.sasl import get_sasl_mechanism
 
 from stream.errors import LogAccessError, LogUnavailableError
@@ -119,7 +120,10 @@ def _authenticate(opened: socket.socket, host: str, settings: KafkaSettings) -> 
 
 def _exchange(opened: socket.socket, sasl: Any, settings: KafkaSettings) -> None:
     while not sasl.is_done():
-        token = sasl.auth_bytes()
+        try:
+            token = sasl.auth_bytes()
+        except client.KafkaConnectionError as error:  # of our own source of tokens
+            raise _RefusedError(str(error.args[0])) from error
         code, rest = _ask(opened, _SASL_AUTHENTICATE, 0, struct.pack(">i", len(token)) + token)
         if code:
             raise _RefusedError(refused(settings.log.security))

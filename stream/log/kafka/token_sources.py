@@ -134,7 +134,11 @@ def _too_slow(where: str, timeout_s: float) -> LogAccessError:
 
 def _first_line(said: bytes, token: str) -> str:
     lines = said.decode("utf-8", "replace").strip().splitlines()
-    return _shown(lines[0].replace(token, MASK) if token else lines[0]) if lines else "no words"
+    if not lines:
+        return "no words"
+    # A Python program says why it failed in the last line of its traceback.
+    line = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    return _shown(line.replace(token, MASK) if token else line)
 
 
 def _words(error: BaseException) -> str:
