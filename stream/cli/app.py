@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 
 from stream import __version__
 from stream.errors import DriftgateError
+from stream.masking import mask_text
 
 app = typer.Typer(
     name="driftgate",
@@ -416,7 +418,11 @@ def main() -> None:
     try:
         app()
     except DriftgateError as error:
-        typer.echo(f"driftgate: {error}", err=True)
+        typer.echo(f"driftgate: {mask_text(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except Exception:
+        # What Python would print, without secrets that a library put into its message.
+        typer.echo(mask_text(traceback.format_exc()), err=True, nl=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

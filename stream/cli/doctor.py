@@ -17,6 +17,7 @@ from stream.config_file import load_config
 from stream.errors import DriftgateError
 from stream.log.base import Probe
 from stream.log.open import probe_log, probe_state
+from stream.masking import mask_text
 from stream.store_url import masked
 
 _MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
@@ -40,11 +41,11 @@ def run_doctor(path: Path, as_json: bool) -> int:
             }
             for probe in probes
         ]
-        print(json.dumps({"ok": all(p.ok for p in probes), "findings": findings}))
+        print(mask_text(json.dumps({"ok": all(p.ok for p in probes), "findings": findings})))
     else:
         console = Console(highlight=False, soft_wrap=True)
         for probe in probes:
-            console.print(f"{_MARKS[probe.level]} {escape(str(probe))}")
+            console.print(f"{_MARKS[probe.level]} {escape(mask_text(str(probe)))}")
     return 0 if all(probe.ok for probe in probes) else 2
 
 

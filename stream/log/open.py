@@ -20,8 +20,9 @@ def open_log(config: Config) -> Log:
 
         return Embedded(config.log.path, config.app)
     from stream.log.kafka import KafkaLog, KafkaSettings
+    from stream.log.kafka.rights import topic_rights
 
-    return KafkaLog(KafkaSettings(config.log, config.app))
+    return KafkaLog(KafkaSettings(config.log, config.app, topic_rights(config)))
 
 
 def open_admin(config: Config) -> LogAdmin:
@@ -36,8 +37,9 @@ def open_admin(config: Config) -> LogAdmin:
 
         return EmbeddedAdmin(config.log.path)
     from stream.log.kafka import KafkaAdmin, KafkaSettings
+    from stream.log.kafka.rights import topic_rights
 
-    return KafkaAdmin(KafkaSettings(config.log, config.app))
+    return KafkaAdmin(KafkaSettings(config.log, config.app, topic_rights(config)))
 
 
 def open_transaction_admin(config: Config) -> TransactionAdmin | None:

@@ -18,6 +18,7 @@ from stream.log.kafka.opening import open_client
 from stream.log.kafka.probe_group import probe_positions, probe_transactions
 from stream.log.kafka.probe_topics import (
     describe,
+    describe_all,
     probe_copies,
     probe_counts,
     probe_existence,
@@ -25,6 +26,7 @@ from stream.log.kafka.probe_topics import (
     probe_rights,
     probe_settings,
 )
+from stream.log.kafka.rights import topic_rights
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
@@ -35,7 +37,7 @@ _CLOSE_S = 2.0
 def probe_kafka(config: Config) -> list[Probe]:
     """Try everything that a worker will do, without disturbing one that runs."""
     assert isinstance(config.log, KafkaLog)
-    settings = KafkaSettings(config.log, config.app)
+    settings = KafkaSettings(config.log, config.app, topic_rights(config))
     try:
         admin = open_client(KafkaAdminClient, settings.client(), settings)
     except DriftgateError as error:
@@ -65,16 +67,15 @@ def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Prob
     inputs, outputs = _roles(config)
     names = [*inputs, *outputs]
     try:
-        found = describe(admin, names)
+        found, hidden = describe_all(admin, names)
     except client.KafkaError as error:
         yield _failed("topics", translate(error, settings))
         return
-    yield probe_existence(names, found)
+    yield probe_existence(names, found, hidden)
     yield from probe_counts(inputs, found)
-    for name in inputs:
-        yield from probe_rights(name, found, ("DESCRIBE", "READ"), settings)
-    for name in outputs:
-        yield from probe_rights(name, found, ("DESCRIBE", "READ", "WRITE"), settings)
+    for name, needed in settings.topic_rights.items():
+        if name in found or name in hidden:
+            yield probe_rights(name, found, needed, settings)
     yield _attempt("group", f"`{settings.group}` may be read", lambda: _use_group(config, settings))
     yield _attempt(
         "transactional id",

@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from stream.config import Config
 from stream.log.base import Probe
 from stream.log.findings import judge_counts
-from stream.log.kafka.errors import translate
+from stream.log.kafka.errors import translate, user_of
 from stream.log.kafka.settings import KafkaSettings
 
 _OWN_OF_KAFKA = {
@@ -27,20 +27,26 @@ _KEPT_OF_KAFKA = (
 
 def describe(admin: Any, names: Sequence[str]) -> dict[str, Any]:
     """Describe those topics that exist and may be seen."""
-    return {
-        topic["name"]: topic
-        for topic in admin.describe_topics(list(names))
-        if topic["error_code"] == 0
-    }
+    return describe_all(admin, names)[0]
 
 
-def probe_existence(names: Sequence[str], found: Mapping[str, Any]) -> Probe:
+def describe_all(admin: Any, names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Describe those topics that exist and may be seen; name those that may not be."""
+    described = admin.describe_topics(list(names))
+    found = {topic["name"]: topic for topic in described if topic["error_code"] == 0}
+    refused = client.TopicAuthorizationFailedError.errno
+    return found, [topic["name"] for topic in described if topic["error_code"] == refused]
+
+
+def probe_existence(names: Sequence[str], found: Mapping[str, Any], hidden: Sequence[str]) -> Probe:
     """Whether every topic is there."""
-    missing = [name for name in names if name not in found]
-    if not missing:
-        return Probe("topics", True, f"all {len(names)} exist")
-    detail = f"missing, or not to be described: {', '.join(missing)}"
-    return Probe("topics", False, detail, "driftgate topics create")
+    missing = [name for name in names if name not in found and name not in hidden]
+    if missing:
+        return Probe("topics", False, f"missing: {', '.join(missing)}", "driftgate topics create")
+    if hidden:
+        detail = f"may not be seen by this user: {', '.join(hidden)}"
+        return Probe("topics", False, detail, "Grant the rights on them")
+    return Probe("topics", True, f"all {len(names)} exist")
 
 
 def probe_counts(inputs: Sequence[str], found: Mapping[str, Any]) -> Iterator[Probe]:
@@ -69,23 +75,20 @@ def probe_leaders(found: Mapping[str, Any]) -> Iterator[Probe]:
 
 def probe_rights(
     name: str, found: Mapping[str, Any], needed: Sequence[str], settings: KafkaSettings
-) -> Iterator[Probe]:
+) -> Probe:
     """Whether this user may do with a topic what a worker does."""
-    if name not in found:
-        return
-    granted = found[name].get("authorized_operations") or []
+    granted = found[name].get("authorized_operations") or [] if name in found else []
     lacking = [right for right in needed if right not in granted]
-    user = settings.log.security.username or "ANONYMOUS"
-    if lacking:
-        yield Probe(
-            f"rights on {name}",
-            False,
-            f"user `{user}` lacks {', '.join(lacking)}",
-            f"kafka-acls --add --allow-principal User:{user} --topic {name} "
-            + " ".join(f"--operation {right}" for right in lacking),
-        )
-    else:
-        yield Probe(f"rights on {name}", True, ", ".join(needed))
+    if not lacking:
+        return Probe(f"rights on {name}", True, ", ".join(needed))
+    security = settings.log.security
+    return Probe(
+        f"rights on {name}",
+        False,
+        f"{user_of(security)} lacks {', '.join(lacking)}",
+        f"kafka-acls --add --allow-principal User:{security.username or 'NAME'} --topic {name} "
+        + " ".join(f"--operation {right}" for right in lacking),
+    )
 
 
 def probe_copies(found: Mapping[str, Any], admin: Any) -> Iterator[Probe]:
