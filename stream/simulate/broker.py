@@ -26,7 +26,7 @@ class Limits:
     heartbeat_s: float = 2.0
     poll_interval_s: float = 20.0
     transaction_s: float = 5.0
-    commit_s: float = 8.0
+    commit_s: float = 4.0
     request_s: float = 3.0
 
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from stream.simulate.inputs import Shape
 
-CALLS = ("poll", "committed", "bounds", "read", "produce", "offsets", "end", "reopen")
+CALLS = ("join", "committed", "bounds", "read", "produce", "offsets", "end", "reopen", "poll")
 """Kinds of requests, at the n-th of which a fault may strike."""
 
 _COMMIT_CALLS = ("produce", "offsets", "end")
-_FAULTS_END_S = 90.0
+_WAKE_S = 12.0
 
 
 class Fault(NamedTuple):
@@ -30,6 +30,8 @@ class Fault(NamedTuple):
         How long it lasts.
     call, nth
         If given, it strikes at the n-th request of this kind that the worker makes after `at`.
+    carried_out
+        Whether it strikes once that request has been carried out, or before.
     part
         Whether a request, its answer, or its punctuality is lost; or what becomes of a file.
     partition
@@ -42,6 +44,7 @@ class Fault(NamedTuple):
     seconds: float = 0.0
     call: str = ""
     nth: int = 0
+    carried_out: bool = False
     part: str = ""
     partition: int = 0
 
@@ -49,7 +52,8 @@ class Fault(NamedTuple):
         """One line for people."""
         when = f"{self.at:6.1f} s"
         if self.call:
-            when += f", {self.call} number {self.nth}"
+            moment = "after" if self.carried_out else "before"
+            when += f", {moment} {self.call} number {self.nth} of worker {self.worker}"
         what = f"{self.kind} {self.part}".strip()
         lasts = f" for {self.seconds:.1f} s" if self.seconds else ""
         whom = {
@@ -71,11 +75,11 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "freeze": Kind(4, "worker", (0.5, 25.0), CALLS),
+    "freeze": Kind(5, "worker", (0.5, 25.0), ("join", "join", "committed", *CALLS)),
     "crash": Kind(3, "worker", (0.5, 12.0), CALLS),
     "stop": Kind(2, "worker", (0.5, 12.0), ("read", "poll", "end")),
-    "broker down": Kind(3, "", (0.5, 15.0)),
-    "coordinator away": Kind(2, "", (0.5, 12.0)),
+    "broker down": Kind(3, "", (0.5, 15.0), ("committed", "read", "end", "reopen")),
+    "coordinator away": Kind(2, "", (0.5, 12.0), ("committed", "committed", "read", "join")),
     "cut off": Kind(1.5, "worker", (1.0, 15.0)),
     "lost": Kind(4, "worker", (0.0, 0.0), _COMMIT_CALLS, ("request", "answer", "late")),
     "offsets gone": Kind(0.4, "", (0.0, 0.0)),
@@ -116,13 +120,16 @@ def draw(seed: int) -> Plan:
     """Draw a history."""
     rng = random.Random(seed)
     shape = _draw_shape(rng)
-    count = rng.choice((1, 2, 3, 3, 4, 5, 6, 8))
+    count = rng.choice((1, 2, 3, 4, 6, 8, 10))
     # A swarm: each history draws from a few kinds only, so that rare ones meet each other.
-    names = rng.sample(list(KINDS), rng.randint(2, 5))
-    weights = [KINDS[name].weight for name in names]
-    faults = [
-        _draw_fault(rng, name, shape) for name in rng.choices(names, weights, k=count)
-    ]
+    names = sorted(set(rng.choices(list(KINDS), [k.weight for k in KINDS.values()], k=3)))
+    faults: list[Fault] = []
+    at = 0.0
+    for name in rng.choices(names, k=count):
+        # Many a fault strikes while the one before is being dealt with.
+        follows = bool(faults) and rng.random() < 0.6
+        at = at + rng.uniform(0.0, _WAKE_S) if follows else rng.uniform(0.0, shape.busy_s)
+        faults.append(_draw_fault(rng, name, shape, at, nth_max=2 if follows else 6))
     return Plan(seed, shape, tuple(sorted(faults, key=_when)))
 
 
@@ -131,29 +138,31 @@ def _draw_shape(rng: random.Random) -> Shape:
     return Shape(
         seed=rng.randrange(8),
         partitions=rng.choice((1, 2, 3, 4, 6)),
-        events=rng.choice((60, 120, 200)),
+        events=rng.choice((60, 120, 200, 300)),
         own_topic=rng.random() < 0.8,
         label_delay_s=rng.choice((5, 20, 40)),
         workers=workers,
         records_max=rng.choice((5, 10, 25)),
         fetch_records=rng.choice((20, 100, 1000)),
-        work_s=rng.choice((5.0, 20.0, 60.0)),
+        work_s=rng.choice((20.0, 60.0, 90.0)),
         replay_s=rng.choice((0.001, 0.01, 0.05, 0.2)),
         checkpoint_s=rng.choice((0.5, 5.0, 1000.0)),
         transactional=rng.random() < 0.3,
     )
 
 
-def _draw_fault(rng: random.Random, name: str, shape: Shape) -> Fault:
+def _draw_fault(rng: random.Random, name: str, shape: Shape, at: float, nth_max: int) -> Fault:
     kind = KINDS[name]
     by_call = bool(kind.calls) and (name == "lost" or rng.random() < 0.6)
+    part = rng.choice(kind.parts)
     return Fault(
         kind=name,
-        at=round(rng.uniform(0.0, _FAULTS_END_S) ** 2 / _FAULTS_END_S, 1),
+        at=round(at, 1),
         worker=rng.randrange(shape.workers),
         seconds=round(rng.uniform(*kind.seconds), 1),
         call=rng.choice(kind.calls) if by_call else "",
-        nth=rng.randint(1, 6) if by_call else 0,
-        part=rng.choice(kind.parts),
+        nth=rng.choice((1, rng.randint(1, nth_max))) if by_call else 0,
+        carried_out=part == "answer" if name == "lost" else by_call and rng.random() < 0.5,
+        part=part,
         partition=rng.randrange(shape.partitions),
     )

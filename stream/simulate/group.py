@@ -160,6 +160,7 @@ class Group:
         for member in self.members.values():
             if member.sync is not None:
                 answer, member.sync = member.sync, None
+                self._begin_session(member)
                 answer(BrokerError("REBALANCE_IN_PROGRESS"))
         self._cluster.scheduler.after(
             self._cluster.limits.poll_interval_s, lambda: self._time_out_join(generation)
@@ -202,9 +203,10 @@ class Group:
         member.timer = self._cluster.scheduler.at(member.deadline, lambda: self._expire(member))
 
     def _expire(self, member: _Member) -> None:
-        if self.members.get(member.name) is not member or member.join is not None:
+        if self.members.get(member.name) is not member or self._cluster.is_coordinator_away:
             return
-        if self._cluster.is_coordinator_away:
+        if member.join is not None or member.sync is not None:
+            self._begin_session(member)  # one that waits for an answer is not silent
             return
         if self._cluster.scheduler.now < member.deadline:
             member.timer = self._cluster.scheduler.at(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 class Divergence(NamedTuple):
     """One difference between what happened and what ought to have happened.
 
-    `kind` is one of: repeated, missing, different, dead letters, drift, journal, state, stands
-    still, not live, exit, stop, ready, endless.
+    `kind` is one of: repeated; lost (passed by), missing (not read yet), different; dead letters,
+    drift, journal, state; stands still, not live; exit, stop, ready, endless.
     """
 
     kind: str

@@ -16,7 +16,7 @@ from stream.simulate.store import PROTOCOL
 APP = "sim"
 _START_MS = 1_700_000_000_000
 _LABEL_DELAY_MAX_S = 60
-_TURN_S_MAX = 0.5
+_TURN_S_MAX = 1.0
 _OUTPUTS = ("predictions", "drift", "dead-letters", "journal")
 
 
@@ -68,6 +68,11 @@ class Shape:
         """Simulated seconds that a record costs when it is first read."""
         share = self.work_s * self.workers / (self.partitions * self.events * 2)
         return min(share, _TURN_S_MAX / self.records_max)
+
+    @property
+    def busy_s(self) -> float:
+        """Simulated seconds until all is read, about."""
+        return self.live_s * self.partitions * self.events * 2 / self.workers
 
 
 def config_of(shape: Shape) -> Config:

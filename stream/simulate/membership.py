@@ -111,6 +111,7 @@ class Membership:
             lambda: self._group.join(member, claims, reply),
             lambda: self._end_attempt(BrokerError("COORDINATOR_NOT_AVAILABLE")),
         )
+        self._network.pass_hook("join")
 
     def _joined(self, answer: Joined | BrokerError) -> None:
         if isinstance(answer, BrokerError):

@@ -95,11 +95,23 @@ def _reason(headers: Headers) -> str:
 
 def is_complete(cluster: Cluster, shape: Shape) -> bool:
     """Tell whether all that the inputs hold has been committed."""
-    for partition in range(shape.partitions):
-        for topic, offset in expected_of(shape, partition).offsets.items():
-            committed = cluster.offsets.get(TopicPartition(topic, partition))
-            if committed is None or committed.offset < offset:
-                return False
+    return not unread(cluster, shape)
+
+
+def unread(cluster: Cluster, shape: Shape) -> list[int]:
+    """Partitions whose inputs are not committed to their ends."""
+    return [
+        partition
+        for partition in range(shape.partitions)
+        if not _is_read(cluster, partition, expected_of(shape, partition))
+    ]
+
+
+def _is_read(cluster: Cluster, partition: int, expected: Expected) -> bool:
+    for topic, offset in expected.offsets.items():
+        committed = cluster.offsets.get(TopicPartition(topic, partition))
+        if committed is None or committed.offset < offset:
+            return False
     return True
 
 
@@ -125,7 +137,10 @@ def _compare_predictions(
     if repeated:
         history.diverge("repeated", f"partition {partition}: {repeated} predictions twice")
     if missing:
-        history.diverge("missing", f"partition {partition}: {missing} predictions missing")
+        passed = _is_read(cluster, partition, expected)
+        history.diverge(
+            "lost" if passed else "missing", f"partition {partition}: {missing} predictions missing"
+        )
     if not repeated and not missing:
         wanted = dict(expected.predictions)
         others = sum(wanted.get(key) != value for key, value in found)

@@ -93,7 +93,7 @@ def _disk_writes_fail(world: World, fault: Fault) -> None:
 
 def _damage(world: World, fault: Fault) -> None:
     paths = world.disk.checkpoints(fault.partition)
-    if not paths:
+    if not paths or not world.disk.files[paths[-1]]:
         return
     path, files = paths[-1], world.disk.files
     data = files[path]

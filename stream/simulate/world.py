@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from stream.errors import FencedError
+from stream.errors import FencedError, LogUnavailableError
 from stream.simulate import oracle
 from stream.simulate.broker import Cluster, Limits
 from stream.simulate.clock import Actor, EndlessError, Killed, Scheduler, Stop
@@ -19,7 +19,7 @@ from stream.simulate.store import Disk
 from stream.simulate.strike import strike
 
 _LOOK_S = 0.5
-_SETTLE_S = 400.0
+_SETTLE_S = 300.0
 _STOP_S = 30.0
 _RESTART_S = 1.0
 _EXITS_MAX = 5
@@ -57,6 +57,7 @@ class Life:
         )
         self.worker: Worker | None = None
         self.error: Exception | None = None
+        self.is_started = False
         self.actor.start()
 
     @property
@@ -148,7 +149,7 @@ class World:
             fault, left = entry
             if fault.worker != life.index or fault.call != kind or self.scheduler.now < fault.at:
                 continue
-            if moment == _moment(fault):
+            if fault.carried_out == (moment == "after"):
                 left[0] -= 1
                 if left[0] == 0:
                     self._waiting.remove(entry)
@@ -160,7 +161,9 @@ class World:
             self._exits += 1
             error = life.error
             self.note(f"worker {life.index} ends: {type(error).__name__}: {error}")
-            if not isinstance(error, FencedError):
+            # A process that cannot even begin may say so and end; one that works may not.
+            unreachable = isinstance(error, LogUnavailableError) and not life.is_started
+            if not isinstance(error, FencedError) and not unreachable:
                 self.history.diverge(
                     "exit", f"worker {life.index}: {type(error).__name__}: {error}"
                 )
@@ -219,15 +222,9 @@ class World:
             if life.worker is not None and not life.ended
             for number in life.worker.live()
         }
-        for number in range(self.plan.shape.partitions):
-            for topic, end in oracle.expected_of(self.plan.shape, number).offsets.items():
-                for source, committed in self.cluster.offsets.items():
-                    if source == (topic, number) and committed.offset >= end:
-                        break
-                else:
-                    kind = "stands still" if number in live else "not live"
-                    self.history.diverge(kind, f"partition {number}: {topic} is not read to its end")
-                    break
+        for number in oracle.unread(self.cluster, self.plan.shape):
+            kind = "stands still" if number in live else "not live"
+            self.history.diverge(kind, f"partition {number}: not read to its end")
 
     def _stop_all(self) -> None:
         self._stopping = True
@@ -241,12 +238,3 @@ class World:
         for life in self.lives.values():
             if not life.ended:
                 self.history.diverge("stop", f"worker {life.index}: not heeded at the end")
-
-
-def _moment(fault: Fault) -> str:
-    """Whether a fault strikes before a request is sent or after it was carried out."""
-    if fault.kind == "lost":
-        return "after" if fault.part == "answer" else "before"
-    return "before" if fault.nth % 2 else "after"
-
-

@@ -266,6 +266,7 @@ class FormerWorker:
         stream.worker.perf_counter = stream.recovery.perf_counter = lambda: world.scheduler.now
         config = world.config
         store = CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
+        self._life = life
         self._log = FormerLog(life)
         self._worker = stream.worker.Worker(
             config, self._log, store, lambda number: build_parts(config, number), _Silent(life)
@@ -274,6 +275,7 @@ class FormerWorker:
     def run(self, stop: threading.Event) -> None:
         try:
             self._worker.start()
+            self._life.is_started = True
             self._worker.run(stop)
             self._worker.close()
         except Killed:
