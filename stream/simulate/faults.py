@@ -128,7 +128,7 @@ def draw(seed: int) -> Plan:
     for name in rng.choices(names, k=count):
         # Many a fault strikes while the one before is being dealt with.
         follows = bool(faults) and rng.random() < 0.6
-        at = at + rng.uniform(0.0, _WAKE_S) if follows else rng.uniform(0.0, shape.busy_s)
+        at = at + rng.uniform(0.0, _WAKE_S) if follows else rng.uniform(0.0, shape.work_s)
         faults.append(_draw_fault(rng, name, shape, at, nth_max=2 if follows else 6))
     return Plan(seed, shape, tuple(sorted(faults, key=_when)))
 
@@ -143,8 +143,8 @@ def _draw_shape(rng: random.Random) -> Shape:
         label_delay_s=rng.choice((5, 20, 40)),
         workers=workers,
         records_max=rng.choice((5, 10, 25)),
-        fetch_records=rng.choice((20, 100, 1000)),
-        work_s=rng.choice((20.0, 60.0, 90.0)),
+        fetch_records=rng.choice((5, 20, 100)),
+        work_s=rng.choice((20.0, 40.0, 60.0)),
         replay_s=rng.choice((0.001, 0.01, 0.05, 0.2)),
         checkpoint_s=rng.choice((0.5, 5.0, 1000.0)),
         transactional=rng.random() < 0.3,

@@ -18,8 +18,11 @@ _IDLE_S = 0.02
 class _Fetched:
     """Records of one partition that came, and were not handed out yet."""
 
-    def __init__(self, source: TopicPartition, asked: int, offsets: list[int], next_: int) -> None:
+    def __init__(
+        self, source: TopicPartition, asked: int, offsets: list[int], next_: int, here_at: float
+    ) -> None:
         self.source = source
+        self.here_at = here_at
         self.asked = asked
         self.offsets = offsets
         self.next = next_
@@ -53,12 +56,17 @@ class Fetcher:
         Where the order of answers comes from.
     records_max
         Most records that one fetch brings of a partition.
+    record_s
+        Seconds that a record takes to come.
     """
 
-    def __init__(self, network: Network, rng: random.Random, records_max: int) -> None:
+    def __init__(
+        self, network: Network, rng: random.Random, records_max: int, record_s: float
+    ) -> None:
         self._network = network
         self._rng = rng
         self._records_max = records_max
+        self._record_s = record_s
         self._queue: list[_Fetched] = []
         self.ends: dict[TopicPartition, Ends] = {}
         self.trimmed: dict[TopicPartition, int] = {}
@@ -79,7 +87,8 @@ class Fetcher:
             now = self._network.now
             if batches or now >= deadline:
                 return batches
-            self._network.actor.sleep(min(idle_s, deadline - now))
+            coming = [item.here_at - now for item in self._queue if item.source in positions]
+            self._network.actor.sleep(min(idle_s, deadline - now, *coming))
             idle_s = deadline - now
 
     def forget(self, sources: Iterable[TopicPartition]) -> None:
@@ -110,12 +119,14 @@ class Fetcher:
             ends.stable, ends.written = partition.stable, partition.end
             ends.move(positions[source], offsets[0] if offsets else next_)
             if offsets:
-                self._queue.append(_Fetched(source, positions[source], offsets, next_))
+                here_at = self._network.now + self._record_s * len(offsets)
+                self._queue.append(_Fetched(source, positions[source], offsets, next_, here_at))
 
     def _drain(self, positions: Mapping[TopicPartition, int], count_max: int) -> list[RecordBatch]:
         batches = []
         for item in list(self._queue):
-            if item.source not in positions or count_max <= 0:
+            here = item.here_at <= self._network.now
+            if item.source not in positions or count_max <= 0 or not here:
                 continue
             offsets, item.offsets = item.offsets[:count_max], item.offsets[count_max:]
             count_max -= len(offsets)

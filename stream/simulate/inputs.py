@@ -16,7 +16,6 @@ from stream.simulate.store import PROTOCOL
 APP = "sim"
 _START_MS = 1_700_000_000_000
 _LABEL_DELAY_MAX_S = 60
-_TURN_S_MAX = 1.0
 _OUTPUTS = ("predictions", "drift", "dead-letters", "journal")
 
 
@@ -41,7 +40,7 @@ class Shape:
     fetch_records
         Records that one fetch brings.
     work_s
-        Simulated seconds that the work takes when nothing goes wrong, about.
+        Simulated seconds in which the records come, when nothing goes wrong.
     replay_s
         Simulated seconds that a replayed record costs.
     checkpoint_s
@@ -64,15 +63,9 @@ class Shape:
     transactional: bool
 
     @property
-    def live_s(self) -> float:
-        """Simulated seconds that a record costs when it is first read."""
-        share = self.work_s * self.workers / (self.partitions * self.events * 2)
-        return min(share, _TURN_S_MAX / self.records_max)
-
-    @property
-    def busy_s(self) -> float:
-        """Simulated seconds until all is read, about."""
-        return self.live_s * self.partitions * self.events * 2 / self.workers
+    def fetch_s(self) -> float:
+        """Simulated seconds that a record takes to come, beside those of other partitions."""
+        return self.work_s / self.events
 
 
 def config_of(shape: Shape) -> Config:

@@ -36,6 +36,7 @@ from stream.simulate.world import Life
 from stream.topology import build_parts
 
 _CHUNK = 50
+_STEP_S = 0.0005
 
 
 class FormerLog:
@@ -48,7 +49,9 @@ class FormerLog:
         self._limits = self._cluster.limits
         shape = life.world.plan.shape
         self._shape = shape
-        self._fetcher = Fetcher(self._network, life.world.rng, shape.fetch_records)
+        self._fetcher = Fetcher(
+            self._network, life.world.rng, shape.fetch_records, shape.fetch_s
+        )
         self._membership: Membership | None = None
         self._listener: AssignmentListener | None = None
         self._positions: dict[TopicPartition, int] = {}
@@ -98,7 +101,7 @@ class FormerLog:
             raise RecoveryError(f"{source}: the first record kept is {first}")
         for batch in batches:
             self._positions[batch.source] = batch.offsets[-1] + 1
-        self._network.actor.sleep(self._shape.live_s * sum(map(len, batches)))
+        self._network.actor.sleep(_STEP_S * sum(map(len, batches)))
         return batches
 
     def seek(self, source: TopicPartition, offset: int) -> None:
