@@ -54,6 +54,11 @@ class Membership:
         """Partitions that this member takes to be its own."""
         return sources_of(self._topics, self.owned)
 
+    @property
+    def is_stable(self) -> bool:
+        """Whether the assignment in force is that of the present generation."""
+        return not self._attempt_under_way
+
     def poll(self, deadline: float) -> None:
         """Join where that is due; the listener is called from here."""
         self._polled_at = self._network.now

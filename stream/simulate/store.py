@@ -40,6 +40,10 @@ class Disk:
         if now < (self.writes_fail_until if writes else self.reads_fail_until):
             raise OSError(errno.EIO, "the simulated disk fails", path)
 
+    def write_s(self) -> float:
+        """Return the time that a whole checkpoint takes."""
+        return 5 * (self.slow_s if self._scheduler.now < self.slow_until else _ACCESS_S)
+
     def checkpoints(self, partition: int) -> list[str]:
         """Paths of a partition's checkpoints, the oldest first."""
         return sorted(
