@@ -41,6 +41,7 @@ _COMMITTED_S_MAX = 5.0
 _SETTLE_S = 0.5
 _SETTLE_WAIT_S = 0.005
 _READ_RECORDS = 50
+_BATCH_RECORDS = 10
 _READ_WAIT_S = 0.2
 _STEP_S = 0.0005
 _NOT_OURS = ("UNKNOWN_MEMBER_ID", "ILLEGAL_GENERATION")
@@ -163,9 +164,10 @@ class SimulatedLog:
                 self._network.actor.sleep(_READ_WAIT_S)
                 yield partition.batch([])
                 continue
-            if offsets:
-                self._network.actor.sleep(self._cost_s(source) * len(offsets))
-                yield partition.batch(offsets)
+            for at in range(0, len(offsets), _BATCH_RECORDS):
+                piece = offsets[at : at + _BATCH_RECORDS]
+                self._network.actor.sleep(self._cost_s(source) * len(piece))
+                yield partition.batch(piece)
             still_since = self._network.now
 
     def bounds(self, source: TopicPartition) -> Bounds:

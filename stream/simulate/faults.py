@@ -145,7 +145,7 @@ def _draw_shape(rng: random.Random) -> Shape:
         records_max=rng.choice((5, 10, 25)),
         fetch_records=rng.choice((5, 20, 100)),
         work_s=rng.choice((20.0, 40.0, 60.0)),
-        replay_s=rng.choice((0.001, 0.01, 0.05, 0.2)),
+        replay_s=rng.choice((0.001, 0.01, 0.03, 0.1)),
         checkpoint_s=rng.choice((0.5, 5.0, 1000.0)),
         transactional=rng.random() < 0.3,
     )

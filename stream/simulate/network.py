@@ -16,6 +16,7 @@ from stream.simulate.transactions import BrokerError
 
 _LATENCY_S = (0.0005, 0.004)
 _RETRY_S = 0.1
+_TURN_S = 0.0005
 _RETRIED = ("CONCURRENT_TRANSACTIONS", "UNSTABLE_OFFSET_COMMIT", "COORDINATOR_NOT_AVAILABLE")
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ class Network:
         self._lost = ""
         self._hook(self, kind, "before")
         self._hook(self, kind, "after")
-        self.actor.sleep(0.0)
+        self.actor.sleep(_TURN_S)
 
     def persist_once(self, kind: str, carry_out: Callable[[], T], seconds: float) -> T:
         """As `persist`, but what was carried out is not repeated: its answer is sent again.

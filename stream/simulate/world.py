@@ -158,12 +158,12 @@ class World:
     def on_end(self, life: Life) -> None:
         """Note how a life ended, and have the next one begin."""
         if life.error is not None:
-            self._exits += 1
             error = life.error
             self.note(f"worker {life.index} ends: {type(error).__name__}: {error}")
             # A process that cannot even begin may say so and end; one that works may not.
             unreachable = isinstance(error, LogUnavailableError) and not life.is_started
             if not isinstance(error, FencedError) and not unreachable:
+                self._exits += 1
                 self.history.diverge(
                     "exit", f"worker {life.index}: {type(error).__name__}: {error}"
                 )

@@ -36,6 +36,7 @@ from stream.simulate.world import Life
 from stream.topology import build_parts
 
 _CHUNK = 50
+_BATCH = 10
 _STEP_S = 0.0005
 
 
@@ -205,10 +206,11 @@ class FormerLog:
                 lambda start=start: partition.visible(start, end, _CHUNK),  # type: ignore[misc]
                 3 * self._limits.request_s,
             )
-            if offsets:
-                if not source.topic.endswith("journal"):
-                    self._network.actor.sleep(self._shape.replay_s * len(offsets))
-                yield partition.batch(offsets)
+            is_journal = source.topic.endswith("journal")
+            for at in range(0, len(offsets), _BATCH):
+                piece = offsets[at : at + _BATCH]
+                self._network.actor.sleep(0.0 if is_journal else self._shape.replay_s * len(piece))
+                yield partition.batch(piece)
 
     def bounds(self, source: TopicPartition) -> Bounds:
         partition = self._cluster.partition(source)
