@@ -13,6 +13,7 @@ from stream.log.base import RecordBatch, TopicPartition
 from stream.simulate.network import Network
 
 _IDLE_S = 0.02
+_FETCH_S_MAX = 8.0
 
 
 class _Fetched:
@@ -65,7 +66,7 @@ class Fetcher:
     ) -> None:
         self._network = network
         self._rng = rng
-        self._records_max = records_max
+        self._records_max = min(records_max, max(1, int(_FETCH_S_MAX / record_s)))
         self._record_s = record_s
         self._queue: list[_Fetched] = []
         self.ends: dict[TopicPartition, Ends] = {}
