@@ -135,6 +135,7 @@ class StepNote:
             raise InvariantError(
                 f"committed offsets: the note must begin with 'driftgate/2 steps='; got "
                 f"{note!r:.80}. Another program commits under this consumer group: give the app "
-                "its own group, and bring its position back with `driftgate reset CONFIG --to journal`."
+                "its own group, and bring its position back with "
+                "`driftgate reset CONFIG --to journal`."
             )
         return cls(int(steps), fields.get("life", ""), fields.get("topic", ""))
