@@ -110,7 +110,8 @@ class Worker:
         )
         self._watchdog = Watchdog(config, log, self.lifecycle, self._clock, observer)
         self._in_doubt = False
-        self._failures = 0
+        self._doubts = 0  # in a row, without a commit between
+        self._silences = 0  # of the log, in a row
         self._reopen_at = 0.0
         self._lags_at = 0.0
         self._replay_logged: dict[int, float] = {}
@@ -142,11 +143,10 @@ class Worker:
                 return
 
     def close(self) -> None:
-        """Hand over: checkpoint every task, leave the group."""
-        self._checkpoint_all([p.number for p in self.lifecycle.at(*RUNNING, State.RESTORING)])
-        for partition in self.lifecycle.at(*State):
-            self.lifecycle.release(partition.number)
-        self._checkpoints.close(_CLOSE_S)
+        """Hand over: checkpoint every task, leave the group; takes half a minute at most."""
+        self._checkpoints.write_all(self.lifecycle.at(*RUNNING, State.RESTORING), _CLOSE_S)
+        self._drop_all()
+        self._checkpoints.close(0.0)
         self._log.close(_CLOSE_S)
 
     # The assignment, told from inside `Log.poll`.
@@ -163,9 +163,11 @@ class Worker:
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """Write checkpoints and give up; all of these tasks' work is committed."""
         numbers = self._known(partitions)
-        self._checkpoint_all(numbers)
+        durable = [p for p in self.lifecycle.at(*RUNNING, State.RESTORING) if p.number in numbers]
         for number in numbers:
             self.lifecycle.revoke(number)
+        self._checkpoints.write_all(durable, self._config.revoke_budget_s)
+        for number in numbers:
             self.lifecycle.release(number)
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
@@ -193,15 +195,15 @@ class Worker:
             self._observer.log_unavailable(str(error))
             _log.warning("log unavailable", reason=str(error))
             self._recover_what_is_ahead(str(error))
-            self._clock.wait(self._pause_s(), stop)
+            self._clock.wait(_BACKOFF_S[min(self._silences, len(_BACKOFF_S) - 1)], stop)
+            self._silences += 1
         except BaseException:
             # A step may have run without its commit: such a state must never be made durable,
             # which leaving the group would do.
             self._drop_all()
             raise
         else:
-            if not self._in_doubt:
-                self._failures = 0
+            self._silences = 0
 
     def _turn(self, stop: threading.Event | None = None) -> None:
         self._observer.tick()
@@ -359,7 +361,9 @@ class Worker:
                 live.committed = {source: offsets[source] for source in step.offsets}
                 live.committed_steps = step.entry.step + 1
                 live.journal_offset = written[step.outputs[-1].target] + 1
+                self.lifecycle.has_worked(live.task.partition)
                 self._observer.step(step.report, seconds)
+            self._doubts = 0
             self._observer.committed(seconds)
 
         return finish
@@ -425,8 +429,7 @@ class Worker:
         self._observer.uncertain()
         self._in_doubt = True
         self._recover_what_is_ahead(str(error))
-        pause_s = self._pause_s() if self._failures else 0.0
-        self._failures += 1
+        pause_s = self._doubt_pause_s()
         self._reopen_at = self._clock.monotonic() + pause_s
         _log.warning("commit uncertain", reason=str(error), tried_again_in_s=pause_s)
 
@@ -437,7 +440,7 @@ class Worker:
         try:
             self._log.reopen()
         except LogUnavailableError as error:
-            pause_s = self._pause_s()
+            pause_s = self._doubt_pause_s()
             self._reopen_at = self._clock.monotonic() + pause_s
             self._observer.log_unavailable(str(error))
             _log.warning("log unavailable", reason=str(error), tried_again_in_s=pause_s)
@@ -453,10 +456,11 @@ class Worker:
         for partition in self.lifecycle.at(*State):
             self.lifecycle.release(partition.number)
 
-    def _pause_s(self) -> float:
-        pause_s = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
-        self._failures += 1
-        return pause_s
+    def _doubt_pause_s(self) -> float:
+        """Pause before the next try: none after the first doubt, longer after each further one."""
+        pauses_s = (0.0, *_BACKOFF_S)
+        self._doubts += 1
+        return pauses_s[min(self._doubts, len(pauses_s)) - 1]
 
     # Restoring and checkpoints.
 
@@ -525,8 +529,3 @@ class Worker:
             replayed_records=restored.replayed_records,
             seconds=round(restored.seconds, 3),
         )
-
-    def _checkpoint_all(self, numbers: list[int]) -> None:
-        """Write what is not durable yet of these partitions, within the budget."""
-        partitions = self.lifecycle.at(*RUNNING, State.RESTORING)
-        self._checkpoints.write_all([p for p in partitions if p.number in numbers])

@@ -202,7 +202,6 @@ class Lifecycle:
     def go_live(self, partition: Partition, restored: Restored) -> Live:
         """Let a restored partition work."""
         partition.restoration = None
-        partition.attempts = 0
         now = self._clock.monotonic()
         partition.live = Live(
             task=restored.task,
@@ -218,6 +217,11 @@ class Lifecycle:
         )
         self._move(partition, State.LIVE)
         return partition.live
+
+    def has_worked(self, number: int) -> None:
+        """Let the pauses begin anew: the partition has got something done."""
+        if number in self._partitions:
+            self._partitions[number].attempts = 0
 
     def hold_back(self, number: int, full: set[TopicPartition]) -> None:
         """Read no more of these inputs of a running partition for now; none: read all."""

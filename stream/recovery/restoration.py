@@ -26,6 +26,7 @@ from stream.errors import (
     DriftgateError,
     RecoveryError,
     StoreUnavailableError,
+    TopicMissingError,
 )
 from stream.journal import JournalEntry
 from stream.log.base import Committed, Identity, Log, TopicPartition
@@ -34,7 +35,7 @@ from stream.recovery.position import Position, entries_from, find_position
 from stream.recovery.replay import RangeReader, reached, run_again
 from stream.recovery.settings import Builds
 from stream.task import PartitionTask
-from stream.topology import Parts
+from stream.topology import OUTPUT_ROLES, Parts
 
 _log = structlog.get_logger(__name__)
 _PATIENCE = 4
@@ -160,6 +161,7 @@ class Restoration:
     def _restore(self) -> Generator[None, None, Restored]:
         identity = self._log.identity
         parts = self._builds.parts(self._partition)
+        self._refuse_missing_partitions(parts)
         journal = TopicPartition(parts.topics["journal"], self._partition)
         position = find_position(self._log, self._partition, parts.input_topics, journal.topic)
         yield
@@ -182,6 +184,17 @@ class Restoration:
             replayed_records=self.replayed_records,
             seconds=self._clock.monotonic() - self._began,
         )
+
+    def _refuse_missing_partitions(self, parts: Parts) -> None:
+        """Refuse a partition that was added to some of the topics only."""
+        outputs = [parts.topics[role] for role in OUTPUT_ROLES]
+        counts = self._log.partition_counts((*parts.input_topics, *outputs))
+        lacking = sorted(topic for topic, count in counts.items() if count <= self._partition)
+        if lacking:
+            raise TopicMissingError(
+                f"partition {self._partition}: all topics of the pipeline must have it; "
+                f"{', '.join(lacking)} has not. `driftgate topics create CONFIG` adds it."
+            )
 
     def _begin(self, parts: Parts, position: Position, journal: TopicPartition) -> None:
         """Set up the task as its checkpoint has it, or in its first state."""

@@ -117,6 +117,12 @@ def test_pauses_grow_with_each_failure_and_begin_anew_once_it_lives() -> None:
         assert [p.number for p in made.due()] == [3]
         made.restore(partition, Restoring())  # type: ignore[arg-type]
     made.go_live(partition, restored())
+    # Live is not enough: what fails as soon as it lives must not be tried without a pause.
+    assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + RETRY_S[-1])
+    clock.now_s += RETRY_S[-1]
+    made.restore(partition, Restoring())  # type: ignore[arg-type]
+    made.go_live(partition, restored())
+    made.has_worked(3)
     assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + RETRY_S[0])
 
 
