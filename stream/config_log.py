@@ -66,6 +66,11 @@ class KafkaLog(Section):
     session_timeout: Duration = Field(
         default=timedelta(seconds=45), description="Silent for this long, a worker is given up."
     )
+    static_membership: bool = Field(
+        default=False,
+        description="Whether a worker that comes back under its name within session_timeout keeps "
+        "its partitions; a worker that leaves frees them only after session_timeout.",
+    )
     poll_interval_max: Duration = Field(
         default=timedelta(minutes=5),
         description="A worker that does not poll for this long loses its partitions.",

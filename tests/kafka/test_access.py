@@ -173,11 +173,11 @@ def test_missing_rights_are_named_one_after_the_other(
             deadline = time.monotonic() + 10
             while not listener.held:
                 assert time.monotonic() < deadline
-                log.poll(0.1, 10)
-            for held in listener.held:
-                log.seek(held, 0)
-            log.poll(0.5, 10)
-            log.commit(transaction([output(target, [b"x"])], dict.fromkeys(listener.held, 0)))
+                log.poll(0.1, 10, {})
+            offsets = dict.fromkeys(listener.held, 0)
+            for failure in log.poll(0.5, 10, offsets).failures.values():
+                raise failure
+            log.commit(transaction(log, [output(target, [b"x"])], offsets))
         finally:
             log.close()
 
@@ -205,9 +205,11 @@ def test_a_record_larger_than_its_topic_takes(world: KafkaWorld) -> None:
     log.subscribe([topic], RecordingListener())
     large = os.urandom(64_000)  # which no compression makes small enough
     with pytest.raises(SetupError, match=r"max\.message\.bytes"):
-        log.commit(transaction([output(topic, [large])]))
+        log.commit(transaction(log, [output(topic, [large])]))
     log.reopen()
-    log.commit(transaction([output(topic, [os.urandom(100)] * 5000)]))  # a batch too large is split
+    log.commit(
+        transaction(log, [output(topic, [os.urandom(100)] * 5000)])
+    )  # a batch too large is split
 
 
 def findings(config: Config) -> dict[str, Probe]:
@@ -228,7 +230,7 @@ def test_probes_do_not_disturb_a_worker(app: str, dev_kafka: Broker) -> None:
     log = open_log(plain)
     log.subscribe([str(plain.topics.features)], RecordingListener())
     findings(plain)
-    log.commit(transaction([output(str(plain.topics.predictions), [b"x"])]))
+    log.commit(transaction(log, [output(str(plain.topics.predictions), [b"x"])]))
     assert log.bounds(TopicPartition(str(plain.topics.predictions), 0)).end > 0
     log.close()
 

@@ -43,7 +43,8 @@ class Setup:
         self.commit(b"before", 1)
 
     def commit(self, value: bytes, offset: int) -> None:
-        self.log.commit(transaction([output(self.target.topic, [value])], {self.source: offset}))
+        outputs = [output(self.target.topic, [value])]
+        self.log.commit(transaction(self.log, outputs, {self.source: offset}))
 
     def outputs(self) -> list[bytes | None]:
         end = self.world.admin.bounds(self.target).end
@@ -234,17 +235,23 @@ def test_records_of_an_open_or_aborted_transaction_are_never_read(world: KafkaWo
     stranger.init_transactions()
     log: KafkaLog = world.open_log("reader")
     world.stack.callback(log.close)
-    join(log, [topic])
+    listener = join(log, [topic])
     world.append(topic, [b"first"])
     stranger.begin_transaction()
     stranger.send(topic, b"aborted", partition=0).get(timeout=5)
     world.append(topic, [b"second"])
-    polled = [value for batch in log.poll(1.0, 10) for value in batch.values]
+
+    def poll(timeout_s: float) -> list[bytes | None]:
+        batches = log.poll(timeout_s, 10, listener.positions).batches
+        listener.take(batches)
+        return [value for batch in batches for value in batch.values]
+
+    polled = poll(1.0)
     assert polled == [b"first"]  # what comes after an open transaction waits for its end
     stranger.abort_transaction()
     deadline = time.monotonic() + 10
     while len(polled) < 2 and time.monotonic() < deadline:
-        polled += [value for batch in log.poll(0.2, 10) for value in batch.values]
+        polled += poll(0.2)
     assert polled == [b"first", b"second"]
     end = log.bounds(source).end
     assert end == 4  # two records, one aborted, one marker

@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from stream.errors import CommitUncertainError
-from stream.log.base import Committed, Log, OutputBatch, TopicPartition
+from stream.errors import OvertakenError
+from stream.log.base import Committed, Log, OutputBatch, Polled, TopicPartition
 from stream.log.kafka import KafkaLog
 from tests.stream.log.worlds import (
     KafkaWorld,
     RecordingListener,
+    await_assignment,
+    begin_at_committed,
     drain,
     join,
     output,
     read,
-    seek_to_committed,
     transaction,
     values,
 )
@@ -42,16 +43,15 @@ class EchoWorker:
         self.log: KafkaLog = world.open_log(name)
         world.stack.callback(self.log.close)
         self.log.subscribe([self.source], self.listener)
-        self._known: set[TopicPartition] = set()
 
     def step(self) -> None:
-        batches = self.log.poll(0.05, 20)
-        seek_to_committed(self.log, self.listener.held - self._known)
-        self._known = set(self.listener.held)
+        batches = self.log.poll(0.05, 20, self.listener.positions).batches
+        begin_at_committed(self.log, self.listener)
         for batch in batches:
+            self.listener.take([batch])
             target = TopicPartition(self.target, batch.source.partition)
             copied = OutputBatch(target, batch.timestamps, batch.keys, batch.values)
-            self.log.commit(transaction([copied], {batch.source: batch.offsets[-1] + 1}))
+            self.log.commit(transaction(self.log, [copied], {batch.source: batch.offsets[-1] + 1}))
 
 
 def until(condition: Callable[[], bool], workers: Iterable[EchoWorker]) -> None:
@@ -107,7 +107,7 @@ def test_workers_that_never_wait_in_poll_still_join(world: KafkaWorld) -> None:
         deadline = time.monotonic() + 15
         while len(listener.held) < 2:
             assert time.monotonic() < deadline, listener.calls
-            assert log.poll(0.0, 10) == []
+            assert log.poll(0.0, 10, {}) == Polled([])
             time.sleep(0.01)
         log.close()
 
@@ -123,7 +123,7 @@ def test_topics_of_one_number_move_together(world: KafkaWorld) -> None:
     while [len(listener.held) for _, listener in logs] != [4, 4]:
         assert time.monotonic() < deadline, [listener.calls for _, listener in logs]
         for log, _ in logs:
-            log.poll(0.05, 10)
+            log.poll(0.05, 10, {})
     for _, listener in logs:
         numbers = [{tp.partition for tp in listener.held if tp.topic == topic} for topic in topics]
         assert numbers[0] == numbers[1]
@@ -136,24 +136,26 @@ def test_an_evicted_worker_commits_nothing_and_comes_back(world: KafkaWorld) -> 
     world.append(inputs, [b"a", b"b"])
     sleeper = world.log("sleeper")
     listener = join(sleeper, [inputs])
-    drain(sleeper, 2)
+    drain(sleeper, listener, 2)
     time.sleep(2.5)  # longer than a worker may go without polling
     other = world.log("other")
     join(other, [inputs])
-    other.commit(transaction([output(outputs, [b"other"])], {source: 1}))
-    with pytest.raises(CommitUncertainError, match="sleeper"):
-        sleeper.commit(transaction([output(outputs, [b"zombie"])], {source: 2}))
+    other.commit(transaction(other, [output(outputs, [b"other"])], {source: 1}))
+    before = sleeper.identity
+    with pytest.raises(OvertakenError, match="sleeper"):
+        sleeper.commit(transaction(sleeper, [output(outputs, [b"zombie"])], {source: 2}))
     sleeper.reopen()
     assert sleeper.committed([source]) == {source: Committed(1, "")}
-    sleeper.poll(0.05, 10)
+    sleeper.poll(0.05, 10, {})
     assert listener.calls == [("assigned", [source]), ("lost", [source])]
     other.close()
     deadline = time.monotonic() + 15
     while not listener.held and time.monotonic() < deadline:
-        sleeper.poll(0.05, 10)
-    seek_to_committed(sleeper, listener.held)
-    assert values(drain(sleeper, 1)[source]) == [b"b"]
-    sleeper.commit(transaction([output(outputs, [b"sleeper"])], {source: 2}))
+        sleeper.poll(0.05, 10, {})
+    assert sleeper.identity != before
+    begin_at_committed(sleeper, listener)
+    assert values(drain(sleeper, listener, 1)[source]) == [b"b"]
+    sleeper.commit(transaction(sleeper, [output(outputs, [b"sleeper"])], {source: 2}))
     end = world.admin.bounds(target).end
     assert values(read(world.admin, target, 0, end)) == [b"other", b"sleeper"]
 
@@ -175,11 +177,11 @@ def test_handing_over_may_take_longer_than_the_session(world: KafkaWorld) -> Non
     first.subscribe([topic], slow)
     deadline = time.monotonic() + 30
     while len(slow.held) < 2 and time.monotonic() < deadline:
-        first.poll(0.05, 10)
+        first.poll(0.05, 10, {})
     second.subscribe([topic], quick)
     while not quick.held and time.monotonic() < deadline:
-        first.poll(0.05, 10)
-        second.poll(0.05, 10)
+        first.poll(0.05, 10, {})
+        second.poll(0.05, 10, {})
     assert [call for call, _ in slow.calls] == ["assigned", "revoked"]
     assert slow.held | quick.held == {TopicPartition(topic, 0), TopicPartition(topic, 1)}
 
@@ -194,7 +196,7 @@ def test_what_the_listener_raises_comes_out_of_poll(world: KafkaWorld) -> None:
     log = world.log()
     log.subscribe([topic], BrokenListener())
     with pytest.raises(ZeroDivisionError, match="a mistake"):
-        drain(log, 1)
+        await_assignment(log, RecordingListener())
 
 
 def test_a_pause_ends_with_the_assignment(world: KafkaWorld) -> None:
@@ -202,7 +204,8 @@ def test_a_pause_ends_with_the_assignment(world: KafkaWorld) -> None:
     topic = world.topic(partitions=2)
     worker = EchoWorker(world, "first", (topic, world.topic("out", 2)))
     until(lambda: len(worker.listener.held) == 2, [worker])
-    worker.log.pause(worker.listener.held)
+    for _ in range(5):
+        worker.log.poll(0.05, 20, {})  # asks for nothing
     second = EchoWorker(world, "second", (topic, worker.target))
     until(lambda: len(second.listener.held) == 1, [worker, second])
     (moved,) = second.listener.held

@@ -13,8 +13,8 @@ from typing import TypeVar
 import pytest
 
 from deploy.kafka import dev_broker
-from stream.errors import CommitUncertainError, LogUnavailableError
-from stream.log.base import Committed, TopicPartition, Transaction
+from stream.errors import CommitUncertainError, LogUnavailableError, OvertakenError
+from stream.log.base import Committed, OutputBatch, TopicPartition
 from stream.log.kafka import KafkaLog
 from tests.stream.log.worlds import (
     KafkaWorld,
@@ -22,7 +22,6 @@ from tests.stream.log.worlds import (
     join,
     output,
     read,
-    seek_to_committed,
     transaction,
     values,
 )
@@ -50,24 +49,25 @@ def test_a_killed_broker_leaves_doubt_until_it_is_back(
     source, target = TopicPartition(inputs, 0), TopicPartition(outputs, 0)
     log: KafkaLog = world.open_log("w")
     listener = join(log, [inputs])
-    log.commit(transaction([output(outputs, [b"before"])], {source: 1}))
+    log.commit(transaction(log, [output(outputs, [b"before"])], {source: 1}))
     world.append(inputs, [b"x"])
 
+    during = transaction(log, [output(outputs, [b"during"])], {source: 2})
     os.kill(own_broker.pids[0], signal.SIGKILL)
     started = time.monotonic()
     with pytest.raises(CommitUncertainError):
-        log.commit(transaction([output(outputs, [b"during"])], {source: 2}))
+        log.commit(during)
     assert time.monotonic() - started < 8
     with pytest.raises(LogUnavailableError, match="refused"):
         log.reopen()
-    assert log.poll(0.2, 10) == []
+    assert log.poll(0.2, 10, listener.positions).batches == []
 
     dev_broker.restart_node(own_broker, 0)
     patiently(log.reopen)
     assert patiently(lambda: log.committed([source])) == {source: Committed(1, "")}
     end = patiently(lambda: log.bounds(target)).end
     assert patiently(lambda: values(read(log, target, 0, end))) == [b"before"]
-    _commit_in_the_end(log, listener, transaction([output(outputs, [b"after"])], {source: 2}))
+    _commit_in_the_end(log, listener, [output(outputs, [b"after"])], {source: 2})
     end = log.bounds(target).end
     assert values(read(log, target, 0, end)) == [b"before", b"after"]
     log.close()
@@ -85,15 +85,19 @@ def patiently(call: Callable[[], T]) -> T:
             time.sleep(0.2)
 
 
-def _commit_in_the_end(log: KafkaLog, listener: RecordingListener, change: Transaction) -> None:
+def _commit_in_the_end(
+    log: KafkaLog,
+    listener: RecordingListener,
+    outputs: list[OutputBatch],
+    offsets: dict[TopicPartition, int],
+) -> None:
     """Commit, though the group may have given this worker up while the broker was away."""
     deadline = time.monotonic() + 30
     while True:
-        log.poll(0.2, 10)
-        seek_to_committed(log, listener.held)
+        log.poll(0.2, 10, listener.positions)
         try:
-            log.commit(change)
+            log.commit(transaction(log, outputs, offsets))
             return
-        except CommitUncertainError:
+        except (CommitUncertainError, OvertakenError):
             assert time.monotonic() < deadline
             log.reopen()

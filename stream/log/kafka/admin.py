@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,15 +10,16 @@ import kafka
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
 
-from stream.errors import SetupError
+from stream.errors import LogUnavailableError, SetupError, TopicMissingError
 from stream.log.base import Bounds, Headers, OutputBatch, RecordBatch, TopicPartition, TopicSpec
-from stream.log.kafka.errors import translated
+from stream.log.kafka.errors import topic_missing, translated
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.reader import RangeReader
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import flush_all, send_all
 
 _CLOSE_TIMEOUT_S = 5.0
+_SPREAD_WAIT_S = 0.02
 _SETUP_ERRORS = (
     client.InvalidConfigurationError,
     client.InvalidPartitionsError,
@@ -49,10 +51,35 @@ class KafkaAdmin:
         """Create the topics that do not exist; return the names of those created."""
         return [topic.name for topic in topics if self._create(topic)]
 
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Let a topic have `count` partitions; it must not have more of them already."""
+        present = self._reader.partition_counts([topic])[topic]
+        if not present:
+            raise topic_missing(topic, self._settings)
+        if count < present:
+            raise SetupError(
+                f"topic `{topic}` must have at most {count} partitions; got {present}. Partitions "
+                f"can be added, but not taken away."
+            )
+        if count > present:
+            with translated(self._settings):
+                self._admin.create_partitions({topic: count})
+            self._until_counted(topic, count)
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all that is in them; one that does not exist is passed over."""
+        for topic in topics:
+            try:
+                with translated(self._settings):
+                    self._admin.delete_topics([topic])
+            except TopicMissingError:
+                continue
+            self._until_counted(topic, 0)
+
     def append(self, outputs: Sequence[OutputBatch]) -> None:
         """Append with an idempotent producer; returns when all records are acknowledged."""
         for output in outputs:
-            self._reader.partition_count(output.target.topic)
+            self._reader.check(output.target)
         if self._producer is None:
             self._producer = open_client(
                 kafka.KafkaProducer, self._settings.producer(), self._settings
@@ -110,3 +137,14 @@ class KafkaAdmin:
             with translated(self._settings):
                 raise error from None
         return True
+
+    def _until_counted(self, topic: str, count: int) -> None:
+        """Wait for a change that the controller has made to reach the brokers."""
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while self._reader.partition_counts([topic])[topic] != count:
+            if time.monotonic() > deadline:
+                raise LogUnavailableError(
+                    f"topic `{topic}`: it must come to have {count} partitions everywhere, and has "
+                    f"not within {self._settings.request_timeout_s:g} s. Look again."
+                )
+            time.sleep(_SPREAD_WAIT_S)

@@ -11,6 +11,7 @@ from kafka import errors as client
 from stream.errors import (
     ConfigError,
     DriftgateError,
+    FencedError,
     LogAccessError,
     LogUnavailableError,
     RecoveryError,
@@ -20,9 +21,14 @@ from stream.errors import (
 from stream.log.base import TopicPartition
 from stream.log.kafka.settings import KafkaSettings
 
-FENCED = (client.ProducerFencedError, client.InvalidProducerEpochError)
-"""A newer producer has taken over. A stale generation of the group (`CommitFailedError`) is not
-among them: such a worker was taken for dead, loses its partitions in its next poll, and goes on."""
+FENCED = (
+    client.ProducerFencedError,
+    client.InvalidProducerEpochError,
+    client.FencedInstanceIdError,
+)
+"""Another process runs under this worker's name. A stale generation of the group
+(`CommitFailedError`) is not among them: such a worker was taken for dead, loses its partitions in
+its next poll, and goes on."""
 
 
 @contextmanager
@@ -52,6 +58,11 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
         return _access(error, settings)
     if isinstance(error, client.KafkaConfigurationError):
         return ConfigError(f"log: the Kafka client refuses its settings: {_words(error)}.")
+    if isinstance(error, client.FencedInstanceIdError):
+        return FencedError(
+            f"group `{settings.group}`: another worker has joined as "
+            f"`{settings.transactional_id}`. Give every worker a log.worker of its own."
+        )
     if isinstance(error, client.OffsetOutOfRangeError):
         return _out_of_range(error)
     if isinstance(error, client.LogTruncationError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -10,6 +10,10 @@ from stream.log.base import (
     AssignmentListener,
     Bounds,
     Committed,
+    Identity,
+    Lag,
+    OpenTransaction,
+    Polled,
     RecordBatch,
     TopicPartition,
     Transaction,
@@ -37,24 +41,27 @@ class KafkaLog:
         self._transactor.open()
         self._membership.subscribe(topics, listener)
 
-    def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
+    @property
+    def identity(self) -> Identity:
+        """Member and generation of the latest assignment, as of the latest `poll`."""
+        return self._membership.identity
+
+    def poll(
+        self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+    ) -> Polled:
         """Return the next records, and let the listener know of rebalances."""
-        return self._membership.poll(timeout_s, records_max)
+        return self._membership.poll(timeout_s, records_max, positions)
 
-    def seek(self, source: TopicPartition, offset: int) -> None:
-        """Read this assigned partition from `offset` next."""
-        self._membership.seek(source, offset)
+    def refetch(self, sources: Iterable[TopicPartition]) -> None:
+        """Drop what was fetched of these, and fetch again from the positions of the next poll."""
+        self._membership.refetch(sources)
 
-    def pause(self, sources: Iterable[TopicPartition]) -> None:
-        """Return no records of these until `resume`."""
-        self._membership.pause(sources)
+    def rejoin(self) -> None:
+        """Leave the group (the listener is told) and join it again at the next poll."""
+        self._membership.rejoin()
 
-    def resume(self, sources: Iterable[TopicPartition]) -> None:
-        """End a `pause`."""
-        self._membership.resume(sources)
-
-    def lag(self, source: TopicPartition) -> int | None:
-        """Count what lies beyond the position, as the latest answer of the broker says."""
+    def lag(self, source: TopicPartition) -> Lag | None:
+        """Count what lies beyond what was returned, as the broker's latest answer says."""
         return self._membership.lag(source)
 
     def committed(
@@ -70,9 +77,9 @@ class KafkaLog:
     def begin_commit(self, transaction: Transaction) -> Callable[[], dict[TopicPartition, int]]:
         """Commit in a thread of its own, which mostly waits for the broker."""
         for output in transaction.outputs:
-            self._reader.partition_count(output.target.topic)
-        identity = self._membership.identity
-        return self._committer.submit(self._transactor.commit, transaction, identity).result
+            self._reader.check(output.target)
+        read_back = self._membership.begin_committed
+        return self._committer.submit(self._transactor.commit, transaction, read_back).result
 
     def reopen(self) -> None:
         """Take a new producer, which settles what the old one left."""
@@ -86,13 +93,26 @@ class KafkaLog:
         """First offset kept and end offset (committed records only)."""
         return self._reader.bounds(source)
 
-    def close(self) -> None:
+    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
+        """List the transactions that hold back a partition, the oldest first."""
+        return self._reader.open_transactions(source)
+
+    def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """Count the partitions of topics as they are now; 0 for one that does not exist."""
+        return self._reader.partition_counts(topics)
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Ids that the brokers gave to topics; empty where they are too old for that."""
+        return self._reader.topic_ids(topics)
+
+    def close(self, timeout_s: float = 10.0) -> None:
         """Leave the group and release everything; safe to call twice."""
         if self._closed:
             return
         self._closed = True
         with ExitStack() as stack:  # each is closed, whatever the one before it raises
             stack.callback(self._reader.close)
-            stack.callback(self._transactor.close)
-            stack.callback(self._membership.close)
-            stack.callback(self._committer.shutdown)
+            stack.callback(self._transactor.close, timeout_s / 4)
+            stack.callback(self._membership.close, timeout_s / 4)
+            # A commit under way has its own deadline, and goes on beside what follows.
+            stack.callback(self._committer.shutdown, wait=False)

@@ -1,8 +1,9 @@
-"""The group's consumer: its assignment, and records of those partitions that were sought.
+"""The group's consumer: its assignment, and records from the offsets that each poll asks for.
 
-Offsets are ours: a newly assigned partition is paused at a position nobody reads from, until
-`seek` names the true one, so that the client never goes to a committed or a default offset by
-itself.
+Offsets are ours: a newly assigned partition is paused at a position that is never read from, until
+a poll names the true one, so that the client never goes to a committed or a default offset by
+itself. What a poll does not ask for is paused, and what it asks for from another offset than the
+one that comes next is sought; the client's own position decides nothing.
 
 The client tells of rebalances on its network thread, which also sends the heartbeats. `revoked` may
 take as long as writing checkpoints does; it runs in a thread of its own while heartbeats go on and
@@ -12,25 +13,36 @@ the thread that called `poll` waits, so that a log is still used by one thread a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import kafka
 from kafka import errors as client
 from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
 from kafka.future import Future
+from kafka.structs import MemberState
 
+from stream.errors import DriftgateError
 from stream.log.base import (
     AssignmentListener,
     Committed,
-    RecordBatch,
+    Identity,
+    Lag,
+    Polled,
     TopicPartition,
 )
-from stream.log.kafka.errors import translate, translated
+from stream.log.kafka.errors import translate
+from stream.log.kafka.isolation import Isolation
+from stream.log.kafka.offsets import CommittedOffsets
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.pending_join import keep_pending_join
 from stream.log.kafka.reader import to_batch
 from stream.log.kafka.settings import KafkaSettings
+
+NOBODY = Identity("", -1)
+"""Of a log that is not in the group: nothing is committed as this."""
+
+_COMMITTED_S_MAX = 5.0
 
 
 class Membership:
@@ -39,12 +51,13 @@ class Membership:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._consumer = open_client(kafka.KafkaConsumer, settings.consumer(), settings)
-        self._unsought: set[TopicPartition] = set()
-        self._paused: set[TopicPartition] = set()
+        self._isolation = Isolation(self._consumer, settings)
+        self._offsets = CommittedOffsets(self._consumer, settings)
+        self._next: dict[TopicPartition, int] = {}
         self._failure: BaseException | None = None
         self._listener: AssignmentListener | None = None
-        self.identity: Any = self._consumer.group_metadata()
-        """Member and generation as of the latest `poll`, for the fencing of commits."""
+        self.identity = NOBODY
+        """Member and generation of the latest assignment, as of the latest `poll`."""
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Join the group at the next `poll`."""
@@ -52,78 +65,125 @@ class Membership:
         self._listener = listener
         self._consumer.subscribe(topics=list(topics), listener=_Bridge(self, self._consumer._net))
 
-    def poll(self, timeout_s: float, records_max: int) -> list[RecordBatch]:
-        """Return the next records of partitions that were sought and are not paused."""
+    def poll(
+        self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+    ) -> Polled:
+        """Return the next records of the partitions that are asked for."""
         keep_pending_join(self._consumer)
         self._free_the_slot()
+        self._place(positions)
         try:
             found = self._consumer.poll(int(1000 * timeout_s), records_max)
+        except client.LogTruncationError as error:
+            self._next.clear()
+            self._isolation.truncated(error)
+            found = {}
+        except client.KafkaError as error:
+            # Records may have been on their way out: every partition is sought again.
+            self._next.clear()
+            self._raise_failure()
+            raise translate(error, self._settings) from error
+        finally:
+            self._note_identity()
+        batches = [
+            to_batch(TopicPartition(*partition), records) for partition, records in found.items()
+        ]
+        for batch in batches:
+            self._next[batch.source] = batch.offsets[-1] + 1
+        return Polled(batches, self._failures(positions))
+
+    def refetch(self, sources: Iterable[TopicPartition]) -> None:
+        """Drop what was fetched of these, and seek them anew at the next poll."""
+        dropped = {kafka.TopicPartition(*source) for source in sources}
+        for partition in dropped:
+            self._next.pop(TopicPartition(*partition), None)
+            self._isolation.forgive(TopicPartition(*partition))
+        # On the thread that takes in the broker's answers, between two of them.
+        self._consumer._manager.run(_drop_fetched, self._consumer._fetcher, dropped)
+
+    def rejoin(self) -> None:
+        """Leave the group, tell the listener, and join again at the next poll."""
+        coordinator = self._consumer._coordinator
+        try:
+            self._consumer._net.run(coordinator._on_close_prepare_async)
+            coordinator.maybe_leave_group(timeout_ms=1000 * self._settings.request_timeout_s)
         except client.KafkaError as error:
             self._raise_failure()
             raise translate(error, self._settings) from error
         finally:
-            self.identity = self._consumer.group_metadata()
-        return [
-            to_batch(TopicPartition(*partition), records) for partition, records in found.items()
-        ]
+            self._note_identity()
 
-    def seek(self, source: TopicPartition, offset: int) -> None:
-        """Read from `offset` next."""
-        partition = kafka.TopicPartition(*source)
-        assert partition in self._consumer.assignment(), f"{source} must be assigned"
-        self._consumer.seek(partition, offset)
-        self._unsought.discard(source)
-        if source not in self._paused:
-            self._consumer.resume(partition)
-
-    def pause(self, sources: Iterable[TopicPartition]) -> None:
-        """Return no records of these."""
-        for source in self._assigned(sources):
-            self._paused.add(source)
-            self._consumer.pause(kafka.TopicPartition(*source))
-
-    def resume(self, sources: Iterable[TopicPartition]) -> None:
-        """End a `pause`."""
-        for source in self._assigned(sources):
-            self._paused.discard(source)
-            if source not in self._unsought:
-                self._consumer.resume(kafka.TopicPartition(*source))
-
-    def lag(self, source: TopicPartition) -> int | None:
-        """Count offsets between the position and the partition's end in the latest answer."""
-        partition = kafka.TopicPartition(*source)
-        if source in self._unsought or partition not in self._consumer.assignment():
+    def lag(self, source: TopicPartition) -> Lag | None:
+        """Count offsets between what was returned and the ends in the broker's latest answer."""
+        ends = self._isolation.ends.get(source)
+        state = self._consumer._subscription.assignment.get(kafka.TopicPartition(*source))
+        if ends is None or state is None or source not in self._next:
             return None
-        end = self._consumer.highwater(partition)
-        if end is None:
-            return None
-        return max(0, int(end) - int(self._consumer.position(partition, timeout_ms=0)))
+        # Markers after the last record that was returned are passed by: they are no lag.
+        at = state.position.offset
+        return Lag(max(0, ends.stable - at), max(0, ends.written - at))
 
     def committed(
         self, sources: Iterable[TopicPartition]
     ) -> dict[TopicPartition, Committed | None]:
         """Ask the coordinator, which waits for open transactions on these offsets to end."""
-        timeout_ms = round(1000 * self._settings.commit_timeout_s)
-        found: dict[TopicPartition, Committed | None] = {}
-        with translated(self._settings):
-            for source in sources:
-                at = self._consumer.committed(
-                    kafka.TopicPartition(*source), metadata=True, timeout_ms=timeout_ms
-                )
-                found[source] = None if at is None else Committed(at.offset, at.metadata)
-        return found
+        timeout_s = min(self._settings.commit_timeout_s, _COMMITTED_S_MAX)
+        return self._offsets.read(sources, timeout_s)
 
-    def close(self) -> None:
+    def begin_committed(
+        self, sources: Iterable[TopicPartition]
+    ) -> Callable[[], dict[TopicPartition, Committed | None]]:
+        """Begin what `committed` does, from any thread; the returned function waits for it."""
+        return self._offsets.begin(sources, self._settings.commit_timeout_s)
+
+    def close(self, timeout_s: float) -> None:
         """Leave the group; the listener is told."""
         try:
-            self._consumer.close()
+            self._consumer.close(timeout_ms=1000 * timeout_s)
         except client.KafkaError as error:
             self._raise_failure()
             raise translate(error, self._settings) from error
 
-    def _assigned(self, sources: Iterable[TopicPartition]) -> list[TopicPartition]:
-        assignment = self._consumer.assignment()
-        return [source for source in sources if kafka.TopicPartition(*source) in assignment]
+    def _place(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Pause what is not asked for; resume the rest, at the offsets that are asked for.
+
+        The client's own position may be beyond the last record that it returned: it passes by
+        markers and aborted records. So what counts is the offset after that record, or the one
+        that was sought last.
+        """
+        for partition in self._consumer.assignment():
+            source = TopicPartition(*partition)
+            wanted = positions.get(source)
+            if wanted is not None and self._next.get(source) != wanted:
+                self._consumer.seek(partition, wanted)
+                self._next[source] = wanted
+                self._isolation.forgive(source)
+            if wanted is None or self._isolation.rests(source):
+                self._consumer.pause(partition)
+            else:
+                self._consumer.resume(partition)
+
+    def _failures(
+        self, positions: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, DriftgateError]:
+        held = {TopicPartition(*partition) for partition in self._consumer.assignment()}
+        return {
+            source: failure
+            for source in positions
+            if source in held and (failure := self._isolation.failure(source)) is not None
+        }
+
+    def _note_identity(self) -> None:
+        """Take the identity over once the assignment that belongs to it is in force.
+
+        While a join is under way the client knows its new generation already, but has the old
+        assignment: nothing may be committed under the two together.
+        """
+        now = self._consumer.group_metadata()
+        if now.state is MemberState.STABLE:
+            self.identity = Identity(now.member_id, now.generation_id)
+        elif now.generation_id < 0 or not now.member_id:
+            self.identity = NOBODY
 
     def _free_the_slot(self) -> None:
         """Let records that were parked by `pause` come back after `resume`.
@@ -146,26 +206,27 @@ class Membership:
 
     def on_assigned(self, partitions: Iterable[Any]) -> None:
         """Hold new partitions at a position that is never read, and tell the listener."""
-        sources = _ours(partitions)
         for partition in partitions:
             self._consumer.pause(partition)
             self._consumer.seek(partition, 0)
-        self._unsought.update(sources)
-        self._tell("assigned", sources)
+            self._forget(partition)
+        self._tell("assigned", _ours(partitions))
 
     def on_revoked(self, partitions: Iterable[Any]) -> None:
         """Tell the listener of partitions that are handed over."""
-        self._tell("revoked", self._forget(partitions))
+        for partition in partitions:
+            self._forget(partition)
+        self._tell("revoked", _ours(partitions))
 
     def on_lost(self, partitions: Iterable[Any]) -> None:
-        """Tell the listener of partitions that somebody else has already."""
-        self._tell("lost", self._forget(partitions))
+        """Tell the listener of partitions that another worker has already."""
+        for partition in partitions:
+            self._forget(partition)
+        self._tell("lost", _ours(partitions))
 
-    def _forget(self, partitions: Iterable[Any]) -> list[TopicPartition]:
-        sources = _ours(partitions)
-        self._unsought.difference_update(sources)
-        self._paused.difference_update(sources)
-        return sources
+    def _forget(self, partition: Any) -> None:
+        self._next.pop(TopicPartition(*partition), None)
+        self._isolation.forget(TopicPartition(*partition))
 
     def _tell(self, event: str, sources: list[TopicPartition]) -> None:
         try:
@@ -211,3 +272,17 @@ class _Bridge(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the clie
 
 def _ours(partitions: Iterable[Any]) -> list[TopicPartition]:
     return sorted(TopicPartition(*partition) for partition in partitions)
+
+
+async def _drop_fetched(fetcher: Any, partitions: Container[Any]) -> None:
+    """Throw away what a fetcher holds of some partitions, parsed or not."""
+    for held in list(fetcher._completed_fetches):
+        if held.topic_partition in partitions:
+            fetcher._completed_fetches.remove(held)
+    for parked in (fetcher._paused_completed_fetches, fetcher._paused_partition_records):
+        for partition in list(parked):
+            if partition in partitions:
+                del parked[partition]
+    current = fetcher._next_partition_records
+    if current is not None and current.topic_partition in partitions:
+        fetcher._next_partition_records = None

@@ -19,6 +19,7 @@ from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
 _DOCTOR = "doctor"
+_CLOSE_S = 2.0
 
 
 def probe_kafka(config: Config) -> list[Probe]:
@@ -134,7 +135,7 @@ def _use_group(config: Config, settings: KafkaSettings) -> None:
     try:
         membership.committed([TopicPartition(config.topics.features or "", 0)])
     finally:
-        membership.close()
+        membership.close(_CLOSE_S)
 
 
 def _use_transactional_id(settings: KafkaSettings) -> None:
@@ -144,7 +145,7 @@ def _use_transactional_id(settings: KafkaSettings) -> None:
     try:
         transactor.open()
     finally:
-        transactor.close()
+        transactor.close(_CLOSE_S)
 
 
 def _message_sizes(

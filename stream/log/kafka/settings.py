@@ -24,6 +24,7 @@ _FETCH_PARTITION_BYTES_MAX = 2 * 1024 * 1024
 _FRAME_BYTES = 1024 * 1024  # of a fetch response, beside its records
 _RECORD_BYTES = 1024  # of a record, beside its key and value
 _HEARTBEAT_MS_MAX = 3000
+_METADATA_AGE_MS_MAX = 30_000  # how soon partitions that were added are given out
 _RECONNECT_BACKOFF_MS_MAX = 1000
 
 
@@ -60,6 +61,11 @@ class KafkaSettings:
     def transactional_id(self) -> str:
         """Name under which a worker's successor fences it: its own among the app's workers."""
         return f"{self.app}-{self.log.worker or socket.gethostname()}"
+
+    @property
+    def group_instance_id(self) -> str | None:
+        """Name under which a static member keeps its partitions over a restart; else None."""
+        return self.transactional_id if self.log.static_membership else None
 
     @property
     def commit_timeout_s(self) -> float:
@@ -104,6 +110,7 @@ class KafkaSettings:
             ),
             "fetch_max_bytes": _FETCH_BYTES_MAX,
             "max_partition_fetch_bytes": _FETCH_PARTITION_BYTES_MAX,
+            "metadata_max_age_ms": _METADATA_AGE_MS_MAX,
             "metrics_enabled": False,
         }
 
@@ -113,6 +120,7 @@ class KafkaSettings:
         return {
             **self.reader(),
             "group_id": self.group,
+            "group_instance_id": self.group_instance_id,
             "session_timeout_ms": session_ms,
             "heartbeat_interval_ms": min(_HEARTBEAT_MS_MAX, session_ms // 3),
             "max_poll_interval_ms": _milliseconds(self.log.poll_interval_max),

@@ -12,14 +12,18 @@ from it, or raises although the broker committed (tests/kafka/test_faults.py sho
    (`init_transactions`), and the group's committed offsets tell which.
 
 A worker that the group has given up meanwhile (it was silent for too long, or the broker was away)
-has its offsets refused. It is in doubt like any other: the next poll tells it what it lost.
+has its offsets refused by the broker, since they carry the member and generation under which its
+state was proved. Beside that, what is committed is read while the records are on their way, before
+the offsets are added, and has to be what the transaction follows: the broker would let a member
+overwrite anything. The read waits for the markers of this worker's previous transaction, as the
+first record of the next one does anyway.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -31,15 +35,16 @@ from stream.errors import (
     DriftgateError,
     FencedError,
     LogUnavailableError,
+    OvertakenError,
 )
-from stream.log.base import Committed, OutputBatch, TopicPartition, Transaction
+from stream.log.base import OutputBatch, TopicPartition, Transaction
 from stream.log.kafka.errors import FENCED, translate
+from stream.log.kafka.offsets import Positions, to_client
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
 
 _SMALL_BYTES = 64 * 1024  # no limit on records is set below this
 _DISCARD_TIMEOUT_S = 2.0
-_CLOSE_TIMEOUT_S = 5.0
 _NOTE_BYTES_MAX = 4096  # offset.metadata.max.bytes of a broker, unless it was changed
 
 _log = logging.getLogger(__name__)
@@ -66,14 +71,17 @@ class Transactor:
             raise translate(error, self._settings) from error
         self._in_doubt = False
 
-    def commit(self, transaction: Transaction, membership: Any) -> dict[TopicPartition, int]:
+    def commit(
+        self,
+        transaction: Transaction,
+        begin_committed: Callable[[Iterable[TopicPartition]], Callable[[], Positions]],
+    ) -> dict[TopicPartition, int]:
         """Commit outputs and offsets; return each target's first offset.
 
         Parameters
         ----------
-        membership
-            The group's metadata as it was when the latest `poll` returned: the broker refuses
-            offsets of partitions that have been given to others since.
+        begin_committed
+            Begins to read what the group has committed; what it returns waits for that.
         """
         assert not self._in_doubt, "reopen must follow a commit that failed"
         if self._producer is None:
@@ -81,28 +89,38 @@ class Transactor:
         outputs = [output for output in transaction.outputs if len(output)]
         if not outputs and not transaction.offsets:
             return {}
+        self._refuse_if_nobody(transaction)
         started = time.monotonic()
         self._in_doubt = True
         futures: list[list[Any]] = []
         try:
+            committed = begin_committed(transaction.offsets)
             self._producer.begin_transaction()
             futures = [send_all(self._producer, output) for output in outputs]
             self._flush(futures, started)
-            self._add_offsets(transaction.offsets, membership, started)
+            self._refuse_if_overtaken(transaction, committed())
+            self._add_offsets(transaction, started)
             self._end(started)
         except client.KafkaError as error:
             raise self._explain(error, futures, started) from error
+        except OvertakenError:
+            self._discard()
+            raise
+        except LogUnavailableError as error:
+            self._discard()
+            raise self._uncertain(error) from error
         self._in_doubt = False
         return _first_offsets(outputs, futures)
 
-    def close(self) -> None:
+    def close(self, timeout_s: float) -> None:
         """Release the producer; a transaction in doubt is left for the broker to abort."""
         producer = self._producer
         if producer is None or self._in_doubt:
             self._discard()
             return
+        # Nothing is unsent: every commit has ended, or is in doubt.
+        producer.close(timeout=timeout_s)
         self._producer = None
-        producer.close(timeout=_CLOSE_TIMEOUT_S)
 
     def _left_s(self, started: float) -> float:
         return max(0.0, started + self._settings.commit_timeout_s - time.monotonic())
@@ -114,20 +132,40 @@ class Transactor:
                 if not future.succeeded():
                     raise future.exception or client.KafkaTimeoutError("no answer in time")
 
-    def _add_offsets(
-        self, offsets: Mapping[TopicPartition, Committed], membership: Any, started: float
-    ) -> None:
-        if not offsets:
+    def _refuse_if_nobody(self, transaction: Transaction) -> None:
+        """Refuse offsets of a worker that is not in the group: a broker would take them."""
+        member, generation = transaction.identity
+        if transaction.offsets and (not member or generation < 0):
+            raise OvertakenError(
+                f"group `{self._settings.group}`: a commit must be made as a member; got "
+                f"{transaction.identity}. Nothing was committed; recover."
+            )
+
+    def _refuse_if_overtaken(self, transaction: Transaction, committed: Positions) -> None:
+        for source, found in committed.items():
+            expected = transaction.follows[source]
+            if found != expected:
+                raise OvertakenError(
+                    f"{source.topic}[{source.partition}]: a commit must follow {expected}; group "
+                    f"`{self._settings.group}` has committed {found}. Nothing was committed; "
+                    f"recover."
+                )
+
+    def _add_offsets(self, transaction: Transaction, started: float) -> None:
+        if not transaction.offsets:
             return
-        positions = {
-            kafka.TopicPartition(*source): kafka.OffsetAndMetadata(at.offset, at.note, -1)
-            for source, at in offsets.items()
-        }
-        for at in offsets.values():
+        for at in transaction.offsets.values():
             assert len(at.note.encode()) <= _NOTE_BYTES_MAX, "the broker refuses longer notes"
+        member = kafka.ConsumerGroupMetadata(
+            self._settings.group,
+            transaction.identity.generation,
+            transaction.identity.member,
+            self._settings.group_instance_id,
+        )
         # The client's own methods do the same and then wait for ever.
         manager = self._producer._transaction_manager
-        self._wait(manager.send_offsets_to_transaction(positions, membership), started)
+        positions = to_client(transaction.offsets)
+        self._wait(manager.send_offsets_to_transaction(positions, member), started)
 
     def _end(self, started: float) -> None:
         self._wait(self._producer._transaction_manager.begin_commit(), started)
@@ -154,9 +192,18 @@ class Transactor:
                 f"group `{self._settings.group}`: another worker has taken over from "
                 f"`{self._settings.transactional_id}`. Give every worker a log.worker of its own."
             )
+        if any(isinstance(cause, client.CommitFailedError) for cause in causes):
+            return OvertakenError(
+                f"group `{self._settings.group}`: `{self._settings.transactional_id}` is not the "
+                f"member, or not of the generation, as which it commits: it was given up, or the "
+                f"partitions were given out anew. Nothing was committed; recover."
+            )
         for cause in causes:
             if cause is not None and not isinstance(translate(cause, self._settings), _Doubtful):
                 return translate(cause, self._settings)
+        return self._uncertain(error)
+
+    def _uncertain(self, error: Exception) -> CommitUncertainError:
         return CommitUncertainError(
             f"`{self._settings.transactional_id}`: a commit failed: {error}. Its outcome is read "
             f"back from the broker."

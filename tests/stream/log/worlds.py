@@ -171,9 +171,14 @@ def join(
     listener = RecordingListener()
     log.subscribe(topics, listener)
     await_assignment(log, listener, partitions)
-    for source, committed in log.committed(listener.held).items():
-        listener.positions[source] = 0 if committed is None else committed.offset
+    begin_at_committed(log, listener)
     return listener
+
+
+def begin_at_committed(log: Log, listener: RecordingListener) -> None:
+    """Begin with partitions that have no position yet at what is committed."""
+    for source, committed in log.committed(listener.held - listener.positions.keys()).items():
+        listener.positions[source] = 0 if committed is None else committed.offset
 
 
 def await_assignment(
