@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stream.config import Config
 from stream.config_log import EmbeddedLog
-from stream.log.base import Log, LogAdmin, Probe
+from stream.log.base import GroupAdmin, Log, LogAdmin, Probe
 
 
 def open_log(config: Config) -> Log:
@@ -37,6 +37,23 @@ def open_admin(config: Config) -> LogAdmin:
     from stream.log.kafka import KafkaAdmin, KafkaSettings
 
     return KafkaAdmin(KafkaSettings(config.log, config.app))
+
+
+def open_group(config: Config) -> GroupAdmin:
+    """Open the log for looking at the group's positions from outside, and moving them.
+
+    Raises
+    ------
+    LogUnavailableError, LogAccessError
+    """
+    if isinstance(config.log, EmbeddedLog):
+        from stream.log.embedded.group import EmbeddedGroup
+
+        return EmbeddedGroup(config.log.path, config.app)
+    from stream.log.kafka.group import KafkaGroup
+    from stream.log.kafka.settings import KafkaSettings
+
+    return KafkaGroup(KafkaSettings(config.log, config.app))
 
 
 def probe_log(config: Config) -> list[Probe]:
