@@ -333,6 +333,11 @@ class GroupAdmin(Protocol):
         """Who reads which input partition now; a partition without an owner is left out.
 
         Empty for an embedded log: nothing tells whether the worker that took it over still runs.
+
+        Raises
+        ------
+        LogUnavailableError
+            Partitions are just changing hands.
         """
 
     def offset_at(self, source: TopicPartition, timestamp_ms: int) -> int:

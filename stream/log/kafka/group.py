@@ -12,7 +12,7 @@ from dataclasses import replace
 import kafka
 from kafka.admin import KafkaAdminClient
 
-from stream.errors import CommitUncertainError, OvertakenError
+from stream.errors import CommitUncertainError, LogUnavailableError, OvertakenError
 from stream.log.base import NOBODY, Committed, OutputBatch, TopicPartition, Transaction
 from stream.log.kafka.errors import translated
 from stream.log.kafka.offsets import CommittedOffsets, Positions
@@ -21,6 +21,7 @@ from stream.log.kafka.reader import RangeReader
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
+_SETTLED = ("Stable", "Empty", "Dead")  # a group that does not exist is Dead
 _NAME = "reset"  # APP-reset is the transactional id: no worker is fenced by it
 
 
@@ -39,14 +40,17 @@ class KafkaGroup:
 
     def owners(self) -> dict[TopicPartition, str]:
         """Ask the coordinator which member of the group has which partition."""
-        group = self._settings.group
+        name = self._settings.group
         with translated(self._settings):
-            found = self._admin.describe_groups([group])[group]
-        return {
-            TopicPartition(topic["topic"], number): " at ".join(
-                (member["client_id"], member["client_host"])
+            group = self._admin.describe_groups([name])[name]
+        if group["group_state"] not in _SETTLED:
+            raise LogUnavailableError(
+                f"group `{name}`: its partitions are being given out anew "
+                f"({group['group_state']}). Try again in a moment."
             )
-            for member in found["members"]
+        return {
+            TopicPartition(topic["topic"], number): f"`{member['client_id']}`"
+            for member in group["members"]
             for topic in (member["member_assignment"] or {}).get("assigned_partitions", ())
             for number in topic["partitions"]
         }
