@@ -18,6 +18,7 @@ from stream.log.base import OutputBatch, TopicPartition
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
 from stream.log.embedded.group import EmbeddedGroup
 from stream.recovery.change import Change, carry_out
+from stream.recovery.inventory import Inventory, take_inventory
 from stream.recovery.reset import Resets
 from stream.recovery.settings import Builds
 from stream.topics import topic_specs
@@ -122,6 +123,10 @@ class Pipeline:
         self.log, self.group = EmbeddedLog(self.path, "toy"), EmbeddedGroup(self.path, "toy")
         builds = Builds(config, PartsBuilder(config))
         return Resets(config, builds, self.log, self.group, self.store)
+
+    def inventory(self) -> Inventory:
+        self.resets()
+        return take_inventory(self.config, self.log, self.store, 0)
 
     def carry_out(self, change: Change) -> None:
         carry_out([change], self.log, self.group, self.store)

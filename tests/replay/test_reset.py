@@ -21,7 +21,6 @@ from stream.log.base import Committed, OutputBatch, TopicPartition
 from stream.log.embedded.group import EmbeddedGroup
 from stream.recovery import change as changes
 from stream.recovery.change import Change, carry_out
-from stream.recovery.inventory import take_inventory
 from stream.recovery.lifecycle import State
 from stream.recovery.reset import Aim
 from stream.task import PartitionTask
@@ -377,8 +376,8 @@ def test_a_reset_that_ends_after_its_commit_leaves_the_new_life_whole(
     assert pipeline.work() == whole.work()
     assert pipeline.predictions() == whole.predictions()
     # What is left of the old life neither outlives the new one's checkpoints nor hides them.
-    names = [path.name for path in whole.checkpoints()]
-    assert [path.name for path in pipeline.checkpoints()][-len(names) :] == names
+    (_, newest), *_ = pipeline.inventory().checkpoints
+    assert newest.life == plan.life
 
 
 def test_what_an_attempt_has_left_is_never_taken_for_the_life_that_begins(
@@ -396,7 +395,7 @@ def test_what_an_attempt_has_left_is_never_taken_for_the_life_that_begins(
     cut(monkeypatch, pipeline, "end")
     with pytest.raises(CutShortError):
         pipeline.carry_out(second)
-    inventory = take_inventory(pipeline.config, pipeline.log, pipeline.store, 0)
+    inventory = pipeline.inventory()
     assert inventory.life == second.life
     assert inventory.of_life(second.life) == []
 
@@ -476,7 +475,7 @@ def test_a_checkpoint_of_a_version_without_lives_is_not_of_a_later_life(
     pipeline = make()
     pipeline.work()
     resets = pipeline.resets()
-    (_, newest), *_ = take_inventory(pipeline.config, pipeline.log, pipeline.store, 0).checkpoints
+    (_, newest), *_ = pipeline.inventory().checkpoints
     pipeline.carry_out(resets.begin_anew(0, 300_000))
     state = pipeline.work()
     # As if it had been left: it fits the number of steps, but is of the life before.
