@@ -70,6 +70,8 @@ def _ranges(pipeline: Pipeline, number: int, ends: dict[str, int], aim: Aim) -> 
 
 def _table(ranges: dict[int, Ranges]) -> Table:
     table = Table("partition", "topic", "learnt from", "up to", "records")
+    for column in table.columns:
+        column.no_wrap = True
     for number, of_topics in ranges.items():
         for topic, (first, end) in of_topics.items():
             table.add_row(f"{number}", topic, f"{first}", f"{end}", f"{end - first:,}")

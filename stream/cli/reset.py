@@ -97,7 +97,7 @@ def run_reset(
         if not force:
             _refuse_owned(pipeline.group, changes)
         console = Console(stderr=as_machine, highlight=False)
-        console.print(_table(changes))
+        _show(changes, console)
         done = yes or (not as_machine and confirmed("Do this?"))
         if done:
             carry_out(changes, pipeline.log, pipeline.group, pipeline.store)
@@ -156,19 +156,21 @@ def _refuse_owned(group: GroupAdmin, changes: Sequence[Change]) -> None:
         )
 
 
-def _table(changes: Sequence[Change]) -> Table:
-    table = Table("partition", "topic", "position now", "then", "records", "model", "checkpoints")
+def _show(changes: Sequence[Change], console: Console) -> None:
+    table = Table("partition", "topic", "position now", "then", "records")
+    for column in table.columns:
+        column.no_wrap = True
     for change in changes:
-        removed = len({*change.strays, *change.obsolete})
-        for row, (topic, after) in enumerate(change.after.items()):
+        for topic, after in change.after.items():
             before = change.before[topic]
-            own = (f"{change.partition}", change.model, f"{removed} removed" if removed else "stay")
-            number, model, checkpoints = own if row == 0 else ("", "", "")
             at = "none" if before is None else f"{before}"
-            table.add_row(
-                number, topic, at, f"{after}", _passed(before, after), escape(model), checkpoints
-            )
-    return table
+            table.add_row(f"{change.partition}", topic, at, f"{after}", _passed(before, after))
+    console.print(table)
+    for change in changes:
+        removed = {*change.strays, *change.obsolete}
+        line = f"partition {change.partition}: the model {change.model}; "
+        line += "checkpoints removed: " + (", ".join(sorted(removed)) or "none")
+        console.print(escape(line), soft_wrap=True)
 
 
 def _passed(before: int | None, after: int) -> str:
