@@ -60,7 +60,8 @@ class Checkpoints:
         if found is None:
             return True
         task, journal_offset, settings, durable = found
-        if task.steps == durable:
+        # Before the first step nothing is committed, which is how a partition is known to be new.
+        if task.steps in (durable, 0):
             return True
         try:
             state = task.snapshot()

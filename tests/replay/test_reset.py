@@ -484,3 +484,13 @@ def test_a_checkpoint_of_a_version_without_lives_is_not_of_a_later_life(
         path.unlink()
     pipeline.store.write(replace(newest, life="", steps=steps))
     assert pipeline.work() == state
+
+
+def test_a_pipeline_without_records_can_be_started_again(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path)
+    for _ in range(2):
+        pipeline.work()
+        assert pipeline.checkpoints() == []  # of a state that nothing is committed of
+    pipeline.fill(0, 100)
+    pipeline.work()
+    assert len(pipeline.predictions()) > 90
