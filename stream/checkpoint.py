@@ -4,54 +4,68 @@ One object a checkpoint: a magic line, the length of the header, the header as J
 which versions, and the name, type, shape and place of each array), the arrays' bytes, and the
 SHA-256 of all that came before. Nothing in it can run.
 
-Writing takes four steps: write a temporary object, read it back and verify, rename it, prune to
-the last k. A reader therefore sees whole checkpoints or, after damage, ones that it can tell are
-damaged; then it takes the one before.
+What is read may be anything: bytes of another program, of a later version, of a faulty disk.
+`decode` answers all of them with a checkpoint or a `CheckpointError`, and allocates nothing that
+the bytes do not hold.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import re
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-import fsspec
 import msgspec
 import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
 
 from operators.snapshot import Scalar, State, raw_bytes
 from stream import __version__
-from stream.errors import CheckpointError, SetupError
+from stream.errors import CheckpointError
 
 FORMAT = 1
 _MAGIC = b"driftgate-checkpoint\n"
 _ALIGN = 64
 _SHA_BYTES = 32
 _HEAD_BYTES = len(_MAGIC) + 8  # the magic line and the length of the header
+# Kinds of array elements that are plain data: no objects, and no strings of several types.
+_PLAIN = re.compile(r"[<>|][?biufcSUV][1-9]\d{0,5}")
+_NESTED_MAX = 8  # structured types within structured types
 Buffer = bytes | memoryview
+Natural = Annotated[int, Meta(ge=0)]
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """What every header has, of whatever format."""
+
+    format: int
 
 
 class _Array(msgspec.Struct, frozen=True):
     """Where one array stands in the payload; `dtype` as in NumPy's own file format."""
 
     dtype: Any
-    shape: tuple[int, ...]
-    start: int
+    shape: Annotated[tuple[Natural, ...], Meta(max_length=32)]
+    start: Natural
 
 
 class _Header(msgspec.Struct, frozen=True):
+    """Of format 1. Fields with defaults were added later: a header without them is read."""
+
     format: int
     app: str
-    partition: int
+    partition: Natural
     fingerprint: str
-    steps: int
-    offsets: dict[str, int]
-    journal_offset: int
+    steps: Natural
+    offsets: dict[str, Natural]
+    journal_offset: Natural
     versions: dict[str, str]
     arrays: dict[str, _Array]
-    scalars: dict[str, Any]
+    scalars: dict[str, bool | int | float | str]
     life: str = ""
     settings: str = ""
 
@@ -74,6 +88,10 @@ class Checkpoint:
         Where in the journal partition the entries after this state begin.
     state
         The snapshot.
+    life
+        Which life of the log it was made on; "" in checkpoints of versions that knew of none.
+    settings
+        The changeable settings in force, as JSON; "" likewise.
     """
 
     app: str
@@ -86,8 +104,13 @@ class Checkpoint:
     life: str = ""
     settings: str = ""
 
-    def copied(self):
-        return self
+    def copied(self) -> Checkpoint:
+        """Return the same with arrays of its own: a snapshot may hold views of live ones."""
+        state: State = {
+            name: value.copy() if isinstance(value, np.ndarray) else value
+            for name, value in self.state.items()
+        }
+        return replace(self, state=state)
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -98,6 +121,8 @@ def encode(checkpoint: Checkpoint) -> bytes:
     place = 0
     for name, value in sorted(checkpoint.state.items()):
         if not isinstance(value, np.ndarray):
+            # JSON would make null of it.
+            assert not isinstance(value, float) or math.isfinite(value), f"{name} must be finite"
             scalars[name] = value
             continue
         assert not value.dtype.hasobject, f"{name} must not hold Python objects"
@@ -147,19 +172,12 @@ def decode(data: bytes, where: str) -> Checkpoint:
     body, checksum = memoryview(data)[:-_SHA_BYTES], data[-_SHA_BYTES:]
     if not data.startswith(_MAGIC) or hashlib.sha256(body).digest() != checksum:
         raise CheckpointError(f"{where}: checksum must hold; the checkpoint is damaged.")
-    size = int.from_bytes(data[len(_MAGIC) : _HEAD_BYTES], "little")
-    header = msgspec.json.decode(body[_HEAD_BYTES : _HEAD_BYTES + size], type=_Header)
-    if header.format != FORMAT:
-        raise CheckpointError(
-            f"{where}: format must be {FORMAT}; got {header.format}. "
-            "Run the version of driftgate that wrote it, or a newer one."
-        )
+    size = int.from_bytes(body[len(_MAGIC) : _HEAD_BYTES], "little")
+    header = _read_header(body[_HEAD_BYTES : _HEAD_BYTES + size], where)
+    payload = body[_HEAD_BYTES + size :]
     state: State = dict(header.scalars)
     for name, array in header.arrays.items():
-        dtype = np.lib.format.descr_to_dtype(_tuples(array.dtype))
-        count = int(np.prod(array.shape, dtype=np.int64))
-        values = np.frombuffer(body, dtype, count, _HEAD_BYTES + size + array.start)
-        state[name] = values.reshape(array.shape)
+        state[name] = _read_array(array, payload, f"{where}: array {name!r}")
     return Checkpoint(
         header.app,
         header.partition,
@@ -173,88 +191,74 @@ def decode(data: bytes, where: str) -> Checkpoint:
     )
 
 
-class CheckpointStore:
-    """The checkpoints of one app under one URL.
+def _read_header(text: memoryview, where: str) -> _Header:
+    """Look at the format first: a later one may have another header altogether."""
+    try:
+        found = msgspec.json.decode(text, type=_Versioned).format
+        if found == FORMAT:
+            return msgspec.json.decode(text, type=_Header)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{where}: header must be that of a checkpoint; {error}. The checkpoint is damaged."
+        ) from error
+    raise CheckpointError(
+        f"{where}: format must be {FORMAT}; got {found}. "
+        "Run the version of driftgate that wrote it, or a newer one."
+    )
 
-    Parameters
-    ----------
-    url
-        Anything that fsspec opens.
-    app
-        Checkpoints live in the folder of this name.
-    keep
-        How many to keep for each partition.
+
+def _read_array(array: _Array, payload: memoryview, where: str) -> NDArray[np.generic]:
+    """Look at an array's bytes where they lie."""
+    dtype = _plain_dtype(array.dtype, where)
+    count = math.prod(array.shape)
+    end = array.start + count * dtype.itemsize
+    if end > len(payload):
+        raise CheckpointError(
+            f"{where} must lie within {len(payload)} bytes; got an end at {end}. "
+            "The checkpoint is damaged."
+        )
+    try:
+        return np.frombuffer(payload[array.start : end], dtype).reshape(array.shape)
+    except ValueError as error:  # no bytes at all, but sides beyond what an index can be
+        raise CheckpointError(
+            f"{where}: shape must be one of an array; got {array.shape} ({error}). "
+            "The checkpoint is damaged."
+        ) from error
+
+
+def _plain_dtype(descr: Any, where: str) -> np.dtype[Any]:
+    try:
+        dtype = np.lib.format.descr_to_dtype(_tuples(descr, _NESTED_MAX))
+    except Exception as error:  # NumPy names no errors for descriptions that are none
+        raise CheckpointError(
+            f"{where}: type must be of plain numbers; got {descr!r:.100} "
+            f"({' '.join(str(error).split())}). The checkpoint is damaged."
+        ) from error
+    if dtype.hasobject or dtype.itemsize == 0:
+        raise CheckpointError(
+            f"{where}: type must be of plain numbers; got {dtype}. The checkpoint is damaged."
+        )
+    return dtype
+
+
+def _tuples(descr: Any, depth: int) -> Any:
+    """Undo JSON's turning of a structured type's tuples into lists; refuse all but plain data.
+
+    Examples
+    --------
+    >>> _tuples([["count", "<i8"], ["sums", "<f8", [3]]], 1)
+    [('count', '<i8'), ('sums', '<f8', (3,))]
     """
-
-    def __init__(self, url: str, app: str, keep: int) -> None:
-        try:
-            self._fs, root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise SetupError(
-                f"checkpoint.store: must be a URL that fsspec opens; got {url!r} ({error})."
-            ) from error
-        self._root = f"{root.rstrip('/')}/{app}"
-        self._keep = keep
-
-    def write(self, checkpoint: Checkpoint) -> int:
-        """Make a checkpoint durable; returns its size in bytes.
-
-        Raises
-        ------
-        CheckpointError
-            What was read back differs from what was written. The former checkpoints stand.
-        OSError
-            The store cannot be written.
-        """
-        folder = self._folder(checkpoint.partition)
-        data = encode(checkpoint)
-        self._fs.makedirs(folder, exist_ok=True)
-        path = f"{folder}/{checkpoint.steps:015d}.checkpoint"
-        temporary = f"{path}.tmp"
-        self._fs.pipe_file(temporary, data)
-        if self._fs.cat_file(temporary) != data:
-            raise CheckpointError(f"{temporary}: must read back as written; the store is faulty.")
-        self._fs.mv(temporary, path)
-        self._prune(folder)
-        return len(data)
-
-    def newest_first(self, partition: int) -> Iterator[tuple[str, bytes]]:
-        """Address and bytes of each checkpoint of a partition, the newest first."""
-        for path in sorted(self._paths(self._folder(partition)), reverse=True):
-            yield path, self._fs.cat_file(path)
-
-    def check_writable(self) -> None:
-        """Write and remove a small object.
-
-        Raises
-        ------
-        OSError
-            The store cannot be written.
-        """
-        self._fs.makedirs(self._root, exist_ok=True)
-        path = f"{self._root}/writable.tmp"
-        self._fs.pipe_file(path, b"driftgate")
-        self._fs.rm_file(path)
-
-    def _folder(self, partition: int) -> str:
-        return f"{self._root}/{partition}"
-
-    def _paths(self, folder: str) -> list[str]:
-        self._fs.invalidate_cache()
-        if not self._fs.exists(folder):
-            return []
-        return [path for path in self._fs.ls(folder, detail=False) if path.endswith(".checkpoint")]
-
-    def _prune(self, folder: str) -> None:
-        for path in sorted(self._paths(folder))[: -self._keep]:
-            self._fs.rm_file(path)
-
-
-def _tuples(descr: Any) -> Any:
-    """Undo JSON's turning of a structured type's tuples into lists."""
     if isinstance(descr, str):
+        if not _PLAIN.fullmatch(descr):
+            raise ValueError(f"no plain type: {descr:.20}")
         return descr
-    return [tuple(tuple(item) if isinstance(item, list) else item for item in f) for f in descr]
+    if depth == 0:
+        raise ValueError("nested too deep")
+    return [
+        (name, _tuples(of, depth - 1), *(tuple(map(int, shape)) for shape in shapes))
+        for name, of, *shapes in descr
+    ]
 
 
 def _versions() -> dict[str, str]:

@@ -72,7 +72,10 @@ class Checkpoint(Section):
 
     store: str = Field(
         default="file://.driftgate/checkpoints",
-        description="A URL that fsspec opens: file://, s3://, gs://, memory://.",
+        description="A URL that fsspec opens: file://, memory://, s3:// (needs "
+        "`pip install 'driftgate[s3]'`), gs:// (needs `driftgate[gcs]`), ...; see "
+        "[Object stores](#object-stores). One that all workers reach makes taking a partition "
+        "over short.",
     )
     interval: Duration = Field(
         default=timedelta(seconds=30),

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from stream.codec.rejects import show
 from stream.config import Config
 from stream.config_yaml import Document, Path, show_path
+from stream.masking import mask_text, mask_value
 
 # What each kind of pydantic error asks for. Braces are filled in from the error's context.
 _RULES = {
@@ -49,6 +50,7 @@ PATTERN_WORDS = {
     "$.name",
     r"^\$(key|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $key or a path such as $.name",
     r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $timestamp or a path such as $.name",
+    r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$": "must be package.module:name",
 }
 """What each regular expression of the configuration means."""
 
@@ -138,13 +140,13 @@ def _got(path: Path, details: ErrorDetails) -> str:
     if kind in ("missing", "union_tag_not_found"):
         return "nothing"
     if kind == "union_tag_invalid":
-        return show(details["ctx"]["tag"])
+        return show(mask_value(details["ctx"]["tag"]))
     if path[-1:] and field_type(path, {}) is SecretStr:
         return "a secret of another type"
     try:
-        return show(details["input"])
+        return show(mask_value(details["input"]))
     except TypeError:  # a YAML date
-        return repr(details["input"])
+        return mask_text(repr(details["input"]))
 
 
 def _unknown_key(path: Path, document: Document) -> str:
@@ -152,7 +154,7 @@ def _unknown_key(path: Path, document: Document) -> str:
     known = _keys(model) if model is not None else []
     near = difflib.get_close_matches(str(path[-1]), known, n=1)
     hint = f" Did you mean `{near[0]}`?" if near else f" Known keys: {', '.join(known)}."
-    return f"{show_path(path)}: must be a known key; got `{path[-1]}`.{hint}"
+    return f"{show_path(path)}: must be a known key; got `{show_path(path[-1:])}`.{hint}"
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

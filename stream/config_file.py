@@ -40,6 +40,8 @@ ENVIRONMENT: Mapping[str, Path] = {
 }
 """Environment variables that override the file, and what they set."""
 
+_BYTES_MAX = 2 * 1024 * 1024  # room for the longest vocabularies; parsing is slow
+_LINE_MAX = 1000  # operators quote values as they are
 _EMBEDDED_ONLY = ("log", "path")
 
 
@@ -159,11 +161,16 @@ class _FileSchema(GenerateJsonSchema):
 
 def _read_text(path: FilePath | str) -> str:
     try:
-        return FilePath(path).read_text(encoding="utf-8")
+        with FilePath(path).open("rb") as file:
+            data = file.read(_BYTES_MAX + 1)
+        text = data.decode("utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: must be a readable file; got `{error.strerror}`.") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: must be text in UTF-8; got byte {error.start}.") from None
+    if len(data) > _BYTES_MAX:
+        raise ConfigError(f"{path}: must be a file of at most {_BYTES_MAX} bytes.")
+    return text
 
 
 def _override(
@@ -214,5 +221,6 @@ def _at_lines(text: str, document: Document) -> str:
         name = line.split(": ", 1)[0]
         while name and name not in by_name:
             name = name[: max(name.rfind("."), name.rfind("["), 0)]
-        lines.append(f"{document.where(by_name.get(name, ()))}: {line}")
+        shown = line if len(line) <= _LINE_MAX else f"{line[: _LINE_MAX - 3]}..."
+        lines.append(f"{document.where(by_name.get(name, ()))}: {shown}")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from stream.config_values import Duration, Section, format_duration
 
@@ -23,19 +23,51 @@ class EmbeddedLog(Section):
 
 
 class KafkaSecurity(Section):
-    """TLS and SASL, passed through to the client; secrets may come from the environment."""
+    """TLS and SASL; secrets may come from the environment. See docs/security.md."""
 
     protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="As the broker's listener speaks it."
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="How the password is proven; needed with SASL_*, and only then."
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = (
+        Field(
+            default=None,
+            description="How the worker proves who it is: a password, or with OAUTHBEARER a token; "
+            "needed with SASL_*, and only then.",
+        )
     )
     username: str | None = Field(default=None, description="Or DRIFTGATE_SASL_USERNAME.")
     password: SecretStr | None = Field(default=None, description="Or DRIFTGATE_SASL_PASSWORD.")
-    ca_file: str | None = Field(default=None, description="PEM file of trusted authorities.")
+    token_provider: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="`package.module:name` of a Python function that returns a token, or a token "
+        "and when it expires (seconds since 1970); or of a class whose `token` method does. It is "
+        "imported and run by the worker. With OAUTHBEARER, this or `token_command`.",
+    )
+    token_command: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="A program and its arguments, run without a shell; what it prints is the "
+        "token. With OAUTHBEARER, this or `token_provider`.",
+    )
+    token_timeout: Duration = Field(
+        default=timedelta(seconds=5),
+        description="Longest time to get a token. Connections wait for it, and so do heartbeats: "
+        "keep it below log.session_timeout.",
+    )
+    token_extensions: dict[str, str] = Field(
+        default={},
+        description="SASL extensions that go with the token, such as the `logicalCluster` and "
+        "`identityPoolId` of Confluent Cloud.",
+    )
+    ca_file: str | None = Field(
+        default=None, description="PEM file of trusted authorities; default: the system's."
+    )
     certificate_file: str | None = Field(default=None, description="PEM client certificate.")
-    key_file: str | None = Field(default=None, description="PEM key of the client certificate.")
+    key_file: str | None = Field(
+        default=None,
+        description="PEM key of the client certificate; not needed when it is in the same file.",
+    )
     key_password: SecretStr | None = Field(default=None, description="Or DRIFTGATE_KEY_PASSWORD.")
     check_hostname: bool = Field(
         default=True, description="Whether the broker's certificate must name its host."
@@ -45,6 +77,32 @@ class KafkaSecurity(Section):
     def _sasl_needs_a_mechanism(self) -> Self:
         if self.protocol.startswith("SASL") != (self.sasl_mechanism is not None):
             raise ValueError("sasl_mechanism must be set with a SASL_* protocol, and only with one")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_tokens(self) -> Self:
+        given = [self.token_provider, self.token_command]
+        count = sum(source is not None for source in given)
+        if self.sasl_mechanism == "OAUTHBEARER" and count != 1:
+            raise ValueError(
+                "exactly one of token_provider and token_command must be set with OAUTHBEARER"
+            )
+        if self.sasl_mechanism != "OAUTHBEARER" and (count or self.token_extensions):
+            raise ValueError(
+                "token_provider, token_command and token_extensions must be set only with "
+                "sasl_mechanism OAUTHBEARER"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _passwords_need_both(self) -> Self:
+        if self.sasl_mechanism in (None, "OAUTHBEARER"):
+            return self
+        if not self.username or self.password is None:
+            raise ValueError(
+                f"username and password must be set with {self.sasl_mechanism} "
+                f"(DRIFTGATE_SASL_USERNAME, DRIFTGATE_SASL_PASSWORD)"
+            )
         return self
 
 
@@ -68,8 +126,9 @@ class KafkaLog(Section):
     )
     static_membership: bool = Field(
         default=False,
-        description="Whether a worker that comes back under its name within session_timeout keeps "
-        "its partitions; a worker that leaves frees them only after session_timeout.",
+        description="Whether workers are static members (`group.instance.id` is the transactional "
+        "id): one that comes back under its name within session_timeout has its partitions at "
+        "once; one that leaves for good frees them only after session_timeout.",
     )
     poll_interval_max: Duration = Field(
         default=timedelta(minutes=5),
@@ -95,6 +154,28 @@ class KafkaLog(Section):
     compression: Literal["none", "gzip", "lz4", "zstd"] = Field(
         default="lz4", description="Of what is written; reading knows them all."
     )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _no_credentials_in_addresses(cls, value: str) -> str:
+        if "@" in value:
+            # Addresses are shown in messages and to the client, which logs them.
+            raise ValueError(
+                "an address must not hold a user or a password; set log.security.username and "
+                "DRIFTGATE_SASL_PASSWORD"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _tokens_come_within_a_session(self) -> Self:
+        uses_tokens = self.security.sasl_mechanism == "OAUTHBEARER"
+        if uses_tokens and self.security.token_timeout >= self.session_timeout:
+            raise ValueError(
+                f"security.token_timeout must be < session_timeout; got "
+                f"{format_duration(self.security.token_timeout)} >= "
+                f"{format_duration(self.session_timeout)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _budgets_fit(self) -> Self:

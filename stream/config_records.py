@@ -106,6 +106,13 @@ class Schema(Section):
         description="When it happened: `$timestamp` (the record's) or a path to an ISO 8601 "
         "string or a number of milliseconds since 1970-01-01 UTC.",
     )
+    event_time_ahead_max: Duration = Field(
+        default=timedelta(days=1),
+        description="How far the time of an event or a label may lie ahead of its record's "
+        "timestamp; beyond it the record is a dead letter (`bad_time`). The default bears local "
+        "time that is written without its offset (14 h at most). Of `$timestamp` itself the broker "
+        "is the bound (`message.timestamp.after.max.ms`).",
+    )
     features: tuple[FeatureConfig, ...] = Field(
         min_length=1, description="What the model sees; all else in a record is skipped."
     )
@@ -178,13 +185,16 @@ class Labels(Section):
     )
     max_delay: Duration = Field(
         default=timedelta(days=7),
-        description="In event time; an event expires without its label after this, and a label "
-        "that came first is an orphan after this.",
+        description="In event time; an event expires once the labels are past it by more than "
+        "this, and a label that came first is an orphan once the events are.",
     )
     pending_max: int = Field(
         default=100_000,
         ge=1,
-        description="Events waiting for labels, a partition; beyond it the oldest expires early.",
+        description="Events waiting for labels, a partition; beyond it the oldest expires early. "
+        "Each takes about 550 bytes of memory, and 8 to 16 more for each column: features, outputs "
+        "and what the model keeps of its prediction. Labels that wait for events have the same "
+        "bound.",
     )
     wait_for_other: Duration = Field(
         default=timedelta(seconds=1),

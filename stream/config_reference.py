@@ -32,6 +32,23 @@ editor complete it. `deploy/examples/` holds whole files. Parameters of models a
 Durations are a number with a unit: `250ms`, `30s`, `10m`, `24h`, `7d`. A path is `$.name`, or
 `$.outer.inner` for a value inside an object.
 """
+_OBJECT_STORES = """## Object stores
+
+Credentials, region and endpoint of an object store come from where its own clients look for them,
+so that none need stand in the file:
+
+| store | from the environment |
+|---|---|
+| `s3://BUCKET/FOLDER` | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_DEFAULT_REGION`, or a role of the machine; `AWS_ENDPOINT_URL_S3` for a server that is not Amazon's (MinIO, Ceph) |
+| `gs://BUCKET/FOLDER` | `GOOGLE_APPLICATION_CREDENTIALS`, or the machine's service account |
+
+Any option of the filesystem can be given by fsspec's own configuration: variables such as
+`FSSPEC_S3_ENDPOINT_URL`, or JSON files in `~/.config/fsspec`. A request to S3 is tried three times,
+each with 5 s to connect and 20 s for an answer, unless `config_kwargs` is given there. Whatever
+fails is tried again at the next interval: a store that is away costs a longer replay.
+
+In messages a URL is shown without its user, password and the values of its query.
+"""  # noqa: E501 - tables have no line breaks
 _SIMPLE = {
     str: "text",
     int: "integer",
@@ -46,6 +63,7 @@ _SIMPLE = {
 def reference() -> str:
     """Return the whole page."""
     parts = [_INTRODUCTION, *_section("The file", Config), *_sections(Config, ()), _environment()]
+    parts.append(_OBJECT_STORES)
     return "\n".join(parts)
 
 

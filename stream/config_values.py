@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS_MAX = 36500 * 86400.0
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
@@ -33,7 +34,10 @@ def parse_duration(value: Any) -> Any:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("must be a number with a unit, such as 250ms, 30s, 10m, 24h or 7d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > _SECONDS_MAX:
+        raise ValueError("must be at most 36500d")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(value: timedelta) -> str:

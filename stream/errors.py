@@ -9,11 +9,11 @@
     |   |-- TopicMissingError        a configured topic does not exist
     |   |-- PartitionMismatchError   input topics are not co-partitioned
     |   `-- DataError                a data file cannot be read as the schema says
+    |-- StoreUnavailableError    the checkpoint store cannot be read or written; try again
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
     |-- OvertakenError           another worker has committed meanwhile; recover
     |-- FencedError              another worker has taken over; leave
     |-- StalledError             nothing moves though records wait; leave, and begin anew
-    |-- StoreUnavailableError    checkpoints cannot be read or written now
     |-- CheckpointError          a checkpoint is damaged or of another version; try an older one
     |-- ModelError               the model failed on the data it was given; stop
     |-- RecoveryError            the state cannot be rebuilt from what is kept; stop
@@ -70,6 +70,12 @@ class DataError(SetupError):
     """A data file cannot be read in the way that the schema says."""
 
 
+class StoreUnavailableError(DriftgateError):
+    """The checkpoint store cannot be read or written; nothing says that it is empty."""
+
+    retriable = True
+
+
 class CommitUncertainError(DriftgateError):
     """A transaction ended in an unknown way: it may or may not have committed."""
 
@@ -88,12 +94,6 @@ class FencedError(DriftgateError):
 
 class StalledError(DriftgateError):
     """A partition does not move although records wait; only a new process may help."""
-
-
-class StoreUnavailableError(DriftgateError):
-    """The checkpoint store cannot be reached, or refuses."""
-
-    retriable = True
 
 
 class CheckpointError(DriftgateError):

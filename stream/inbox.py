@@ -100,22 +100,24 @@ class Taken:
     def crc(self) -> int:
         """CRC-32 of what was taken: offsets, timestamps, keys and values."""
         records, dead = self.records, self.dead
-        crc = _crc(records.offsets, records.timestamps, records.keys, records.values)
+        crc = _crc(0, records.offsets, records.timestamps, records.keys, records.values)
         if not dead:
             return crc
-        columns = ([getattr(letter, name) for letter in dead] for name in _COLUMNS)
-        return _crc(*columns, start=crc)
-
-
-_COLUMNS = ("offset", "timestamp", "key", "value")
+        return _crc(
+            crc,
+            [letter.offset for letter in dead],
+            [letter.timestamp for letter in dead],
+            [letter.key for letter in dead],
+            [letter.value for letter in dead],
+        )
 
 
 def _crc(
+    start: int,
     offsets: Sequence[int],
     timestamps: Sequence[int],
     keys: Sequence[bytes | None],
     values: Sequence[bytes | None],
-    start: int = 0,
 ) -> int:
     crc = zlib.crc32(np.array([offsets, timestamps], dtype=np.int64).tobytes(), start)
     for column in (keys, values):

@@ -14,6 +14,7 @@ lost records in the middle, is noticed by the replay.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -58,6 +59,7 @@ class JournalEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     begins: bool = False
 
 
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _DECODER = msgspec.json.Decoder(JournalEntry)
 
 
@@ -82,7 +84,7 @@ def decode_entry(data: bytes | None) -> JournalEntry:
     """
     try:
         return _DECODER.decode(data or b"")
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise InvariantError(
             f"journal: each record must be a journal entry; got {data!r:.80}. "
             "Nothing but driftgate may write to this topic, and no newer version than this one."
@@ -129,10 +131,11 @@ class StepNote:
         head, _, rest = note.partition(" ")
         fields = dict(word.partition("=")[::2] for word in rest.split(" "))
         steps = fields.get("steps", "")
-        if head not in ("driftgate/1", "driftgate/2") or not (steps.isascii() and steps.isdigit()):
+        if head not in ("driftgate/1", "driftgate/2") or _DIGITS.fullmatch(steps) is None:
             raise InvariantError(
-                f"committed offsets: the note must begin with 'driftgate/2 steps='; got {note!r}. "
-                "Another program commits under this consumer group: give the app its own group, "
-                "and bring its position back with `driftgate reset CONFIG --to journal`."
+                f"committed offsets: the note must begin with 'driftgate/2 steps='; got "
+                f"{note!r:.80}. Another program commits under this consumer group: give the app "
+                "its own group, and bring its position back with "
+                "`driftgate reset CONFIG --to journal`."
             )
         return cls(int(steps), fields.get("life", ""), fields.get("topic", ""))

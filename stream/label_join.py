@@ -1,46 +1,36 @@
 """Labels that come in a topic of their own: events wait for them, and they for events.
 
-What becomes of each record is in the table of `stream.labels`.
+What becomes of each record is in the table of `stream.labels`. It depends on the records of each
+topic in their order, and not on how far one topic was read before the other:
+
+- An event waits by the clock of the labels topic. A label is too late if its own time, or that
+  clock when it came, lies more than `max_delay` after the event's time; an event that no label can
+  reach any more has expired.
+- A label waits by the clock of the events topic. It is an orphan if that clock, when its event
+  came, lies more than `max_delay` after the label's time, or has come there without the event.
+
+So whether a label and an event may meet is decided by the two records and by where the clock of
+each one's own topic stood when it came. Whichever is read second finds that out from what is kept
+of the first. Of several labels of an event the first that may meet it is learnt.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from operators.snapshot import State, nest, part
 from operators.tape import Rows
-from stream.codec.strings import pack_strings, unpack_strings
 from stream.codec.target import TargetCoder
-from stream.deadlines import Deadlines
+from stream.held_labels import HeldLabels, LabelRecord
 from stream.inbox import EVENT, DeadLetter, Records
-from stream.labels import BEGINNING, Plan, dead_letter
+from stream.labels import Plan, dead_letter
 from stream.log.base import TopicPartition
-from stream.row_store import Matrix, RowStore
+from stream.row_store import Matrix
 from stream.seen_ids import EXPIRED, LEARNT, WAITING, SeenIds
-
-
-class _Waiting(NamedTuple):
-    """An event that waits: its slot, or ~row while this step has not settled; its arrival."""
-
-    slot: int
-    time: int
-    arrival: int
-
-
-class _Held(NamedTuple):
-    """A label that came before its event, whole, so that it can still become a dead letter."""
-
-    label: Any
-    time: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    arrival: int
+from stream.topic_clock import BEGINNING, TopicClock
+from stream.waiting_events import WaitingEvent, WaitingEvents
 
 
 class LabelJoin:
@@ -81,12 +71,10 @@ class LabelJoin:
         self._pending_max = pending_max
         self._dead_topic = dead_topic
         self._seen = SeenIds(duplicates_window)
-        self._store = RowStore(widths)
-        self._waiting: dict[str, _Waiting] = {}
-        self._held: dict[str, _Held] = {}
-        self._event_deadlines = Deadlines(self._still_waits)
-        self._label_deadlines = Deadlines(self._still_held)
-        self._carried: list[int] = []
+        self._waiting = WaitingEvents(widths, max_delay_ms)
+        self._held = HeldLabels(max_delay_ms)
+        self._event_clock = TopicClock()
+        self._label_clock = TopicClock()
         self.stream_time = BEGINNING
 
     @property
@@ -99,37 +87,28 @@ class LabelJoin:
 
     def plan(self, turns: list[int], events: Records, labels: Records) -> Plan:
         plan = Plan()
-        self._carried = []
-        carried_rows: list[int] = []
+        carried_steps: list[int] = []
         i = j = 0
         for turn in turns:
             if turn == EVENT:
-                self._advance(events.times[i], plan)
                 self._event(plan, events, i)
                 i += 1
             else:
-                self._advance(labels.times[j], plan)
-                self._label(plan, labels, j, carried_rows)
+                self._label(plan, self._read(labels, j, plan), carried_steps)
                 j += 1
-        self._number_carried(plan, carried_rows)
-        plan.carried = self._store.gather(self._carried)
+        # Kept rows are numbered after those of the new events, whose count is known only now.
+        for step in carried_steps:
+            plan.row[step] += len(plan.accepted)
+        plan.carried = self._waiting.carried()
         return plan
 
     def settle(self, plan: Plan, rows: Rows, watch: Matrix) -> None:
-        self._store.release(self._carried)
-        self._carried = []
-        kept = [(name, entry) for name, entry in self._waiting.items() if entry.slot < 0]
-        if kept:
-            index = np.array([~entry.slot for _, entry in kept], dtype=np.int64)
-            matrices = (rows.x, rows.output, rows.trace, watch)
-            slots = self._store.put([matrix[index] for matrix in matrices])
-            for (name, entry), slot in zip(kept, slots, strict=True):
-                self._waiting[name] = entry._replace(slot=slot)
-        self._event_deadlines.compact(len(self._waiting))
-        self._label_deadlines.compact(len(self._held))
+        self._waiting.settle([rows.x, rows.output, rows.trace, watch])
+        self._held.compact()
 
     def _event(self, plan: Plan, events: Records, position: int) -> None:
-        event_id = events.ids[position]
+        event_id, time = events.ids[position], events.times[position]
+        self._pass_event(time, plan)
         if event_id in self._seen or event_id in self._waiting:
             why = f"id must be new; got {event_id!r} again"
             plan.dead.append(
@@ -137,182 +116,166 @@ class LabelJoin:
             )
             return
         row = plan.predict(position, len(self._target.classes))
-        early = self._held.pop(event_id, None)
-        if early is not None:
-            code = self._target.code_one(early.label)
-            if not math.isnan(code):
-                self._seen.add(event_id, LEARNT)
-                plan.learn(row, code, early.time, early.offset)
-                return
-            plan.dead.append(self._dead_held(early, "too_many_classes", self._why_refused(early)))
-        time = events.times[position]
-        arrival = self._event_deadlines.add(event_id, time + self._max_delay_ms)
-        self._waiting[event_id] = _Waiting(~row, time, arrival)
-        self._seen.add(event_id, WAITING)
+        if self._meet_held(plan, event_id, time, row):
+            status = LEARNT
+        elif self._is_late(time, self._label_clock.time):
+            status = EXPIRED
+            plan.expired_by_delay += 1
+        else:
+            status = WAITING
+            self._waiting.add(event_id, row, time, self._event_clock.time)
+        self._seen.add(event_id, status, self._event_clock.time)
         if len(self._waiting) > self._pending_max:
-            self._expire(next(iter(self._waiting)))
+            self._seen.change(self._waiting.expire_oldest(), EXPIRED)
             plan.expired_by_capacity += 1
 
-    def _label(self, plan: Plan, labels: Records, position: int, carried_rows: list[int]) -> None:
-        label_id, label = labels.ids[position], labels.contents[position]
-        time, offset = labels.times[position], labels.offsets[position]
-        waiting = self._waiting.get(label_id)
-        if waiting is None:
-            self._label_alone(plan, labels, position)
-            return
-        code = self._target.code_one(label)
-        if math.isnan(code):
-            why = (
-                "label must be one of at most target.classes_max classes; "
-                f"got {label!r} beyond them"
-            )
-            plan.dead.append(
-                dead_letter(
-                    self._labels, labels, position, "too_many_classes", why, self._dead_topic
-                )
-            )
-            return
-        del self._waiting[label_id]
-        self._seen.change(label_id, LEARNT)
-        if waiting.slot < 0:
-            plan.learn(~waiting.slot, code, time, offset)
-            return
-        carried_rows.append(len(plan.row))
-        self._carried.append(waiting.slot)
-        plan.learn(len(self._carried) - 1, code, time, offset)
+    def _meet_held(self, plan: Plan, event_id: str, time: int, row: int) -> bool:
+        """Learn the first held label that will do, refuse the others; returns whether one did."""
+        is_learnt = False
+        for label in self._held.take(event_id):
+            if is_learnt:
+                self._refuse_duplicate(plan, label)
+            elif self._is_late(time, label.latest):
+                self._refuse_late(plan, label)
+            else:
+                is_learnt = self._learn(plan, label, row)
+        return is_learnt
 
-    def _label_alone(self, plan: Plan, labels: Records, position: int) -> None:
-        """Handle a label whose event is not waiting: too late, a duplicate, or early."""
-        label_id = labels.ids[position]
-        status = self._seen.status(label_id)
-        if status == EXPIRED:
-            why = f"label must come within labels.max_delay; event {label_id!r} has expired"
-            reason = "label_too_late"
-        elif status is not None or label_id in self._held:
-            why = f"label must come once; event {label_id!r} has one"
-            reason = "duplicate_label"
+    def _label(self, plan: Plan, label: LabelRecord, carried_steps: list[int]) -> None:
+        event = self._waiting.get(label.name)
+        status = self._seen.status(label.name) if event is None else WAITING
+        if self._is_late(label.time, self._clock_at(label.name, event, status)):
+            self._orphan(plan, label)
+        elif status is None:
+            self._hold(plan, label)
+        elif status == LEARNT:
+            self._refuse_duplicate(plan, label)
+        elif event is None or self._is_late(event.time, label.latest):
+            self._refuse_late(plan, label)
         else:
-            self._hold(plan, labels, position)
-            return
-        plan.dead.append(dead_letter(self._labels, labels, position, reason, why, self._dead_topic))
+            self._meet_waiting(plan, label, event, carried_steps)
 
-    def _hold(self, plan: Plan, labels: Records, position: int) -> None:
-        label_id, time = labels.ids[position], labels.times[position]
-        arrival = self._label_deadlines.add(label_id, time + self._max_delay_ms)
-        self._held[label_id] = _Held(
+    def _clock_at(self, name: str, event: WaitingEvent | None, status: int | None) -> int:
+        """Clock of the events when this one came; now, if it has not come."""
+        if event is not None:
+            return event.clock
+        return self._event_clock.time if status is None else self._seen.time(name)
+
+    def _meet_waiting(
+        self, plan: Plan, label: LabelRecord, event: WaitingEvent, carried_steps: list[int]
+    ) -> None:
+        """Learn a waiting event, whose row is one of this step's or kept from an earlier one."""
+        is_kept = event.slot >= 0
+        if not self._learn(plan, label, self._waiting.carried_count if is_kept else ~event.slot):
+            return
+        if is_kept:
+            carried_steps.append(len(plan.row) - 1)
+        self._waiting.learn(label.name)
+        self._seen.change(label.name, LEARNT)
+
+    def _read(self, labels: Records, position: int, plan: Plan) -> LabelRecord:
+        """Take a label's record as one piece, once the clock has passed it."""
+        time = labels.times[position]
+        self._pass_label(time, plan)
+        return LabelRecord(
+            labels.ids[position],
             labels.contents[position],
             time,
             labels.offsets[position],
             labels.timestamps[position],
             labels.keys[position],
             labels.values[position],
-            arrival,
+            self._label_clock.time,
         )
+
+    def _pass_event(self, time: int, plan: Plan) -> None:
+        """Move the clock of the events; held labels that are due by then are orphans."""
+        self.stream_time = max(self.stream_time, time)
+        if self._event_clock.advance(time):
+            for label in self._held.due(self._event_clock.time):
+                self._orphan(plan, label)
+
+    def _pass_label(self, time: int, plan: Plan) -> None:
+        """Move the clock of the labels; events that are due by then expire."""
+        self.stream_time = max(self.stream_time, time)
+        if self._label_clock.advance(time):
+            for name in self._waiting.due(self._label_clock.time):
+                self._seen.change(name, EXPIRED)
+                plan.expired_by_delay += 1
+
+    def _is_late(self, time: int, other: int) -> bool:
+        """Whether the other time lies more than `max_delay` after this one."""
+        return other > time + self._max_delay_ms
+
+    def _learn(self, plan: Plan, label: LabelRecord, row: int) -> bool:
+        """Learn a row unless the label's class is beyond the bound; returns whether it was."""
+        code = self._target.code_one(label.label)
+        if math.isnan(code):
+            why = (
+                "label must be one of at most target.classes_max classes; "
+                f"got {label.label!r} beyond them"
+            )
+            self._refuse(plan, label, "too_many_classes", why)
+            return False
+        plan.learn(row, code, label.time, label.offset)
+        return True
+
+    def _hold(self, plan: Plan, label: LabelRecord) -> None:
+        self._held.hold(label)
         if len(self._held) > self._pending_max:
-            self._orphan(next(iter(self._held)), plan)
+            self._orphan(plan, self._held.take_oldest())
 
-    def _advance(self, time: int, plan: Plan) -> None:
-        """Move the stream time on; whoever is due by then goes."""
-        if time <= self.stream_time:
-            return
-        self.stream_time = time
-        for name in self._event_deadlines.due(time):
-            self._expire(name)
-            plan.expired_by_delay += 1
-        for name in self._label_deadlines.due(time):
-            self._orphan(name, plan)
-
-    def _expire(self, name: str) -> None:
-        slot = self._waiting.pop(name).slot
-        self._seen.change(name, EXPIRED)
-        if slot >= 0:
-            self._store.release([slot])
-
-    def _orphan(self, name: str, plan: Plan) -> None:
+    def _orphan(self, plan: Plan, label: LabelRecord) -> None:
         plan.orphaned += 1
-        why = f"a label's event must come within labels.max_delay; none with id {name!r} did"
-        plan.dead.append(self._dead_held(self._held.pop(name), "orphaned_label", why))
+        why = f"a label's event must come within labels.max_delay; none with id {label.name!r} did"
+        self._refuse(plan, label, "orphaned_label", why)
 
-    def _dead_held(self, held: _Held, reason: str, why: str) -> DeadLetter:
+    def _refuse_duplicate(self, plan: Plan, label: LabelRecord) -> None:
+        why = f"label must come once; event {label.name!r} has one"
+        self._refuse(plan, label, "duplicate_label", why)
+
+    def _refuse_late(self, plan: Plan, label: LabelRecord) -> None:
+        why = f"label must come within labels.max_delay; got it too late for event {label.name!r}"
+        self._refuse(plan, label, "label_too_late", why)
+
+    def _refuse(self, plan: Plan, label: LabelRecord, reason: str, why: str) -> None:
         source = self._labels
         message = (
-            f"{source.topic}[{source.partition}]@{held.offset}: {why}. "
+            f"{source.topic}[{source.partition}]@{label.offset}: {why}. "
             f"The record went to topic `{self._dead_topic}`."
         )
-        return DeadLetter(
-            source, held.offset, held.timestamp, held.key, held.value, reason, message
+        plan.dead.append(
+            DeadLetter(
+                source, label.offset, label.timestamp, label.key, label.value, reason, message
+            )
         )
-
-    @staticmethod
-    def _why_refused(held: _Held) -> str:
-        return (
-            f"label must be one of at most target.classes_max classes; got {held.label!r} "
-            "beyond them"
-        )
-
-    def _number_carried(self, plan: Plan, carried_rows: list[int]) -> None:
-        """Give carried rows their numbers, after those of the new events."""
-        for step in carried_rows:
-            plan.row[step] += len(plan.accepted)
-
-    def _still_waits(self, name: str, arrival: int) -> bool:
-        entry = self._waiting.get(name)
-        return entry is not None and entry.arrival == arrival
-
-    def _still_held(self, name: str, arrival: int) -> bool:
-        entry = self._held.get(name)
-        return entry is not None and entry.arrival == arrival
 
     def snapshot(self) -> State:
-        waiting, held = self._waiting.values(), self._held.values()
-        x, output, trace, watch = self._store.gather([entry.slot for entry in waiting])
         return {
             "stream_time": self.stream_time,
+            "event_clock": self._event_clock.snapshot(),
+            "label_clock": self._label_clock.snapshot(),
             **nest("seen", self._seen.snapshot()),
-            **nest("waiting", pack_strings(list(self._waiting))),
-            "waiting/time": np.array([entry.time for entry in waiting], dtype=np.int64),
-            "waiting/x": x,
-            "waiting/output": output,
-            "waiting/trace": trace,
-            "waiting/watch": watch,
-            "held": np.frombuffer(
-                msgspec.msgpack.encode([(name, *entry[:-1]) for name, entry in self._held.items()]),
-                dtype=np.uint8,
-            )
-            if held
-            else np.empty(0, dtype=np.uint8),
+            "seen_clock": self._seen.times(),
+            **nest("waiting", self._waiting.snapshot()),
+            **self._held.snapshot(),
         }
 
     def restore(self, state: State) -> None:
+        """Take over a snapshot.
+
+        One that was made before the topics had clocks of their own has a `stream_time` alone. That
+        may have been moved by one wrong record, so the clocks begin anew: what waits then waits
+        until they have come as far again.
+        """
         self.stream_time = int(state["stream_time"])
-        self._seen.restore(part("seen", state))
-        self._restore_waiting(state)
-        self._restore_held(state)
-
-    def _restore_waiting(self, state: State) -> None:
-        self._store.clear()
-        names = unpack_strings(part("waiting", state))
-        times = np.asarray(state["waiting/time"]).tolist()
-        rows = [
-            np.asarray(state[f"waiting/{name}"], dtype=np.float64)
-            for name in ("x", "output", "trace", "watch")
-        ]
-        slots = self._store.put(rows)
-        arrivals = self._event_deadlines.refill(
-            (name, time + self._max_delay_ms) for name, time in zip(names, times, strict=True)
-        )
-        self._waiting = {
-            name: _Waiting(slot, time, arrival)
-            for name, slot, time, arrival in zip(names, slots, times, arrivals, strict=True)
-        }
-
-    def _restore_held(self, state: State) -> None:
-        packed = np.asarray(state["held"], dtype=np.uint8).tobytes()
-        entries = msgspec.msgpack.decode(packed) if packed else []
-        arrivals = self._label_deadlines.refill(
-            (entry[0], entry[2] + self._max_delay_ms) for entry in entries
-        )
-        self._held = {
-            entry[0]: _Held._make((*entry[1:], arrival))
-            for entry, arrival in zip(entries, arrivals, strict=True)
-        }
+        self._event_clock, self._label_clock = TopicClock(), TopicClock()
+        seen = part("seen", state)
+        times = [BEGINNING] * len(np.asarray(seen["status"]))
+        if "event_clock" in state:
+            self._event_clock.restore(np.asarray(state["event_clock"]))
+            self._label_clock.restore(np.asarray(state["label_clock"]))
+            times = np.asarray(state["seen_clock"]).tolist()
+        self._seen.restore(seen, times)
+        self._waiting.restore(part("waiting", state))
+        self._held.restore(state)

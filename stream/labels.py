@@ -7,6 +7,7 @@ event with a new id                               predicted; waits for its label
 event whose id is in the duplicates window        dead letter `duplicate_id`, no prediction
 label of a waiting event                          learnt
 label before its event                            held; learnt right after the event's prediction
+second label of an event that has not come        held too; judged when the event comes
 label of an event learnt already                  dead letter `duplicate_label`
 label of an event that has expired                dead letter `label_too_late`
 held label whose event does not come in time      dead letter `orphaned_label`
@@ -14,8 +15,9 @@ label of a class beyond the bound of open ones    dead letter `too_many_classes`
 event whose label does not come in time           counted as expired; it had its prediction
 ================================================  =============================================
 
-"In time" is `labels.max_delay` of event time, measured on the largest event time that the
-partition has seen; beyond `labels.pending_max` the oldest goes early.
+"In time" is `labels.max_delay` of event time, for a label by the clock of the labels topic and for
+an event by that of the events topic (`stream.label_join`); beyond `labels.pending_max` the oldest
+goes early.
 """
 
 from __future__ import annotations
@@ -31,8 +33,7 @@ from stream.inbox import DeadLetter, Records
 from stream.log.base import TopicPartition
 from stream.row_store import Matrix
 from stream.seen_ids import LEARNT, UNLABELLED, SeenIds
-
-BEGINNING = -(2**63)
+from stream.topic_clock import BEGINNING
 
 
 @dataclass(slots=True)

@@ -1,15 +1,14 @@
 """Log lines: structlog over the standard library's logging, to standard error.
 
 `json` writes one object a line, `human` writes aligned text with `key=value`. Lines of libraries
-(kafka-python, numba, warnings) go the same way at WARNING and above. Secrets are masked last of
-all, by the name of their key, by their type, and in URLs that carry a password, so that no call
-site has to remember it.
+(kafka-python, numba, warnings) go the same way at WARNING and above, those of kafka-python at most
+one a minute of each kind (`stream.log_repeats`). Secrets are masked last of all, by the name of
+their key, by their type, and in text (`stream.masking`), so that no call site has to remember it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
@@ -18,13 +17,11 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
 
-MASK = "**********"
+from stream.log_repeats import RepeatLimit
+from stream.masking import MASK, SECRET_KEY, mask_text
+
 # Loggers of the program itself; everything else is a library.
 _OWN = ("stream", "driftgate")
-_SECRET_KEY = re.compile(
-    r"passw(or)?d|secret|token|credential|api_?key|private_?key|authorization", re.IGNORECASE
-)
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]+@")
 # Deeper values are not log material; the bound also ends a structure that holds itself.
 _DEPTH_MAX = 6
 
@@ -56,10 +53,10 @@ def mask_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
 
 
 def _masked(name: str, value: Any, depth: int) -> Any:
-    if isinstance(value, SecretStr) or (_SECRET_KEY.search(name) and value is not None):
+    if isinstance(value, SecretStr) or (SECRET_KEY.search(name) and value is not None):
         return MASK
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\1:{MASK}@", value)
+        return mask_text(value)
     if isinstance(value, Mapping | list | tuple) and depth == 0:
         return "..."
     if isinstance(value, Mapping):
@@ -111,6 +108,8 @@ def configure_logging(
         if that is higher.
     """
     handler = _StandardError()
+    # At the handler: a logger's filter does not see the lines of the loggers below it.
+    handler.addFilter(RepeatLimit("kafka"))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_shared(),

@@ -22,6 +22,11 @@ class RowStore:
         self._matrices = [np.empty((0, width)) for width in widths]
         self._free: list[int] = []
 
+    @property
+    def used(self) -> int:
+        """Slots that are not free."""
+        return len(self._matrices[0]) - len(self._free)
+
     def gather(self, slots: list[int]) -> list[Matrix]:
         """Copy the rows in these slots, one matrix for each width."""
         index = np.array(slots, dtype=np.int64)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from operators.adaptation.base import Report
 from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
+from stream.answers import Answers, answers_of
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
 from stream.drift_events import DriftEvent
@@ -198,7 +199,8 @@ class PartitionTask:
         self.steps += 1
         nothing = [Taken(Records(), [], r.first, r.next) for r in ranges.values()]
         shares = np.empty((0, len(self._expert_names())))
-        report = self._report(Plan(), nothing, shares, [], [], [], {})
+        nobody = Answers(np.empty(0, dtype=np.int64), [])
+        report = self._report(Plan(), nobody, nothing, shares, [], [], [], {})
         outputs = [OutputBatch(journal, [clock], [None], [encode_entry(entry)])]
         return Step(entry, outputs, self.offsets, report)
 
@@ -223,24 +225,25 @@ class PartitionTask:
         reports = self._diagnose(tape, rows)
         watch.lap("diagnose")
         shares = self._shares(rows, len(plan.accepted))
+        answers = self._answers(plan, events, rows)
         errors = self.parts.evaluator.run(tape, rows, baseline).errors
         drift = self._detect(tape, rows, plan, events, errors, reports)
         self.parts.labels.settle(plan, rows, baseline)
         watch.lap("watch")
         # By offset, so that the order is that of the input and not that of the stages.
         dead = sorted(
-            [letter for piece in taken for letter in piece.dead] + plan.dead,
+            [letter for piece in taken for letter in piece.dead] + plan.dead + answers.dead,
             key=lambda letter: (letter.source, letter.offset),
         )
         timestamps = [stamp for piece in taken for stamp in piece.records.timestamps]
         clock = max(timestamps, default=max((d.timestamp for d in dead), default=0))
         entry = self._entry(taken)
-        outputs = self._outputs(plan, events, rows, shares, drift, dead, entry, clock)
+        outputs = self._outputs(plan, events, rows, answers, shares, drift, dead, entry, clock)
         watch.lap("write")
         watch.seconds["read"] = self._read_seconds
         self._read_seconds = 0.0
         self.steps += 1
-        report = self._report(plan, taken, shares, drift, dead, timestamps, watch.seconds)
+        report = self._report(plan, answers, taken, shares, drift, dead, timestamps, watch.seconds)
         return Step(entry, outputs, self.offsets, report)
 
     def _run_model(self, tape: Tape, rows: Rows) -> None:
@@ -260,6 +263,22 @@ class PartitionTask:
         if self.parts.mixture is None:
             return np.empty((predicted, 0))
         return self.parts.mixture.shares(_first(rows, predicted))
+
+    @property
+    def _source(self) -> TopicPartition:
+        """Where the events come from."""
+        return TopicPartition(self.parts.input_topics[EVENT], self.partition)
+
+    def _answers(self, plan: Plan, events: Records, rows: Rows) -> Answers:
+        """Part the predictions that can be written from the events that got none."""
+        return answers_of(
+            self.parts.prediction_writer,
+            plan,
+            events,
+            rows.output[: len(plan.accepted)],
+            self._source,
+            self.parts.topics["dead_letters"],
+        )
 
     def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
         """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""
@@ -319,26 +338,27 @@ class PartitionTask:
         plan: Plan,
         events: Records,
         rows: Rows,
+        answers: Answers,
         shares: NDArray[np.float64],
         drift: list[DriftEvent],
         dead: list[DeadLetter],
         entry: JournalEntry,
         clock: int,
     ) -> list[OutputBatch]:
-        topics, accepted = self.parts.topics, plan.accepted
+        topics = self.parts.topics
         batches = []
-        if accepted:
-            if len(accepted) < len(events):
-                events = _select(events, accepted)
-            source = TopicPartition(self.parts.input_topics[EVENT], self.partition)
+        if len(answers.rows):
+            written = answers.rows.tolist()
+            if len(written) < len(events):
+                events = _select(events, [plan.accepted[row] for row in written])
             values = self.parts.prediction_writer.write(
                 events.ids,
                 events.times,
-                source,
+                self._source,
                 events.offsets,
-                rows.output[: len(accepted)],
-                plan.known,
-                self._explained(shares),
+                rows.output[answers.rows],
+                [plan.known[row] for row in written],
+                self._explained(shares[answers.rows]),
             )
             target = TopicPartition(topics["predictions"], self.partition)
             batches.append(OutputBatch(target, events.timestamps, events.keys, values))
@@ -358,6 +378,7 @@ class PartitionTask:
     def _report(
         self,
         plan: Plan,
+        answers: Answers,
         taken: list[Taken],
         shares: NDArray[np.float64],
         drift: list[DriftEvent],
@@ -371,7 +392,7 @@ class PartitionTask:
                 topic: piece.count
                 for topic, piece in zip(self.parts.input_topics, taken, strict=True)
             },
-            predicted=len(plan.accepted),
+            predicted=len(answers.rows),
             learnt=len(plan.learn_codes),
             learnt_in_all=self.parts.drift_watch.learnt,
             dead=Counter(letter.reason for letter in dead),

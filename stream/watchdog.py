@@ -103,15 +103,19 @@ class Watchdog:
     def _why_still(self, source: TopicPartition, position: int, still_s: float) -> Iterator[str]:
         where = f"{source.topic}[{source.partition}]@{position}"
         try:
-            end = self._log.bounds(source).end
+            first, end = self._log.bounds(source)
         except LogUnsettledError as error:
             open_now = "; ".join(map(_described, self._log.open_transactions(source))) or str(error)
             yield f"{where}: nothing can be read for {still_s:.0f} s: {open_now}"
             return
-        if end <= position:
+        if position < first or not self._holds_records(source, position, end):
             return
         self._apply_remedy(source, where, end, still_s)
         yield f"{where}: no record came for {still_s:.0f} s, though the partition ends at {end}"
+
+    def _holds_records(self, source: TopicPartition, position: int, end: int) -> bool:
+        """Tell whether a record stands there: markers and aborted records are never read."""
+        return any(len(batch) for batch in self._log.read(source, position, end))
 
     def _apply_remedy(self, source: TopicPartition, where: str, end: int, still_s: float) -> None:
         tried, due = self._remedies.get(source, 0), int(still_s // STALL_S)

@@ -32,7 +32,6 @@ from stream.errors import (
     StoreUnavailableError,
 )
 from stream.journal import StepNote
-from stream.labels import BEGINNING
 from stream.log.base import Committed, Lag, Log, Polled, TopicPartition, Transaction
 from stream.observer import Observer
 from stream.recovery.checkpoints import Checkpoints
@@ -40,6 +39,7 @@ from stream.recovery.lifecycle import RUNNING, Lifecycle, Live, Partition, State
 from stream.recovery.restoration import Restoration, Restored
 from stream.recovery.settings import Builds
 from stream.task import PartitionTask, Step
+from stream.topic_clock import BEGINNING
 from stream.topology import PartsBuilder, input_topics
 from stream.watchdog import Watchdog
 
@@ -464,15 +464,21 @@ class Worker:
         """Give each partition that is being restored a slice; polls come between."""
         room = _RESTORING_MAX - len(self.lifecycle.at(State.RESTORING))
         for partition in self.lifecycle.due()[: max(0, room)]:
-            self.lifecycle.restore(partition, self._restoration(partition.number))
+            self.lifecycle.restore(partition, self._restoration(partition))
         for partition in self.lifecycle.at(State.RESTORING):
             if stop is not None and stop.is_set():
                 return
             self._restore_slice(partition)
 
-    def _restoration(self, number: int) -> Restoration:
+    def _restoration(self, partition: Partition) -> Restoration:
         return Restoration(
-            self._log, self._store, self._builds, self._config.app, number, self._clock
+            self._log,
+            self._store,
+            self._builds,
+            self._config.app,
+            partition.number,
+            self._clock,
+            partition.attempts,
         )
 
     def _restore_slice(self, partition: Partition) -> None:

@@ -19,14 +19,14 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def dev_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dev_broker.Broker]:
-    """Start a broker for this test session, with PLAINTEXT, SASL and TLS listeners and rights."""
+    """Start a broker for this test session, with every kind of listener and rights."""
     problem = dev_broker.missing_tools()
     if problem and os.environ.get("DRIFTGATE_REQUIRE_KAFKA") == "1":
         pytest.fail(problem)
     if problem:
         pytest.skip(problem)
     state: Path = tmp_path_factory.mktemp("kafka")
-    broker = dev_broker.start(state=state, sasl=True, tls=True, acl=True, proxied=True)
+    broker = dev_broker.start(state=state, sasl=True, oauth=True, tls=True, acl=True, proxied=True)
     yield broker
     dev_broker.stop(broker)
 

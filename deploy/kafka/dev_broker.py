@@ -1,6 +1,7 @@
 """A development broker: Apache Kafka in KRaft mode on this machine, without Docker.
 
-    python deploy/kafka/dev_broker.py start [--nodes 1|3] [--data DIR] [--sasl] [--tls] [--acl]
+    python deploy/kafka/dev_broker.py start [--nodes 1|3] [--data DIR] [--sasl] [--oauth] [--tls]
+                                            [--acl]
     python deploy/kafka/dev_broker.py status
     python deploy/kafka/dev_broker.py stop [--keep-data]
 
@@ -8,15 +9,18 @@
 127.0.0.1, waits until the broker answers, and prints the bootstrap address. Its state (pids, ports,
 settings, logs, and the data unless --data is given) is in `.driftgate/kafka`.
 
-Listeners: PLAINTEXT always; `--sasl` adds one with SASL/PLAIN (user `worker`, password
-`worker-secret`), `--tls` one with a self-made certificate for `localhost` (`ca.pem` beside the
-state). `--acl` makes rights count: everything is denied to a user of the SASL listener unless
-granted, and allowed to the PLAINTEXT listener.
+Listeners: PLAINTEXT always. `--sasl` adds SASL with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 (user
+`worker`, password `worker-secret`). `--oauth` adds OAUTH with OAUTHBEARER, which takes JSON Web
+Tokens that nobody has signed (`unsigned_token`): a test of the way, not of the safe. `--tls` adds
+TLS, whose certificate names `localhost`, and MTLS, which wants a client certificate too; `ca.pem`,
+`worker.pem` and `worker.key` are beside the state. `--sasl --tls` also adds SASL_TLS. `--acl` makes
+rights count: everything is denied to `worker` unless granted, and allowed to users without a name.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import json
 import os
@@ -34,7 +38,18 @@ LIBS = HERE / "libs"
 STATE = HERE.parents[1] / ".driftgate" / "kafka"
 
 SASL_USER, SASL_PASSWORD = "worker", "worker-secret"
-_STORE_PASSWORD = "development"  # noqa: S105 - the same
+_SCRAM_MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+_PROTOCOLS = {
+    "CONTROLLER": "PLAINTEXT",
+    "PLAINTEXT": "PLAINTEXT",
+    "SASL": "SASL_PLAINTEXT",
+    "OAUTH": "SASL_PLAINTEXT",
+    "TLS": "SSL",
+    "MTLS": "SSL",
+    "SASL_TLS": "SASL_SSL",
+    "PROXIED": "PLAINTEXT",
+}
+_CERTIFICATE_DAYS = 30
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0
 
@@ -62,8 +77,13 @@ class Broker:
 
     @property
     def ca_file(self) -> Path:
-        """Certificate that signs the TLS listener's own."""
+        """Certificate of the authority that signs the broker's and the worker's."""
         return Path(self.state) / "ca.pem"
+
+    @property
+    def client_certificate(self) -> tuple[Path, Path]:
+        """Certificate and key of user `worker`, for the MTLS listener."""
+        return Path(self.state) / f"{SASL_USER}.pem", Path(self.state) / f"{SASL_USER}.key"
 
     def alive(self) -> list[bool]:
         """Tell which nodes' processes are running."""
@@ -71,15 +91,16 @@ class Broker:
 
 
 def missing_tools() -> str:
-    """Say which of Java and Maven are missing, and how to get them; empty if none."""
-    needed = ["java"] if any(LIBS.glob("kafka_2.13-*.jar")) else ["java", "mvn"]
+    """Say which of Java, Maven and OpenSSL are missing, and how to get them; empty if none."""
+    needed = ["java", "openssl"]
+    needed += [] if any(LIBS.glob("kafka_2.13-*.jar")) else ["mvn"]
     missing = [tool for tool in needed if shutil.which(tool) is None]
     if not missing:
         return ""
     return (
-        f"{' and '.join(missing)} not found: install Java 17 or newer and Maven "
-        f"(Debian: apt-get install openjdk-17-jre-headless maven), or set DRIFTGATE_BOOTSTRAP to a "
-        f"broker that is already there"
+        f"{' and '.join(missing)} not found: install Java 17 or newer, Maven "
+        f"and OpenSSL (Debian: apt-get install openjdk-17-jre-headless maven openssl), "
+        f"or set DRIFTGATE_BOOTSTRAP to a broker that is already there"
     )
 
 
@@ -103,6 +124,7 @@ def start(
     state: Path = STATE,
     *,
     sasl: bool = False,
+    oauth: bool = False,
     tls: bool = False,
     acl: bool = False,
     proxied: bool = False,
@@ -117,7 +139,7 @@ def start(
         Where records are kept; with it they survive `stop`. None: beside the state, and deleted.
     state
         Folder of settings, logs and pids; one broker each.
-    sasl, tls, acl
+    sasl, oauth, tls, acl
         Additional listeners and rights, see the module's text.
     proxied
         Add a listener PROXIED whose address is a free port, for a proxy of the caller's that passes
@@ -132,14 +154,24 @@ def start(
     fetch_jars()
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
-    wanted = {"PLAINTEXT": True, "SASL": sasl, "TLS": tls, "PROXIED": proxied}
+    wanted = {
+        "PLAINTEXT": True,
+        "SASL": sasl,
+        "OAUTH": oauth,
+        "TLS": tls,
+        "MTLS": tls,
+        "SASL_TLS": sasl and tls,
+        "PROXIED": proxied,
+    }
     listeners = [name for name, asked in wanted.items() if asked]
     ports = [
         dict(zip(["CONTROLLER", "BEHIND", *listeners], taken, strict=True))
         for taken in _free_ports(nodes, len(listeners) + 2)
     ]
     if tls:
-        _make_certificate(state)
+        make_authority(state)
+        make_certificate(state, "broker", "localhost")
+        make_certificate(state, SASL_USER, "localhost")
     folder = data or state / "data"
     cluster = _java_output("kafka.tools.StorageTool", "random-uuid")
     for index in range(nodes):
@@ -149,6 +181,7 @@ def start(
             _java_output(
                 "kafka.tools.StorageTool",
                 *("format", "-t", cluster, "-c", str(state / f"node-{index}.properties")),
+                *(_scram_users() if sasl else ()),
             )
     broker = Broker(
         pids=[_spawn(state, index) for index in range(nodes)],
@@ -215,13 +248,6 @@ def _settings(
     listened = {**own, **({"PROXIED": ports[index]["BEHIND"]} if "PROXIED" in own else {})}
     replicas = str(len(ports))
     in_sync = str(min(2, len(ports)))
-    protocols = {
-        "CONTROLLER": "PLAINTEXT",
-        "PLAINTEXT": "PLAINTEXT",
-        "SASL": "SASL_PLAINTEXT",
-        "TLS": "SSL",
-        "PROXIED": "PLAINTEXT",
-    }
     settings = {
         "process.roles": "broker,controller",
         "node.id": str(index),
@@ -232,7 +258,7 @@ def _settings(
         "advertised.listeners": ",".join(
             f"{name}://localhost:{port}" for name, port in own.items() if name != "CONTROLLER"
         ),
-        "listener.security.protocol.map": ",".join(f"{name}:{protocols[name]}" for name in own),
+        "listener.security.protocol.map": ",".join(f"{name}:{_PROTOCOLS[name]}" for name in own),
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(data),
@@ -258,16 +284,8 @@ def _settings(
         # A transaction given up by its producer holds back its readers until this check.
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     }
-    if "SASL" in own:
-        users = f'user_{SASL_USER}="{SASL_PASSWORD}"'
-        settings["listener.name.sasl.sasl.enabled.mechanisms"] = "PLAIN"
-        settings["listener.name.sasl.plain.sasl.jaas.config"] = (
-            f"org.apache.kafka.common.security.plain.PlainLoginModule required {users};"
-        )
-    if "TLS" in own:
-        settings["ssl.keystore.location"] = str(state / "keystore.p12")
-        settings["ssl.keystore.password"] = _STORE_PASSWORD
-        settings["ssl.keystore.type"] = "PKCS12"
+    for name in own:
+        settings |= _security(name, state)
     if acl:
         settings["authorizer.class.name"] = (
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
@@ -276,22 +294,103 @@ def _settings(
     return settings
 
 
+def _security(listener: str, state: Path) -> dict[str, str]:
+    """Return the settings of one listener: how it is entered, and by whom."""
+    prefix, settings = f"listener.name.{listener.lower()}", {}
+    if listener in ("SASL", "SASL_TLS"):
+        package = "org.apache.kafka.common.security"
+        settings[f"{prefix}.sasl.enabled.mechanisms"] = ",".join(("PLAIN", *_SCRAM_MECHANISMS))
+        settings[f"{prefix}.plain.sasl.jaas.config"] = (
+            f'{package}.plain.PlainLoginModule required user_{SASL_USER}="{SASL_PASSWORD}";'
+        )
+        for mechanism in _SCRAM_MECHANISMS:
+            settings[f"{prefix}.{mechanism.lower()}.sasl.jaas.config"] = (
+                f"{package}.scram.ScramLoginModule required;"
+            )
+    if listener == "OAUTH":
+        settings[f"{prefix}.sasl.enabled.mechanisms"] = "OAUTHBEARER"
+        # The claim is the broker's own: it logs in at its own listener, and needs a name for it.
+        settings[f"{prefix}.oauthbearer.sasl.jaas.config"] = (
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+            'unsecuredLoginStringClaim_sub="broker";'
+        )
+        # Makes a session end with its token, so that clients have to bring the next one.
+        settings[f"{prefix}.connections.max.reauth.ms"] = "3600000"
+    if _PROTOCOLS[listener].endswith("SSL"):
+        settings[f"{prefix}.ssl.keystore.type"] = "PEM"
+        settings[f"{prefix}.ssl.keystore.location"] = str(state / "broker.both.pem")
+        settings[f"{prefix}.ssl.truststore.type"] = "PEM"
+        settings[f"{prefix}.ssl.truststore.location"] = str(state / "ca.pem")
+    if listener == "MTLS":
+        settings[f"{prefix}.ssl.client.auth"] = "required"
+        settings[f"{prefix}.ssl.principal.mapping.rules"] = "RULE:^CN=(.*?)$/$1/"
+    return settings
+
+
+def _scram_users() -> list[str]:
+    return [
+        argument
+        for mechanism in _SCRAM_MECHANISMS
+        for argument in (
+            "--add-scram",
+            f"{mechanism}=[name={SASL_USER},password={SASL_PASSWORD}]",
+        )
+    ]
+
+
 def _write_properties(file: Path, settings: dict[str, str]) -> None:
     file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     file.chmod(0o600)
 
 
-def _make_certificate(state: Path) -> None:
-    store, entry = state / "keystore.p12", ["-alias", "broker", "-storepass", _STORE_PASSWORD]
+def make_authority(folder: Path, name: str = "ca") -> None:
+    """Make an authority's certificate and key, `NAME.pem` and `NAME.key`."""
     _tool(
-        *("keytool", "-genkeypair", "-keystore", str(store), "-storetype", "PKCS12", *entry),
-        *("-keyalg", "RSA", "-keysize", "2048", "-validity", "30", "-dname", "CN=localhost"),
-        *("-ext", "SAN=dns:localhost,ip:127.0.0.1"),
+        *("openssl", "req", "-x509", *_new_key(folder, name), "-days", str(_CERTIFICATE_DAYS)),
+        *("-subj", f"/CN=driftgate development {name}", "-out", str(folder / f"{name}.pem")),
+    )
+
+
+def make_certificate(
+    folder: Path, name: str, host: str, authority: str = "ca", days: int = _CERTIFICATE_DAYS
+) -> None:
+    """Make `NAME.pem`, `NAME.key`, and both in one file (`NAME.both.pem`), signed by an authority.
+
+    Parameters
+    ----------
+    host
+        The only host that the certificate is good for.
+    days
+        How long it is valid; a negative number makes one that has expired.
+    """
+    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
+    request, extension = folder / f"{name}.csr", folder / f"{name}.ext"
+    extension.write_text(f"subjectAltName=DNS:{host}\n")
+    _tool(
+        *("openssl", "req", "-new", *_new_key(folder, name)),
+        *("-subj", f"/CN={name}", "-out", str(request)),
     )
     _tool(
-        *("keytool", "-exportcert", "-rfc", "-keystore", str(store), *entry),
-        *("-file", str(state / "ca.pem")),
+        *("openssl", "x509", "-req", "-in", str(request), "-out", str(certificate)),
+        *("-CA", str(folder / f"{authority}.pem"), "-CAkey", str(folder / f"{authority}.key")),
+        *("-CAcreateserial", "-days", str(days), "-extfile", str(extension)),
     )
+    both = folder / f"{name}.both.pem"
+    both.touch(mode=0o600)
+    both.write_text(key.read_text() + certificate.read_text())
+
+
+def _new_key(folder: Path, name: str) -> list[str]:
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    return [*kind, "-nodes", "-keyout", str(folder / f"{name}.key")]
+
+
+def unsigned_token(user: str, valid_s: float) -> str:
+    """Make a JSON Web Token that the OAUTH listener takes: anybody can, hence only for tests."""
+    issued = time.time()
+    parts = [{"alg": "none"}, {"sub": user, "iat": issued - 1, "exp": issued + valid_s}]
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
+    return ".".join(part.decode().rstrip("=") for part in encoded) + "."
 
 
 def _tool(*command: str) -> str:
@@ -372,8 +471,9 @@ def main() -> int:
     starting = commands.add_parser("start", help="start and print the bootstrap address")
     starting.add_argument("--nodes", type=int, choices=(1, 3), default=1)
     starting.add_argument("--data", type=Path, help="keep the records in this folder")
-    starting.add_argument("--sasl", action="store_true", help="add a SASL/PLAIN listener")
-    starting.add_argument("--tls", action="store_true", help="add a TLS listener")
+    starting.add_argument("--sasl", action="store_true", help="add a listener with passwords")
+    starting.add_argument("--oauth", action="store_true", help="add a listener with tokens")
+    starting.add_argument("--tls", action="store_true", help="add listeners with TLS")
     starting.add_argument("--acl", action="store_true", help="make rights count")
     stopping = commands.add_parser("stop", help="stop, and delete the records")
     stopping.add_argument("--keep-data", action="store_true", help="leave the records")
@@ -392,6 +492,7 @@ def _run(arguments: argparse.Namespace) -> int:
             arguments.nodes,
             arguments.data,
             sasl=arguments.sasl,
+            oauth=arguments.oauth,
             tls=arguments.tls,
             acl=arguments.acl,
         )

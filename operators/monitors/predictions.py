@@ -35,13 +35,15 @@ def prediction_rows(space: Space, output: NDArray[np.float64]) -> NDArray[np.flo
     space
         The model's.
     output
-        (n, n_outputs) float64, `Rows.output` of rows that have been predicted; NaN is missing.
+        (n, n_outputs) float64, `Rows.output` of rows that have been predicted; what is not finite
+        is missing.
 
     Examples
     --------
     >>> prediction_rows(Space((), 2), np.array([[0.25, 0.75]])).tolist()
     [[1.0, 0.25, 0.75]]
     """
+    output = np.where(np.isfinite(output), output, np.nan)
     if not space.n_classes:
         return output
     known = ~np.isnan(output).any(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 
 from stream import __version__
 from stream.errors import DriftgateError
+from stream.masking import mask_text
 
 app = typer.Typer(
     name="driftgate",
@@ -22,6 +24,10 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(no_args_is_help=True, help="Create, describe, fill and look at topics.")
 app.add_typer(topics_app, name="topics")
+transactions_app = typer.Typer(
+    no_args_is_help=True, help="Look at open transactions on the topics, and end hanging ones."
+)
+app.add_typer(transactions_app, name="transactions")
 drift_app = typer.Typer(no_args_is_help=True, help="Look at the drift that a pipeline has noticed.")
 app.add_typer(drift_app, name="drift")
 bench_app = typer.Typer(
@@ -234,7 +240,7 @@ def rebuild(
 
 @topics_app.command("create")
 def topics_create(config: ConfigPath) -> None:
-    """Create the pipeline's topics that do not exist."""
+    """Create the pipeline's topics that do not exist, and add partitions that others lack."""
     from stream.cli.topics import create
 
     create(config)
@@ -270,6 +276,30 @@ def topics_tail(
     from stream.cli.topics import tail
 
     tail(config, role, limit)
+
+
+@transactions_app.command("list")
+def transactions_list(config: ConfigPath, json: Json = False) -> None:
+    """Show the open transactions on the pipeline's topics, and which of them hang."""
+    from stream.cli.transactions import list_transactions
+
+    list_transactions(config, json)
+
+
+@transactions_app.command("abort", no_args_is_help=True)
+def transactions_abort(
+    config: ConfigPath,
+    partition: Annotated[str, typer.Option(metavar="TOPIC:N", help="Where it is open.")],
+    producer_id: Annotated[int, typer.Option(help="Whose it is, as `list` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even one that its coordinator still knows.")
+    ] = False,
+) -> None:
+    """End a hanging transaction: what it wrote there becomes invisible, readers go on behind it."""
+    from stream.cli.transactions import abort_transaction
+
+    abort_transaction(config, partition, producer_id, yes, force)
 
 
 @drift_app.command("show", no_args_is_help=True)
@@ -450,7 +480,11 @@ def main() -> None:
     try:
         app()
     except DriftgateError as error:
-        typer.echo(f"driftgate: {error}", err=True)
+        typer.echo(f"driftgate: {mask_text(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except Exception:
+        # What Python would print, without secrets that a library put into its message.
+        typer.echo(mask_text(traceback.format_exc()), err=True, nl=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

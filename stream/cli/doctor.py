@@ -5,43 +5,62 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
 from stream.config_file import load_config
-from stream.errors import SetupError
+from stream.errors import DriftgateError
 from stream.log.base import Probe
-from stream.log.open import probe_log
+from stream.log.open import probe_log, probe_state
+from stream.masking import mask_text
+from stream.store_url import masked
+
+_MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
 
 def run_doctor(path: Path, as_json: bool) -> int:
-    """Print every finding; returns the exit code: 0, or 2 if anything is wrong."""
+    """Print every finding; returns the exit code: 0, or 2 if anything is wrong.
+
+    A warning is not: the pipeline runs with it, at the cost that it names.
+    """
     config = load_config(path, os.environ)
-    probes = [*probe_quietly(config), probe_store(config)]
+    probes = [*probe_quietly(config), *_quietly(probe_state, config), probe_store(config)]
     if as_json:
         findings = [
-            {"name": p.name, "ok": p.ok, "detail": p.detail, "remedy": p.remedy} for p in probes
+            {
+                "name": probe.name,
+                "ok": probe.ok,
+                "level": probe.level,
+                "detail": probe.detail,
+                "remedy": probe.remedy,
+            }
+            for probe in probes
         ]
-        print(json.dumps({"ok": all(p.ok for p in probes), "findings": findings}))
+        print(mask_text(json.dumps({"ok": all(p.ok for p in probes), "findings": findings})))
     else:
         console = Console(highlight=False, soft_wrap=True)
         for probe in probes:
-            mark = "[green]ok  [/]" if probe.ok else "[red]FAIL[/]"
-            console.print(f"{mark} {escape(str(probe))}")
+            console.print(f"{_MARKS[probe.level]} {escape(mask_text(str(probe)))}")
     return 0 if all(probe.ok for probe in probes) else 2
 
 
 def probe_quietly(config: Config) -> list[Probe]:
-    """Probe the log; what a probe finds is said once, in its own words, not by the client too."""
+    """Probe whether a worker could run on the log."""
+    return _quietly(probe_log, config)
+
+
+def _quietly(probe: Callable[[Config], list[Probe]], config: Config) -> list[Probe]:
+    """What a probe finds is said once, in its own words, not by the client too."""
     client = logging.getLogger("kafka")
     level = client.level
     client.setLevel(logging.CRITICAL + 1)
     try:
-        return probe_log(config)
+        return probe(config)
     finally:
         client.setLevel(level)
 
@@ -51,7 +70,7 @@ def probe_store(config: Config) -> Probe:
     url = config.checkpoint.store
     try:
         CheckpointStore(url, config.app, config.checkpoint.keep).check_writable()
-    except (OSError, SetupError) as error:
+    except DriftgateError as error:
         remedy = "Set checkpoint.store to a place that this user may write to."
-        return Probe("checkpoint store", False, f"{url} must be writable; got {error}.", remedy)
-    return Probe("checkpoint store", True, f"{url} is writable")
+        return Probe("checkpoint store", False, str(error), remedy)
+    return Probe("checkpoint store", True, f"{masked(url)} is writable")

@@ -30,6 +30,7 @@ from stream.worker import Worker
 
 _log = structlog.get_logger(__name__)
 _EMBEDDED_STALL_S = 150.0
+_SIGNAL_S = 0.1  # how soon a signal to stop is noticed
 
 
 def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Level) -> None:
@@ -61,16 +62,33 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
 def warm_up(config: Config, stop: threading.Event) -> None:
     """Compile, or load, what the pipeline calls before this worker takes any partition.
 
-    Without a cache that takes a minute and more, in which a partition would stand still.
+    Without a cache that takes a minute and more, in which a partition would stand still. One
+    kernel may take many seconds, so a thread does it, which a signal to stop leaves behind.
     """
     _log.info("warming up", model=config.model.name)
+    failures: list[Exception] = []
+    thread = threading.Thread(
+        target=_compile, args=(config, stop, failures), name="driftgate-warm-up", daemon=True
+    )
+    thread.start()
+    while thread.is_alive() and not stop.is_set():
+        thread.join(_SIGNAL_S)
+    if failures:
+        raise failures[0]
+
+
+def _compile(config: Config, stop: threading.Event, failures: list[Exception]) -> None:
     seconds, anew = 0.0, 0
-    for rehearsal in of_pipeline(config):
-        if stop.is_set():
-            return
-        took_s, kernels = rehearsal.timed()
-        seconds, anew = seconds + took_s, anew + kernels.anew
-    _log.info("warm", seconds=round(seconds, 3), compiled=anew)
+    try:
+        for rehearsal in of_pipeline(config):
+            if stop.is_set():
+                return
+            took_s, kernels = rehearsal.timed()
+            seconds, anew = seconds + took_s, anew + kernels.anew
+    except Exception as error:
+        failures.append(error)
+    else:
+        _log.info("warm", seconds=round(seconds, 3), compiled=anew)
 
 
 def work(config: Config, observer: MetricsObserver, health: Health, stop: threading.Event) -> None:
@@ -82,7 +100,8 @@ def work(config: Config, observer: MetricsObserver, health: Health, stop: thread
     worker = Worker(config, log, store, PartsBuilder(config, signing_key), observer)
     health.ask(lambda: worker.statuses)
     try:
-        worker.start()
+        if not stop.is_set():
+            worker.start()
         worker.run(stop)
         _log.info("stopping")
         worker.close()

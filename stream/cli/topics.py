@@ -19,7 +19,7 @@ from stream.errors import TopicMissingError
 from stream.evaluate import Series
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition
 from stream.log.open import open_admin
-from stream.topics import topic_specs
+from stream.topics import apply_topics, plan_topics, topic_specs
 from stream.topology import input_topics, output_topics
 
 _APPEND_MAX = 5000
@@ -35,15 +35,14 @@ def _admin(config: Config) -> Iterator[LogAdmin]:
 
 
 def create(path: Path) -> None:
-    """Create what is missing, and say so."""
+    """Create what is missing, add the partitions that are, and say so."""
     config = load_config(path, os.environ)
-    specs = topic_specs(config)
     with _admin(config) as admin:
-        created = set(admin.create(specs))
-    console = Console(highlight=False)
-    for spec in specs:
-        what = "created" if spec.name in created else "was there already"
-        console.print(f"{spec.name}: {what} ({spec.partitions} partitions)")
+        changes = plan_topics(topic_specs(config), input_topics(config), admin.topics())
+        apply_topics(admin, changes)
+    console = Console(highlight=False, soft_wrap=True)
+    for change in changes:
+        console.print(str(change))
 
 
 def describe(path: Path, as_machine: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from stream.codec.classes import class_label
@@ -71,6 +72,7 @@ class EventReader:
             columns,
             id_path=schema.id,
             time_path=schema.event_time,
+            ahead_max_ms=schema.event_time_ahead_max // timedelta(milliseconds=1),
             bytes_max=schema.record_bytes_max,
             dead_letters=config.topics.dead_letters,
         )

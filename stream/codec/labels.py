@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from stream.codec.events import target_field
 from stream.codec.read import ReadBatch, RecordReader
 from stream.config import Config
@@ -19,6 +21,7 @@ class LabelReader:
             label,
             id_path=config.labels.id,
             time_path=config.labels.event_time,
+            ahead_max_ms=config.record.event_time_ahead_max // timedelta(milliseconds=1),
             bytes_max=config.record.record_bytes_max,
             dead_letters=config.topics.dead_letters,
         )

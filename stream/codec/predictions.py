@@ -14,7 +14,6 @@ from stream.codec.target import TargetCoder
 from stream.codec.times import format_times
 from stream.config import Config
 from stream.config_values import ClassLabel
-from stream.errors import InvariantError
 from stream.log.base import TopicPartition
 
 
@@ -81,6 +80,22 @@ class PredictionWriter:
         self._target = target_coder
         self._encode = msgspec.json.Encoder().encode
 
+    def is_finite(
+        self, outputs: NDArray[np.float64], known: Sequence[int] | NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Say of each row whether it can be written: all that it says of known classes is finite.
+
+        Parameters
+        ----------
+        outputs, known
+            As in `write`.
+        """
+        is_number = np.isfinite(outputs)
+        if not self._target.n_classes:
+            return is_number[:, 0]
+        is_known = np.arange(outputs.shape[1]) < np.asarray(known, dtype=np.int64)[:, None]
+        return np.asarray((is_number | ~is_known).all(axis=1))
+
     def write(
         self,
         ids: Sequence[str],
@@ -98,19 +113,15 @@ class PredictionWriter:
         times
             Event times in milliseconds.
         outputs
-            (n, n_outputs) float64, as a learner wrote them.
+            (n, n_outputs) float64, as a learner wrote them; `is_finite` all of them.
         known
             How many classes were known when each row was predicted; ignored for regression. It
             must not be read off the coder after a whole batch was coded, or bytes would depend
             on how the log cut its batches.
         experts
             What `explained` made of a mixture's shares; not said where it is None.
-
-        Raises
-        ------
-        InvariantError
-            A learner wrote a probability or value that is not finite.
         """
+        assert self.is_finite(outputs, known).all()
         moments = format_times(times)
         sources = [Source(source.topic, source.partition, offset) for offset in offsets]
         said = experts if experts is not None else [UNSET] * len(ids)
@@ -126,7 +137,6 @@ class PredictionWriter:
         outputs: NDArray[np.float64],
         said: Sequence[Shares | UnsetType],
     ) -> list[bytes]:
-        _check_finite(outputs[:, 0])
         encode, model = self._encode, self._model
         return [
             encode(ValuePrediction(name, moment, value, model, source, experts))
@@ -148,7 +158,6 @@ class PredictionWriter:
             return []
         is_known = np.arange(outputs.shape[1]) < known[:, None]
         probable = np.where(is_known, outputs, -np.inf)
-        _check_finite(outputs[is_known])
         # The first of equals is the lowest code; before any class is known there is None.
         labels: list[ClassLabel | None] = [*self._target.classes, None]
         best = np.where(known > 0, probable.argmax(axis=1), len(labels) - 1).tolist()
@@ -190,9 +199,3 @@ def explained(names: Sequence[str], shares: NDArray[np.float64]) -> list[Shares 
         }
         for row in shares.tolist()
     ]
-
-
-def _check_finite(values: NDArray[np.float64]) -> None:
-    if not np.isfinite(values).all():
-        bad = values[~np.isfinite(values)][0]
-        raise InvariantError(f"model: every output must be finite; got {bad}. The task stops.")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +21,8 @@ from stream.codec.classes import TEXT_MAX
 from stream.codec.rejects import Fault, Reject, refuse, show
 from stream.codec.rules import IdRule, TimeRule
 from stream.codec.shape import Content, Field, Refusal, Shape, getter
-from stream.codec.times import parse_time
+from stream.codec.times import format_times, parse_time
+from stream.config_values import format_duration
 from stream.log.base import RecordBatch
 
 Parse = Callable[[Any], Any]
@@ -79,6 +81,16 @@ def envelope_fault(batch: RecordBatch, index: int, id_path: str, time_path: str)
     return None
 
 
+def ahead_fault(time: int, timestamp: int, ahead_max_ms: int, time_path: str) -> Fault | None:
+    """Refuse an event time that lies too far ahead of its record's timestamp."""
+    if not _is_ahead(time, timestamp, ahead_max_ms):
+        return None
+    bound = format_duration(timedelta(milliseconds=ahead_max_ms))
+    stood, got = format_times([timestamp, time])
+    rule = f"at most {bound} (schema.event_time_ahead_max) after the record's timestamp, {stood}"
+    return Fault("bad_time", time_path, rule, got)
+
+
 def parse_key(key: bytes | None) -> str:
     """Read a record's key as an id; raises ValueError where `envelope_fault` has words."""
     text = "" if key is None else key.decode()
@@ -124,6 +136,8 @@ class RecordReader:
         ValueError where the field's rule finds a fault, and only there.
     id_path, time_path
         As in the configuration.
+    ahead_max_ms
+        How far an event time may lie ahead of its record's timestamp.
     bytes_max
         Largest value that is looked at.
     dead_letters
@@ -137,6 +151,7 @@ class RecordReader:
         *,
         id_path: str,
         time_path: str,
+        ahead_max_ms: int,
         bytes_max: int,
         dead_letters: str,
     ) -> None:
@@ -146,6 +161,7 @@ class RecordReader:
         self._get_time = getter(time_path) if time_path.startswith("$.") else None
         self._columns = [(getter(path), _optional(parse)) for path, parse in columns]
         self._id_path, self._time_path = id_path, time_path
+        self._ahead_max_ms = ahead_max_ms
         self._bytes_max, self._dead_letters = bytes_max, dead_letters
 
     def read(self, batch: RecordBatch) -> tuple[Decoded, list[Reject]]:
@@ -208,8 +224,19 @@ class RecordReader:
         self, batch: RecordBatch, index: list[int], contents: list[Content], bad: set[int]
     ) -> list[int]:
         if self._get_time is not None:
-            return _parse_all(parse_time, map(self._get_time, contents), bad)
+            times = _parse_all(parse_time, map(self._get_time, contents), bad)
+            bad.update(self._ahead(times, _at(batch.timestamps, index)))
+            return times
         return _parse_all(parse_stamp, _at(batch.timestamps, index), bad)
+
+    def _ahead(self, times: list[Any], timestamps: Sequence[int]) -> list[int]:
+        """Rows whose time lies too far ahead of their timestamp."""
+        ahead_max_ms = self._ahead_max_ms
+        return [
+            row
+            for row, (time, timestamp) in enumerate(zip(times, timestamps, strict=True))
+            if time is not None and _is_ahead(time, timestamp, ahead_max_ms)
+        ]
 
     def _examine(self, batch: RecordBatch, position: int) -> Content:
         value = batch.values[position]
@@ -218,7 +245,13 @@ class RecordReader:
         if fault is not None:
             raise Refusal(fault)
         assert value is not None
-        return self._shape.examine(value)
+        content = self._shape.examine(value)
+        if self._get_time is not None:
+            time, timestamp = parse_time(self._get_time(content)), batch.timestamps[position]
+            fault = ahead_fault(time, timestamp, self._ahead_max_ms, self._time_path)
+            if fault is not None:
+                raise Refusal(fault)
+        return content
 
 
 def _id_fields(path: str) -> list[Field]:
@@ -231,6 +264,11 @@ def _time_fields(path: str) -> list[Field]:
 
 def _at(column: Sequence[Any], index: list[int]) -> Sequence[Any]:
     return column if len(index) == len(column) else [column[position] for position in index]
+
+
+def _is_ahead(time: int, timestamp: int, ahead_max_ms: int) -> bool:
+    """Whether a time lies too far ahead; Kafka's -1, no timestamp, bounds nothing."""
+    return 0 <= timestamp < time - ahead_max_ms
 
 
 def _optional(parse: Parse) -> Parse:

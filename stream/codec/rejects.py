@@ -19,7 +19,8 @@ REASONS = {
     "unknown_category": "a value is not in a closed vocabulary",
     "unknown_class": "a label is not one of the closed classes",
     "bad_id": "the event's id is missing, empty, too long or not text",
-    "bad_time": "a time is missing, or is neither ISO 8601 nor a number in range",
+    "bad_time": "a time is missing, is neither ISO 8601 nor a number in range, or lies more than "
+    "schema.event_time_ahead_max after the record's timestamp",
 }
 """Every reason for which a record is refused while it is read, and its meaning."""
 

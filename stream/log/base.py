@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from stream.errors import DriftgateError
 
@@ -119,7 +119,10 @@ class Lag(NamedTuple):
 
 
 class OpenTransaction(NamedTuple):
-    """A transaction that holds back what comes after it in a partition."""
+    """A transaction that holds back what comes after it in a partition.
+
+    `since_ms` is when its producer last wrote to the partition.
+    """
 
     source: TopicPartition
     producer_id: int
@@ -257,6 +260,9 @@ class Log(Protocol):
             A transaction that was open below `end` when this was called holds it back.
         """
 
+    def first(self, source: TopicPartition) -> int:
+        """First offset still kept; open transactions are nothing to it."""
+
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept, and the end of what had been committed when this was called.
 
@@ -319,6 +325,16 @@ class LogAdmin(Protocol):
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
 
+    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
+        """List the transactions that hold back a partition, the oldest first."""
+
+    def abort(self, transaction: OpenTransaction) -> None:
+        """End a transaction that hangs, in its partition alone; its records are never read.
+
+        Only for one that its coordinator has lost: aborted under a producer that is alive, the
+        rest of its transaction may still commit in other partitions.
+        """
+
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records (dead letters carry their reason there)."""
 
@@ -373,8 +389,18 @@ class Probe:
     ok: bool
     detail: str
     remedy: str = ""
+    warning: bool = False
+    """A pipeline can run with it (`ok` is true), but at a cost that the detail names."""
+
+    @property
+    def level(self) -> Literal["ok", "warning", "fail"]:
+        """How bad it is."""
+        if not self.ok:
+            return "fail"
+        return "warning" if self.warning else "ok"
 
     def __str__(self) -> str:
         """One line: what was found and, if that is wrong, what to do."""
         found = f"{self.name}: {self.detail}"
-        return found if self.ok or not self.remedy else f"{found.rstrip('.')}. {self.remedy}"
+        said_all = self.level == "ok" or not self.remedy
+        return found if said_all else f"{found.rstrip('.')}. {self.remedy}"

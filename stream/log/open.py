@@ -5,6 +5,7 @@ from __future__ import annotations
 from stream.config import Config
 from stream.config_log import EmbeddedLog
 from stream.log.base import GroupAdmin, Log, LogAdmin, Probe
+from stream.log.open_transactions import TransactionAdmin
 
 
 def open_log(config: Config) -> Log:
@@ -19,8 +20,9 @@ def open_log(config: Config) -> Log:
 
         return Embedded(config.log.path, config.app)
     from stream.log.kafka import KafkaLog, KafkaSettings
+    from stream.log.kafka.rights import topic_rights
 
-    return KafkaLog(KafkaSettings(config.log, config.app))
+    return KafkaLog(KafkaSettings(config.log, config.app, topic_rights(config)))
 
 
 def open_admin(config: Config) -> LogAdmin:
@@ -35,8 +37,26 @@ def open_admin(config: Config) -> LogAdmin:
 
         return EmbeddedAdmin(config.log.path)
     from stream.log.kafka import KafkaAdmin, KafkaSettings
+    from stream.log.kafka.rights import topic_rights
 
-    return KafkaAdmin(KafkaSettings(config.log, config.app))
+    return KafkaAdmin(KafkaSettings(config.log, config.app, topic_rights(config)))
+
+
+def open_transaction_admin(config: Config) -> TransactionAdmin | None:
+    """Open the log for looking at open transactions; None for the embedded log, which has none.
+
+    There a transaction is SQLite's own, and ends with the process that began it.
+
+    Raises
+    ------
+    LogUnavailableError, LogAccessError
+    """
+    if isinstance(config.log, EmbeddedLog):
+        return None
+    from stream.log.kafka import KafkaSettings
+    from stream.log.kafka.transaction_admin import KafkaTransactions
+
+    return KafkaTransactions(KafkaSettings(config.log, config.app))
 
 
 def open_group(config: Config) -> GroupAdmin:
@@ -50,10 +70,11 @@ def open_group(config: Config) -> GroupAdmin:
         from stream.log.embedded.group import EmbeddedGroup
 
         return EmbeddedGroup(config.log.path, config.app)
+    from stream.log.kafka import KafkaSettings
     from stream.log.kafka.group import KafkaGroup
-    from stream.log.kafka.settings import KafkaSettings
+    from stream.log.kafka.rights import topic_rights
 
-    return KafkaGroup(KafkaSettings(config.log, config.app))
+    return KafkaGroup(KafkaSettings(config.log, config.app, topic_rights(config)))
 
 
 def probe_log(config: Config) -> list[Probe]:
@@ -65,3 +86,17 @@ def probe_log(config: Config) -> list[Probe]:
     from stream.log.kafka import probe_kafka
 
     return probe_kafka(config)
+
+
+def probe_state(config: Config) -> list[Probe]:
+    """Find out whether a worker could go on with what is on this log.
+
+    What is wrong here is wrong with single partitions, and stops no worker: the others go on.
+    """
+    if isinstance(config.log, EmbeddedLog):
+        from stream.log.embedded.probe import probe_embedded_state
+
+        return probe_embedded_state(config)
+    from stream.log.kafka import probe_kafka_state
+
+    return probe_kafka_state(config)

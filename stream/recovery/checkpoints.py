@@ -60,8 +60,7 @@ class Checkpoints:
         if found is None:
             return True
         task, journal_offset, settings, durable = found
-        # Before the first step nothing is committed, which is how a partition is known to be new.
-        if task.steps in (durable, 0):
+        if task.steps in (0, durable):  # a first state needs no checkpoint
             return True
         try:
             state = task.snapshot()
@@ -112,10 +111,11 @@ class Checkpoints:
                 )
                 continue
             self._observer.checkpointed(written.partition, written.size_bytes, written.seconds)
-            partition = by_number.get(written.partition)
-            holder = partition and (partition.live or partition.restoration)
-            if holder is not None:
-                holder.checkpointed_steps = written.steps
+            if written.partition in by_number:
+                partition = by_number[written.partition]
+                holder = partition.live or partition.restoration
+                if holder is not None:
+                    holder.checkpointed_steps = written.steps
 
 
 def _state_of(partition: Partition) -> tuple[PartitionTask, int, str, int] | None:

@@ -6,12 +6,10 @@ begin here.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from stream.checkpoint import Checkpoint, decode
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint_store import CheckpointStore, Stored
 from stream.config import Config
 from stream.errors import CheckpointError, DriftgateError, InvariantError
 from stream.journal import JournalEntry, StepNote
@@ -39,8 +37,8 @@ class Inventory:
         Last entry of the journal.
     journal_end
         Where the next entry will stand, or before it.
-    paths
-        Of all checkpoints.
+    stored
+        All checkpoints, by their names.
     checkpoints
         Those that are whole, and of this app and partition, the newest first.
     """
@@ -53,7 +51,7 @@ class Inventory:
     notes: dict[TopicPartition, StepNote]
     last: JournalEntry | None
     journal_end: int
-    paths: list[str]
+    stored: list[Stored]
     checkpoints: list[tuple[str, Checkpoint]]
 
     @property
@@ -74,7 +72,12 @@ class Inventory:
         known = [note.steps for note in self.notes.values()]
         known += [self.last.step + 1] if self.last is not None else []
         known += [checkpoint.steps for _, checkpoint in self.checkpoints]
-        return max([*known, *map(_number, self.paths)], default=0)
+        return max([*known, *(each.steps for each in self.stored)], default=0)
+
+    @property
+    def paths(self) -> list[str]:
+        """Addresses of all checkpoints."""
+        return [each.path for each in self.stored]
 
     @property
     def positions(self) -> dict[str, int | None]:
@@ -112,7 +115,7 @@ def take_inventory(config: Config, log: Log, store: CheckpointStore, partition: 
         notes=_notes(committed),
         last=last_entry(log, journal),
         journal_end=log.bounds(journal).end,
-        paths=list(store.list(partition)),
+        stored=store.listed(partition),
         checkpoints=_checkpoints(config.app, store, partition),
     )
 
@@ -140,9 +143,3 @@ def _checkpoints(app: str, store: CheckpointStore, partition: int) -> list[tuple
         if (checkpoint.app, checkpoint.partition) == (app, partition):
             found.append((path, checkpoint))
     return found
-
-
-def _number(path: str) -> int:
-    """Read the number of steps that a checkpoint is named after."""
-    digits = re.match(r"\d+", PurePosixPath(path).name)
-    return int(digits.group()) if digits else 0

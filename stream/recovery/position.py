@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from stream.errors import InvariantError, RecoveryError
+from stream.errors import InvariantError, LogUnsettledError, RecoveryError
 from stream.journal import JournalEntry, StepNote, decode_entry
 from stream.log.base import Committed, Log, TopicPartition
 from stream.recovery.life import Life, same_life, topics_digest
@@ -64,6 +64,12 @@ def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: st
     committed = log.committed(sources)
     tail = last_entry(log, TopicPartition(journal, partition))
     found = {source: entry for source, entry in committed.items() if entry is not None}
+    if tail is not None and tail.ranges.keys() != set(inputs):
+        raise RecoveryError(
+            f"partition {partition}: inputs must be those that the state was made with, "
+            f"{', '.join(sorted(tail.ranges))}; got {', '.join(inputs)}. Go back to them, or "
+            f"{_reset(partition)}"
+        )
     if len(found) == len(sources):
         position = _from_offsets(committed, ids, partition, tail)
     elif tail is not None:
@@ -152,11 +158,6 @@ def _from_journal(
 ) -> Position:
     life = tail.life or str(Life(0, topics_digest(ids)))
     _refuse_other_topics(life, ids, partition)
-    if tail.ranges.keys() != {source.topic for source in committed}:
-        raise RecoveryError(
-            f"partition {partition}: the journal must name the inputs {sorted(ids)}; it names "
-            f"{sorted(tail.ranges)}. {_reset(partition)}"
-        )
     _log.warning(
         "committed offsets gone; taken from the journal",
         partition=partition,
@@ -174,7 +175,7 @@ def _beginning(
     partition: int,
     journal: str,
 ) -> Position:
-    firsts = {source.topic: log.bounds(source).first for source in committed}
+    firsts = {source.topic: log.first(source) for source in committed}
     begin = log.bounds(TopicPartition(journal, partition)).end
     return Position(firsts, 0, str(Life.of(begin, ids)), committed, ids)
 
@@ -191,18 +192,23 @@ def _refuse_other_topics(life: str, ids: Mapping[str, str], partition: int) -> N
 
 def _refuse_trimmed(log: Log, position: Position, partition: int) -> None:
     for topic, offset in position.offsets.items():
-        bounds = log.bounds(TopicPartition(topic, partition))
-        if offset < bounds.first:
+        source = TopicPartition(topic, partition)
+        first = log.first(source)
+        if offset < first:
             raise RecoveryError(
                 f"{topic}[{partition}]@{offset}: records must be kept from there on; the first "
-                f"kept is {bounds.first}, so {bounds.first - offset} were removed unread. Keep "
-                f"records longer; `driftgate reset CONFIG --partition {partition} --to earliest "
-                "--keep-model` goes on without them."
+                f"kept is {first}, so {first - offset} were removed unread. Keep records longer; "
+                f"`driftgate reset CONFIG --partition {partition} --to earliest --keep-model` goes "
+                "on without them."
             )
-        if offset > bounds.end:
+        try:
+            end = log.bounds(source).end
+        except LogUnsettledError:
+            continue  # a producer's transaction is open, and what it wrote lies beyond
+        if offset > end:
             raise RecoveryError(
-                f"{topic}[{partition}]@{offset}: the position must not lie beyond the end, "
-                f"{bounds.end}; the topic lost records or was made anew. {_reset(partition)}"
+                f"{topic}[{partition}]@{offset}: the position must not lie beyond the end, {end}; "
+                f"the topic lost records or was made anew. {_reset(partition)}"
             )
 
 

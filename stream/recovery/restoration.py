@@ -21,7 +21,12 @@ from operators.snapshot import SnapshotRefusedError, SnapshotUnavailableError, S
 from stream.checkpoint import Checkpoint, decode
 from stream.checkpoint_store import CheckpointStore
 from stream.clock import Clock
-from stream.errors import CheckpointError, DriftgateError, RecoveryError, StoreUnavailableError
+from stream.errors import (
+    CheckpointError,
+    DriftgateError,
+    RecoveryError,
+    StoreUnavailableError,
+)
 from stream.journal import JournalEntry
 from stream.log.base import Committed, Identity, Log, TopicPartition
 from stream.recovery.life import Life, same_life
@@ -32,6 +37,8 @@ from stream.task import PartitionTask
 from stream.topology import Parts
 
 _log = structlog.get_logger(__name__)
+_PATIENCE = 4
+"""Attempts after which an older checkpoint is taken in place of one that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Restoration:
         Whose task.
     clock
         Of the time that it takes.
+    attempts
+        How often it was tried before.
     """
 
     def __init__(
@@ -90,7 +99,9 @@ class Restoration:
         app: str,
         partition: int,
         clock: Clock,
+        attempts: int = 0,
     ) -> None:
+        self._attempts = attempts
         self._log = log
         self._store = store
         self._builds = builds
@@ -189,11 +200,12 @@ class Restoration:
 
     def _refuse_left_over_checkpoints(self) -> None:
         """Refuse to begin anew beside checkpoints that say that this app has worked before."""
-        paths = self._store.list(self._partition)
-        if paths:
+        # Versions before this one wrote one of a first state, which says nothing.
+        stored = [each for each in self._store.listed(self._partition) if each.steps]
+        if stored:
             raise RecoveryError(
                 f"partition {self._partition}: a partition without committed offsets and journal "
-                f"must have no checkpoints; {paths[-1]} is there, of another life of the log. "
+                f"must have no checkpoints; {stored[0].path} is there, of another life of the log. "
                 f"`driftgate reset CONFIG --partition {self._partition} --to earliest` begins "
                 "anew and removes it; it shows first what it will do."
             )
@@ -203,8 +215,10 @@ class Restoration:
             return None
         for path, data in self._store.newest_first(self._partition):
             try:
+                if isinstance(data, StoreUnavailableError) and self._attempts < _PATIENCE:
+                    raise data  # the store may be back at the next attempt
                 if isinstance(data, DriftgateError):
-                    raise data
+                    raise CheckpointError(str(data)) from data
                 checkpoint = decode(data, path)
                 self._refuse_foreign(path, checkpoint, position)
             except CheckpointError as error:
@@ -253,7 +267,7 @@ class Restoration:
             return
         try:
             self._store.remove(self._ended)
-        except (OSError, StoreUnavailableError) as error:
+        except StoreUnavailableError as error:
             _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
 
     def _take_over(self, path: str, checkpoint: Checkpoint, life: str) -> None:

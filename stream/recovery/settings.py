@@ -20,6 +20,7 @@ from stream.topology import Parts, PartsBuilder, input_topics
 
 _RECORD = ("record_bytes_max", "duplicates_window", "event_time_ahead_max")
 _LABELS = ("max_delay", "pending_max")
+_UNBOUNDED = "36500d"
 _FREE = ("wait_for_other",)  # changes when a step runs, never what a record does
 
 
@@ -28,7 +29,7 @@ def fingerprint(config: Config) -> str:
     shape = _whole(config)
     for section, names in (("record", _RECORD), ("labels", (*_LABELS, *_FREE))):
         for name in names:
-            shape[section].pop(name, None)
+            shape[section].pop(name)
     shape["drift"].pop("monitors")
     return _digest(shape)
 
@@ -36,7 +37,7 @@ def fingerprint(config: Config) -> str:
 def legacy_fingerprint(config: Config) -> str:
     """Digest that versions before this one wrote into their checkpoints."""
     settings = _whole(config)
-    settings["record"].pop("event_time_ahead_max", None)
+    settings["record"].pop("event_time_ahead_max")
     settings["labels"].pop("wait_for_other")
     settings["detectors"] = config.model_dump(mode="json", include={"detectors"})["detectors"]
     settings["fading_factor"] = config.metrics.fading_factor
@@ -47,7 +48,7 @@ def changeable(config: Config) -> str:
     """Settings in force that may change, as JSON."""
     dump = config.model_dump(mode="json")
     settings = {
-        "record": {name: dump["record"][name] for name in _RECORD if name in dump["record"]},
+        "record": {name: dump["record"][name] for name in _RECORD},
         "labels": {name: dump["labels"][name] for name in _LABELS},
         "detectors": dump["detectors"],
         "monitors": dump["drift"]["monitors"],
@@ -67,8 +68,8 @@ def under(config: Config, settings: str) -> Config:
     """
     kept: Mapping[str, Any] = json.loads(settings) if settings else {}
     dump = config.model_dump(mode="json", by_alias=True, exclude_unset=False)
-    if not settings and "event_time_ahead_max" in dump["schema"]:
-        dump["schema"]["event_time_ahead_max"] = None
+    if not settings:
+        dump["schema"]["event_time_ahead_max"] = _UNBOUNDED
     dump["schema"].update(kept.get("record", {}))
     dump["labels"].update(kept.get("labels", {}))
     dump["detectors"] = kept.get("detectors", dump["detectors"])

@@ -81,19 +81,23 @@ def log_echo(bootstrap: str, source: str, target: str, records: int) -> float:
     """Echo `records` records with the Kafka log; return records a second."""
     section = KafkaLog.model_validate({"type": "kafka", "bootstrap": bootstrap, "worker": "w"})
     log = KafkaWorker(KafkaSettings(section, uuid.uuid4().hex))
-    join(log, [source])
+    listener = join(log, [source])
+    follows: dict[TopicPartition, Committed | None] = dict.fromkeys(listener.held)
     echoed, started = 0, time.perf_counter()
     while echoed < records:
-        batches = log.poll(1.0, TRANSACTION_RECORDS)
+        batches = log.poll(1.0, TRANSACTION_RECORDS, listener.positions).batches
         if not batches:
             continue
+        listener.take(batches)
         outputs, offsets = [], {}
         for batch in batches:
             to = TopicPartition(target, batch.source.partition)
             outputs.append(OutputBatch(to, batch.timestamps, batch.keys, batch.values))
             offsets[batch.source] = Committed(batch.offsets[-1] + 1, "")
             echoed += len(batch)
-        log.commit(Transaction(outputs, offsets))
+        before = {source: follows[source] for source in offsets}
+        log.commit(Transaction(outputs, offsets, log.identity, before))
+        follows |= offsets
     elapsed = time.perf_counter() - started
     log.close()
     return echoed / elapsed

@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from deploy.kafka import dev_broker
-from stream.checkpoint import CheckpointStore
+from stream.checkpoint_store import CheckpointStore
 from stream.cli.topics import append_by_key
 from stream.config import Config
 from stream.datasets import read_rows, to_events

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import signal
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
+from kafka.structs import MemberState
 
-from stream.errors import OvertakenError
-from stream.log.base import Committed, Log, OutputBatch, Polled, TopicPartition
+from stream.errors import FencedError, OvertakenError
+from stream.log.base import Committed, Identity, Log, OutputBatch, Polled, TopicPartition
 from stream.log.kafka import KafkaLog
 from tests.stream.log.worlds import (
     KafkaWorld,
@@ -27,6 +34,7 @@ from tests.stream.log.worlds import (
 pytestmark = pytest.mark.kafka
 
 PARTITIONS = 4
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +223,132 @@ def test_a_pause_ends_with_the_assignment(world: KafkaWorld) -> None:
     target = TopicPartition(worker.target, moved.partition)
     until(lambda: world.admin.bounds(target).end > 0, [worker])
     assert values(read(world.admin, target, 0, 1)) == [b"x"]
+
+
+def test_a_worker_outside_of_the_group_commits_no_offsets(world: KafkaWorld) -> None:
+    """A broker takes offsets of a transaction that names no member."""
+    inputs, outputs = world.topic("in"), world.topic("out")
+    source, target = TopicPartition(inputs, 0), TopicPartition(outputs, 0)
+    log = world.log()
+    join(log, [inputs])
+    log.rejoin()
+    with pytest.raises(OvertakenError, match="must be made as a member"):
+        log.commit(transaction(log, [output(outputs, [b"x"])], {source: 1}))
+    log.reopen()
+    assert log.committed([source]) == {source: None}
+    assert log.bounds(target).end == 0
+
+
+def test_the_identity_changes_with_the_assignment_and_not_before(
+    world: KafkaWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = world.topic()
+    log: KafkaLog = world.open_log("w")
+    world.stack.callback(log.close)
+    listener = join(log, [topic])
+    joined = log.identity
+    real = log._membership._consumer.group_metadata()
+
+    def pretend(generation: int, state: str) -> None:
+        changed = real._replace(generation_id=generation, state=state)
+        monkeypatch.setattr(log._membership._consumer, "group_metadata", lambda: changed)
+        log.poll(0.0, 10, listener.positions)
+
+    pretend(joined.generation + 1, MemberState.REBALANCING)
+    assert log.identity == joined
+    pretend(joined.generation + 1, MemberState.STABLE)
+    assert log.identity == Identity(joined.member, joined.generation + 1)
+    pretend(-1, MemberState.UNJOINED)
+    assert log.identity == Identity("", -1)
+
+
+@pytest.mark.parametrize("ending", ["killed", "closed"])
+def test_a_static_member_that_comes_back_keeps_its_partitions(
+    world: KafkaWorld, ending: str
+) -> None:
+    world.config |= {"static_membership": True, "session_timeout": "30s"}
+    topic = world.topic(partitions=4)
+    first, second = world.log("first"), RecordingListener()
+    quick = RecordingListener()
+    script = textwrap.dedent(STATIC_MEMBER)
+    command = [sys.executable, "-c", script, json.dumps(world.config), world.name, topic]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "joined\n"
+        first.subscribe([topic], quick)
+        while len(quick.held) < 2:
+            first.poll(0.1, 10, {})
+        for _ in range(10):  # the rebalance ends for both of them
+            first.poll(0.1, 10, {})
+        if ending == "killed":
+            process.send_signal(signal.SIGKILL)
+    given = sorted(quick.held)
+    again = world.log("second")
+    started = time.monotonic()
+    again.subscribe([topic], second)
+    while len(second.held) < 2 and time.monotonic() - started < 25:
+        first.poll(0.05, 10, {})
+        again.poll(0.05, 10, {})
+    assert time.monotonic() - started < 5  # far less than a session
+    assert sorted(quick.held) == given
+    assert second.held | quick.held == {TopicPartition(topic, index) for index in range(4)}
+    again.commit(transaction(again, offsets=dict.fromkeys(second.held, 1)))
+
+
+def test_a_static_member_may_rejoin(world: KafkaWorld) -> None:
+    world.config |= {"static_membership": True, "session_timeout": "30s"}
+    topic = world.topic()
+    source = TopicPartition(topic, 0)
+    world.append(topic, [b"a", b"b"])
+    log = world.log()
+    listener = join(log, [topic])
+    drain(log, listener, 2)
+    log.commit(transaction(log, offsets={source: 1}))
+    started, before = time.monotonic(), log.identity
+    log.rejoin()
+    await_assignment(log, listener)
+    assert time.monotonic() - started < 5
+    assert log.identity != before
+    begin_at_committed(log, listener)
+    assert values(drain(log, listener, 1)[source]) == [b"b"]
+    log.commit(transaction(log, offsets={source: 2}))
+
+
+def test_two_workers_of_one_static_name(world: KafkaWorld) -> None:
+    world.config |= {"static_membership": True, "session_timeout": "6s"}
+    topic = world.topic()
+    older, newer = world.log("same"), world.log("same")
+    listener = join(older, [topic])
+    stale = transaction(older, offsets={TopicPartition(topic, 0): 1})
+    second = join(newer, [topic])
+    with pytest.raises(FencedError, match="same"):
+        older.commit(stale)
+    with pytest.raises(FencedError, match="same"):
+        poll_for(10.0, older, listener)
+    poll_for(1.0, newer, second)
+    assert newer.committed([TopicPartition(topic, 0)]) == {TopicPartition(topic, 0): None}
+
+
+def poll_for(seconds: float, log: Log, listener: RecordingListener) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        log.poll(0.1, 10, listener.positions)
+
+
+STATIC_MEMBER = """
+    import json, select, sys
+    from stream.config_log import KafkaLog
+    from stream.log.kafka import KafkaLog as KafkaWorker, KafkaSettings
+    from tests.stream.log.worlds import RecordingListener
+
+    section = KafkaLog.model_validate({**json.loads(sys.argv[1]), "worker": "second"})
+    log, listener = KafkaWorker(KafkaSettings(section, sys.argv[2])), RecordingListener()
+    log.subscribe([sys.argv[3]], listener)
+    while len(listener.held) < 4:
+        log.poll(0.1, 10, {})
+    print("joined", flush=True)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        log.poll(0.1, 10, {})
+    log.close()
+"""

@@ -74,6 +74,26 @@ def test_a_killed_broker_leaves_doubt_until_it_is_back(
     world.close()
 
 
+def test_close_ends_in_time_though_nobody_answers(
+    own_broker: dev_broker.Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="kafka")
+    world = KafkaWorld(own_broker.bootstrap, request_timeout="10s", commit_timeout="30s")
+    topic = world.topic()
+    log: KafkaLog = world.open_log("w")
+    listener = join(log, [topic])
+    source = TopicPartition(topic, 0)
+    log.commit(transaction(log, [output(topic, [b"x"])], {source: 0}))
+    log.bounds(source)
+    os.kill(own_broker.pids[0], signal.SIGSTOP)  # takes connections, and answers nothing
+    started = time.monotonic()
+    log.close(timeout_s=4.0)
+    assert time.monotonic() - started < 5.0
+    assert listener.held == set()
+    os.kill(own_broker.pids[0], signal.SIGKILL)
+    world.close()
+
+
 def patiently(call: Callable[[], T]) -> T:
     """Call again while the log cannot be reached, as a worker does."""
     deadline = time.monotonic() + 60

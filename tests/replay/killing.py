@@ -17,7 +17,8 @@ import msgspec
 import yaml
 
 from operators.snapshot import digest
-from stream.checkpoint import CheckpointStore, decode
+from stream.checkpoint import decode
+from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
 from stream.evaluate import Series, committed_values
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition
@@ -116,6 +117,7 @@ class Pipeline:
         drift = self.values("drift")
         store = CheckpointStore(self.config.checkpoint.store, self.config.app, 3)
         path, data = next(iter(store.newest_first(0)))
+        assert isinstance(data, bytes), data
         return Outcome(
             len(predictions),
             sum(count - 1 for count in ids.values()),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from stream.checkpoint import Checkpoint
 from stream.errors import OvertakenError, RecoveryError, SetupError
 from stream.journal import StepNote
 from stream.log.base import Committed, OutputBatch, TopicPartition
@@ -491,6 +492,10 @@ def test_a_pipeline_without_records_can_be_started_again(tmp_path: Path) -> None
     for _ in range(2):
         pipeline.work()
         assert pipeline.checkpoints() == []  # of a state that nothing is committed of
+    # Versions before this one left one, which says nothing of another life.
+    task = PartitionTask(build_parts(pipeline.config, 0), {"toy.features": 0, "toy.labels": 0})
+    offsets = {source.topic: at for source, at in task.offsets.items()}
+    pipeline.store.write(Checkpoint("toy", 0, "former", 0, offsets, 0, task.snapshot()))
     pipeline.fill(0, 100)
     pipeline.work()
     assert len(pipeline.predictions()) > 90

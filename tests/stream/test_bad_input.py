@@ -6,12 +6,14 @@ The codec's messages are pinned in tests/stream/codec/, plans with labels in tes
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from stream.log.base import OutputBatch, RecordBatch
 from stream.task import PartitionTask, Step
+from stream.topic_clock import RUN
 from stream.topology import build_parts, input_topics
 from tests.builders import EVENTS, LABELS, batch, event, toy_config
 
@@ -123,7 +125,7 @@ def test_a_label_without_an_event_is_an_orphan_once_its_time_is_over() -> None:
     task = new_task(labels=LATER)
     step = run(task, batch(LABELS, [label("yes")], keys=[b"nobody"], timestamps=[1000]))
     assert step.report.held == 1
-    step = run(task, batch(EVENTS, [event()], timestamps=[61_001]))
+    step = run(task, batch(EVENTS, [event()] * RUN, timestamps=[61_001] * RUN))
     assert reasons(step) == ["orphaned_label"]
     assert of(step, "dead-letters")[0].values == [label("yes")]
     assert step.report.orphaned == 1
@@ -138,3 +140,36 @@ def test_a_label_of_an_unknown_class_is_dead_and_its_event_still_waits() -> None
     )
     assert reasons(step) == ["unknown_class"]
     assert step.report.pending == 1
+
+
+@pytest.mark.parametrize("is_backlog", [False, True], ids=["live", "backlog"])
+@pytest.mark.parametrize(
+    ("time", "dead"),
+    [("$.at", {"bad_time": 1, "orphaned_label": 1}), ("$timestamp", {})],
+    ids=["path", "timestamp"],
+)
+def test_one_event_dated_2100_costs_no_other_its_label(
+    time: str, dead: dict[str, int], is_backlog: bool
+) -> None:
+    task = new_task(
+        schema={"event_time": time, "features": [{"name": "a", "type": "float"}]}, labels=LATER
+    )
+    start, far, count = 1_700_000_000_000, 4_102_444_800_000, 600
+    times = [far if number == 60 else start + 1000 * number for number in range(count)]
+    known = [start + 1000 * number + 5000 for number in range(count)]
+    # The record's own timestamp is wrong only where nothing else says the time.
+    stamps = times if time == "$timestamp" else [second - 5000 for second in known]
+    records = [event(at=second) for second in times]
+    size = count if is_backlog else 6
+    learnt, seen = 0, Counter[str]()
+    for first in range(0, count, size):
+        piece = slice(first, first + size)
+        step = run(
+            task,
+            batch(EVENTS, records[piece], timestamps=stamps[piece], first=first),
+            batch(LABELS, [label("yes")] * size, timestamps=known[piece], first=first),
+        )
+        learnt += step.report.learnt
+        seen += step.report.dead
+    assert seen == dead
+    assert learnt == count - seen["bad_time"]

@@ -1,12 +1,14 @@
-"""Labels meet events: every line of the table in stream/labels.py, and bounds.
+"""Labels meet events: every line of the table in stream/labels.py, bounds, and old snapshots.
 
-What a task makes of the plans is in test_task.py; bad bytes are in test_bad_input.py.
+That no fate depends on how two topics were interleaved is in test_fates.py, what a task makes of
+the plans in test_task.py; bad bytes are in test_bad_input.py.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ from stream.codec.target import TargetCoder
 from stream.inbox import EVENT, LABEL, Records
 from stream.label_join import LabelJoin
 from stream.labels import InlineLabels, Plan
+from stream.seen_ids import EXPIRED, WAITING
+from stream.topic_clock import RUN
 from tests.builders import EVENTS, LABELS, toy_config
 
 OPEN = {"type": "classification", "path": "$.y", "classes_max": 2}
@@ -108,24 +112,98 @@ def test_a_second_label_is_dead() -> None:
     assert [letter.reason for letter in plan.dead] == ["duplicate_label"]
 
 
-def test_an_event_whose_label_does_not_come_expires_and_a_late_label_is_dead() -> None:
+def passing(time: int, first: int = 900) -> Records:
+    """As many records as it takes to move a topic's clock, none of an event that is looked at."""
+    return records(*((f"e{first + number}", time, "a") for number in range(RUN)))
+
+
+def test_an_event_expires_once_the_labels_have_passed_it_and_a_late_label_is_dead() -> None:
+    labels = join()
+    run(labels, [EVENT] * 2, records(("e1", 0), ("e2", 1)), Records())
+    plan, _ = run(labels, [EVENT] * RUN, passing(5000), Records())
+    assert plan.expired_by_delay == 0, "events do not expire by the events' own clock"
+    plan, _ = run(labels, [LABEL] * RUN, Records(), passing(101, first=800))
+    assert plan.expired_by_delay == 1
+    plan, learnt = run(labels, [LABEL] * 2, Records(), records(("e1", 101, "a"), ("e2", 101, "a")))
+    assert [letter.reason for letter in plan.dead] == ["label_too_late"]
+    assert plan.dead[0].message == (
+        "toy.labels[0]@0: label must come within labels.max_delay; got it too late for event 'e1'. "
+        "The record went to topic `toy.dead-letters`."
+    )
+    assert learnt == ["e2"]
+
+
+def test_a_label_that_is_late_by_its_own_time_is_dead_while_its_event_still_waits() -> None:
     labels = join()
     run(labels, [EVENT], records(("e1", 0)), Records())
-    plan, _ = run(labels, [EVENT], records(("e2", 100)), Records())
-    assert plan.expired_by_delay == 0
-    plan, _ = run(labels, [EVENT, LABEL], records(("e3", 101)), records(("e1", 101, "a")))
-    assert plan.expired_by_delay == 1
+    plan, _ = run(labels, [LABEL], Records(), records(("e1", 101, "a")))
     assert [letter.reason for letter in plan.dead] == ["label_too_late"]
-    assert labels.pending == 2
+    assert (plan.expired_by_delay, labels.pending) == (0, 1)
+    assert run(labels, [LABEL], Records(), records(("e1", 100, "a"))).learnt == ["e1"]
+
+
+def test_an_event_that_comes_after_the_labels_have_passed_it_expires_at_once() -> None:
+    labels = join()
+    run(labels, [LABEL] * RUN, Records(), passing(101))
+    plan, _ = run(labels, [EVENT], records(("e1", 0)), Records())
+    assert (len(plan.accepted), plan.expired_by_delay, labels.pending) == (1, 1, 0)
 
 
 def test_a_label_without_an_event_becomes_an_orphan_with_its_bytes() -> None:
     labels = join()
     run(labels, [LABEL], Records(), records(("e9", 0, "a")))
-    plan, _ = run(labels, [EVENT], records(("e1", 101)), Records())
+    plan, _ = run(labels, [LABEL] * RUN, Records(), passing(5000))
+    assert plan.orphaned == 0, "a label is no orphan by the labels' own clock"
+    plan, _ = run(labels, [EVENT] * RUN, passing(101, first=800), Records())
+    assert (labels.held, labels._held._by_name.keys()) == (RUN, {f"e{900 + n}" for n in range(RUN)})
     (letter,) = plan.dead
     assert (plan.orphaned, letter.reason, letter.value) == (1, "orphaned_label", b"raw e9")
     assert letter.source == LABELS
+
+
+def test_a_label_that_the_events_have_passed_already_is_an_orphan_at_once() -> None:
+    labels = join()
+    run(labels, [EVENT] * RUN, passing(101), Records())
+    plan, _ = run(labels, [LABEL], Records(), records(("e1", 0, "a")))
+    assert ([letter.reason for letter in plan.dead], labels.held) == (["orphaned_label"], 0)
+
+
+def test_a_held_label_is_late_if_its_topic_had_passed_the_event_when_it_came() -> None:
+    labels = join()
+    run(labels, [LABEL] * RUN, Records(), passing(101))
+    run(labels, [LABEL] * 2, Records(), records(("e1", 50, "a"), ("e2", 50, "a")))
+    plan, learnt = run(labels, [EVENT] * 2, records(("e1", 0), ("e2", 1)), Records())
+    assert [letter.reason for letter in plan.dead] == ["label_too_late"]
+    assert (learnt, plan.expired_by_delay) == (["e2"], 1)
+
+
+def test_a_snapshot_says_which_events_have_expired() -> None:
+    labels = join(pending_max=1)
+    run(labels, [EVENT] * 2, records(("e1", 0), ("e2", 0)), Records())
+    assert np.asarray(labels.snapshot()["seen/status"]).tolist() == [EXPIRED, WAITING]
+    run(labels, [LABEL] * RUN, Records(), passing(101))
+    assert np.asarray(labels.snapshot()["seen/status"]).tolist() == [EXPIRED, EXPIRED]
+
+
+def test_stream_time_is_the_largest_of_both_topics() -> None:
+    labels = join()
+    run(labels, [EVENT, LABEL], records(("e1", 9)), records(("e1", 7, "a")))
+    assert labels.stream_time == 9
+    run(labels, [LABEL, EVENT], records(("e2", 8)), records(("e2", 11, "a")))
+    assert labels.stream_time == 11
+
+
+def test_of_two_held_labels_the_first_that_will_do_is_learnt() -> None:
+    labels = join()
+    answers = records(("e1", 150, "a"), ("e1", 90, "a"), ("e1", 91, "b"))
+    run(labels, [LABEL] * 3, Records(), answers)
+    assert labels.held == 3
+    plan, learnt = run(labels, [EVENT], records(("e1", 0)), Records())
+    assert (learnt, plan.learn_offsets, labels.held) == (["e1"], [1], 0)
+    assert [(letter.offset, letter.reason) for letter in plan.dead] == [
+        (0, "label_too_late"),
+        (2, "duplicate_label"),
+    ]
 
 
 def test_beyond_the_bound_the_oldest_event_expires_early() -> None:
@@ -166,6 +244,82 @@ def test_inline_a_class_beyond_the_bound_kills_the_record_but_not_its_id() -> No
     plan = labels.plan([EVENT] * 4, entries, Records())
     assert plan.accepted == [0, 1, 3]
     assert [letter.reason for letter in plan.dead] == ["too_many_classes"]
+
+
+def test_a_second_label_is_a_duplicate_long_after_its_event_was_learnt() -> None:
+    labels = join()
+    run(labels, [EVENT, LABEL], records(("e1", 0)), records(("e1", 1, "a")))
+    run(labels, [EVENT] * RUN, passing(60), Records())
+    for held in (False, True):
+        if held:
+            run(labels, [LABEL, EVENT], records(("e2", 61)), records(("e2", 60, "a")))
+        plan, _ = run(labels, [LABEL], Records(), records((f"e{1 + held}", 62, "b")))
+        assert [letter.reason for letter in plan.dead] == ["duplicate_label"]
+
+
+def test_no_slot_is_kept_for_an_event_that_no_longer_waits() -> None:
+    labels = join(pending_max=40)
+    for number in range(0, 4000, 20):
+        # Of 20 events 10 are learnt a step later; the others expire by delay, or by the bound.
+        events = records(*((f"e{n}", n) for n in range(number, number + 20)))
+        answers = records(*((f"e{n}", n, "a") for n in range(number - 20, number - 10)))
+        run(labels, [EVENT] * 20 + [LABEL] * len(answers), events, answers)
+        assert labels._waiting.slots_used == labels.pending <= 40
+    delayed = join(max_delay_ms=5)
+    for number in range(0, 400, 20):
+        events = records(*((f"e{n}", n) for n in range(number, number + 20)))
+        run(delayed, [EVENT, LABEL] * 20, events, passing_labels(number, 20))
+        assert delayed._waiting.slots_used == delayed.pending <= 20
+
+
+def test_deadlines_that_were_met_are_forgotten() -> None:
+    labels = join(max_delay_ms=10**9)
+    for number in range(0, 6000, 100):
+        entries = [(f"e{n}", n) for n in range(number, number + 100)]
+        answers = records(*((*entry, "a") for entry in entries))
+        # Half of the labels come before their events, and are held for a while.
+        turns = [LABEL] * 50 + [EVENT] * 100 + [LABEL] * 50
+        run(labels, turns, records(*entries), answers)
+    assert (labels.pending, labels.held) == (0, 0)
+    assert len(labels._waiting._deadlines) <= 1024 + 100
+    assert len(labels._held._deadlines) <= 1024 + 100
+
+
+def passing_labels(first: int, count: int) -> Records:
+    """Labels of no event, one a millisecond."""
+    return records(*((f"e{10**6 + n}", n, "a") for n in range(first, first + count)))
+
+
+def test_a_snapshot_of_before_the_clocks_is_taken_up() -> None:
+    labels = join()
+    run(labels, [EVENT] * 2, records(("e1", 3), ("e2", 4)), Records())
+    run(labels, [LABEL] * 2, Records(), records(("e1", 5, "a"), ("e9", 6, "b")))
+    old = {
+        name: value
+        for name, value in labels.snapshot().items()
+        if name not in ("event_clock", "label_clock", "seen_clock", "held_clock", "waiting/clock")
+    }
+    fresh = join()
+    fresh.restore(old)
+    assert (fresh.pending, fresh.held, fresh.stream_time) == (1, 1, 6)
+    plan, learnt = run(fresh, [LABEL] * 2, Records(), records(("e2", 7, "a"), ("e1", 7, "a")))
+    assert learnt == ["e2"]
+    assert [letter.reason for letter in plan.dead] == ["duplicate_label"]
+    assert run(fresh, [EVENT], records(("e9", 8)), Records()).plan.learn_codes == [1.0]
+
+
+def test_snapshots_still_have_the_arrays_of_before_byte_for_byte() -> None:
+    labels = join()
+    run(labels, [EVENT] * 2, records(("e1", 3), ("e2", 4)), Records())
+    run(labels, [LABEL] * 2, Records(), records(("e1", 5, "a"), ("e9", 6, "b")))
+    state = labels.snapshot()
+    assert state["stream_time"] == 6
+    assert np.asarray(state["seen/status"]).tolist() == [1, 0]
+    assert np.asarray(state["waiting/time"]).tolist() == [4]
+    assert np.asarray(state["waiting/x"]).tolist() == [[2.0]]
+    assert np.asarray(state["held"]).tobytes() == msgspec.msgpack.encode(
+        [("e9", "b", 6, 1, 6, b"e9", b"raw e9")]
+    )
 
 
 step = st.lists(

@@ -74,6 +74,18 @@ def test_level_holds_for_own_lines_and_libraries_speak_from_warning_on(
     assert library["level"] == "warning"
 
 
+def test_the_client_repeats_itself_once_a_minute_and_the_program_as_it_likes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("json")
+    for attempt in range(50):
+        logging.getLogger("kafka.net.manager").error("attempt %d failed", attempt)
+        structlog.get_logger("stream.worker").warning("broker away", attempt=attempt)
+    said = [line["logger"] for line in lines(capsys)]
+    assert said.count("kafka.net.manager") == 1
+    assert said.count("stream.worker") == 50
+
+
 def test_a_higher_level_holds_for_libraries_too(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("json", "error")
     structlog.get_logger("stream.task").warning("own")

@@ -159,6 +159,10 @@ class EmbeddedLog:
         with self._store.translated():
             yield from self._store.read_range(source, start, end)
 
+    def first(self, source: TopicPartition) -> int:
+        """First offset still kept."""
+        return self.bounds(source).first
+
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept and end offset."""
         with self._store.translated():

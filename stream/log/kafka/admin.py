@@ -9,9 +9,18 @@ from typing import Any
 import kafka
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
+from kafka.admin._transactions import AbortTransactionSpec
 
 from stream.errors import LogUnavailableError, SetupError, TopicMissingError
-from stream.log.base import Bounds, Headers, OutputBatch, RecordBatch, TopicPartition, TopicSpec
+from stream.log.base import (
+    Bounds,
+    Headers,
+    OpenTransaction,
+    OutputBatch,
+    RecordBatch,
+    TopicPartition,
+    TopicSpec,
+)
 from stream.log.kafka.errors import topic_missing, translated
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.reader import RangeReader
@@ -34,7 +43,7 @@ class KafkaAdmin:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._reader = RangeReader(settings)
+        self._reader = RangeReader(settings, settings.transaction_timeout_s)
         self._admin = open_client(KafkaAdminClient, settings.client(), settings)
         self._producer: Any = None
 
@@ -64,6 +73,7 @@ class KafkaAdmin:
         if count > present:
             with translated(self._settings):
                 self._admin.create_partitions({topic: count})
+                self._wait_for_leaders(topic, count)
             self._until_counted(topic, count)
 
     def delete(self, topics: Sequence[str]) -> None:
@@ -98,7 +108,21 @@ class KafkaAdmin:
 
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
-        return self._reader.read(source, start, end)
+        return (batch for batch in self._reader.read(source, start, end) if len(batch))
+
+    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
+        """List the transactions that hold back a partition, the oldest first."""
+        return self._reader.open_transactions(source)
+
+    def abort(self, transaction: OpenTransaction) -> None:
+        """Write the marker that the transaction's coordinator does not write any more."""
+        marker = AbortTransactionSpec(
+            kafka.TopicPartition(*transaction.source),
+            transaction.producer_id,
+            transaction.producer_epoch,
+        )
+        with translated(self._settings):
+            self._admin.abort_transaction(marker)
 
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records."""
@@ -116,6 +140,20 @@ class KafkaAdmin:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=_CLOSE_TIMEOUT_S)
+
+    def _wait_for_leaders(self, topic: str, count: int) -> None:
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while True:
+            (described,) = self._admin.describe_topics([topic])
+            led = [part for part in described["partitions"] if part["leader_id"] >= 0]
+            if len(led) >= count:
+                return
+            if time.monotonic() > deadline:
+                raise LogUnavailableError(
+                    f"topic `{topic}`: {count - len(led)} of its {count} partitions have no leader "
+                    f"yet. They were added; check that all brokers are running."
+                )
+            time.sleep(_SPREAD_WAIT_S)
 
     def _create(self, topic: TopicSpec) -> bool:
         spec = {

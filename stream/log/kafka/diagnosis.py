@@ -11,14 +11,16 @@ import ssl
 import struct
 from typing import Any
 
+from kafka import errors as client
 from kafka.net.sasl import get_sasl_mechanism
 
-from stream.config_log import KafkaSecurity
 from stream.errors import LogAccessError, LogUnavailableError
+from stream.log.kafka.errors import refused
 from stream.log.kafka.settings import KafkaSettings
+from stream.log.kafka.tls import handshake_failed, make_context, untrusted
 
 _TIMEOUT_S = 3.0
-_SASL_HANDSHAKE, _SASL_AUTHENTICATE = 17, 36
+_SASL_HANDSHAKE, _API_VERSIONS, _SASL_AUTHENTICATE = 17, 18, 36
 _UNSUPPORTED_MECHANISM = 33
 
 
@@ -44,6 +46,20 @@ def refuse_if_unreachable(settings: KafkaSettings) -> None:
     raise why_unusable(settings)
 
 
+def refuse_if_unprepared(settings: KafkaSettings) -> None:
+    """Read certificates and get a token: the client would try again for its whole timeout.
+
+    Raises
+    ------
+    LogAccessError
+        A file or the source of tokens does not give what it must.
+    """
+    if settings.log.security.protocol.endswith("SSL"):
+        make_context(settings.log.security)
+    if settings.tokens is not None:
+        settings.tokens.get()
+
+
 def why_unusable(settings: KafkaSettings) -> LogAccessError | LogUnavailableError:
     """Say what stands between this machine and the first address that shows it."""
     where = f"log.bootstrap `{settings.log.bootstrap}`"
@@ -67,32 +83,21 @@ def why_unusable(settings: KafkaSettings) -> LogAccessError | LogUnavailableErro
 def _try(address: str, settings: KafkaSettings) -> None:
     host, _, port = address.rpartition(":")
     security = settings.log.security
+    context = make_context(security) if security.protocol.endswith("SSL") else None
     with socket.create_connection((host, int(port)), _TIMEOUT_S) as opened:
-        if security.protocol.endswith("SSL"):
-            with _tls(opened, host, address, security) as wrapped:
-                _authenticate(wrapped, host, settings)
-        else:
+        if context is None:
             _authenticate(opened, host, settings)
-
-
-def _tls(opened: socket.socket, host: str, address: str, security: KafkaSecurity) -> ssl.SSLSocket:
-    try:
-        context = ssl.create_default_context(cafile=security.ca_file)
-        context.check_hostname = security.check_hostname
-        if security.certificate_file:
-            password = security.key_password.get_secret_value() if security.key_password else None
-            context.load_cert_chain(security.certificate_file, security.key_file, password)
-        return context.wrap_socket(opened, server_hostname=host)
-    except ssl.SSLCertVerificationError as error:
-        raise _RefusedError(
-            f"the TLS certificate of {address} is not trusted: {error.verify_message}. Set "
-            f"log.security.ca_file to the authority that signed it."
-        ) from error
-    except ssl.SSLError as error:
-        raise _RefusedError(
-            f"the TLS handshake with {address} failed: {error.reason or error}. Check "
-            f"log.security.protocol against the listener, and the certificates."
-        ) from error
+            return
+        try:
+            with context.wrap_socket(opened, server_hostname=host) as wrapped:
+                # TLS 1.3 ends the handshake here before the broker looks at our certificate: what
+                # it thinks of that comes in place of its first answer.
+                _ask(wrapped, _API_VERSIONS, 0, b"")
+                _authenticate(wrapped, host, settings)
+        except ssl.SSLCertVerificationError as error:
+            raise _RefusedError(untrusted(address, error)) from error
+        except ssl.SSLError as error:
+            raise _RefusedError(handshake_failed(address, error, security)) from error
 
 
 def _authenticate(opened: socket.socket, host: str, settings: KafkaSettings) -> None:
@@ -115,13 +120,13 @@ def _authenticate(opened: socket.socket, host: str, settings: KafkaSettings) -> 
 
 def _exchange(opened: socket.socket, sasl: Any, settings: KafkaSettings) -> None:
     while not sasl.is_done():
-        token = sasl.auth_bytes()
+        try:
+            token = sasl.auth_bytes()
+        except client.KafkaConnectionError as error:  # of our own source of tokens
+            raise _RefusedError(str(error.args[0])) from error
         code, rest = _ask(opened, _SASL_AUTHENTICATE, 0, struct.pack(">i", len(token)) + token)
         if code:
-            raise _RefusedError(
-                f"the broker refused user `{settings.log.security.username}`. Check "
-                f"log.security.username and the password (DRIFTGATE_SASL_PASSWORD)."
-            )
+            raise _RefusedError(refused(settings.log.security))
         (message_length,) = struct.unpack_from(">h", rest)
         at = 2 + max(0, message_length)
         (length,) = struct.unpack_from(">i", rest, at)

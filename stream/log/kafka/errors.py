@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from kafka import errors as client
 
+from stream.config_log import KafkaSecurity
 from stream.errors import (
     ConfigError,
     DriftgateError,
@@ -19,6 +20,7 @@ from stream.errors import (
     TopicMissingError,
 )
 from stream.log.base import TopicPartition
+from stream.log.kafka.rights import is_hidden
 from stream.log.kafka.settings import KafkaSettings
 
 FENCED = (
@@ -43,12 +45,8 @@ def translated(settings: KafkaSettings) -> Iterator[None]:
 def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
     """Say what one of the client's errors means to the user."""
     where = f"log.bootstrap `{settings.log.bootstrap}`"
-    user = settings.log.security.username
     if isinstance(error, client.SaslAuthenticationFailedError):
-        return LogAccessError(
-            f"{where}: the broker refused user `{user}`. Check log.security.username and the "
-            f"password (DRIFTGATE_SASL_PASSWORD)."
-        )
+        return LogAccessError(f"{where}: {refused(settings.log.security)}")
     if isinstance(error, client.UnsupportedSaslMechanismError):
         return LogAccessError(
             f"{where}: the broker does not offer {settings.log.security.sasl_mechanism}. Set "
@@ -85,27 +83,63 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
     )
 
 
-def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError:
-    """Make the error for a topic that the broker does not list."""
+def refused(security: KafkaSecurity) -> str:
+    """Say that the broker does not believe who we are, and what to look at."""
+    if security.sasl_mechanism == "OAUTHBEARER":
+        source = "token_command" if security.token_command else "token_provider"
+        return (
+            f"the broker refused the token of log.security.{source}. Check that it has not "
+            f"expired, and its issuer, audience and scope."
+        )
+    return (
+        f"the broker refused user `{security.username}`. Check log.security.username and the "
+        f"password (DRIFTGATE_SASL_PASSWORD)."
+    )
+
+
+def user_of(security: KafkaSecurity) -> str:
+    """Name the user as far as it is known here; the broker takes it from what proves it."""
+    if security.username:
+        return f"user `{security.username}`"
+    if security.sasl_mechanism == "OAUTHBEARER":
+        return "the token's user"
+    if security.certificate_file and security.protocol == "SSL":
+        return f"the user of certificate `{security.certificate_file}`"
+    return "user `ANONYMOUS`"
+
+
+def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError | LogAccessError:
+    """Make the error for a topic that the broker does not list, or keeps from this user."""
+    if is_hidden(topic, settings):
+        return _lacking(_topic_right(topic, settings), settings)
     return TopicMissingError(
-        f"log.bootstrap `{settings.log.bootstrap}`: topic `{topic}` does not exist, or may not be "
-        f"described by this user. Create it with `driftgate topics create`, or grant DESCRIBE."
+        f"log.bootstrap `{settings.log.bootstrap}`: topic `{topic}` does not exist. Create it with "
+        f"`driftgate topics create`."
     )
 
 
 def _access(error: BaseException, settings: KafkaSettings) -> LogAccessError:
-    user = settings.log.security.username or "ANONYMOUS"
     if isinstance(error, client.TopicAuthorizationFailedError):
-        names = ", ".join(re.findall(r"[A-Za-z0-9._-]+", str(error.args[0]))) if error.args else "?"
-        right = f"READ or WRITE on topic {names}"
+        names = re.findall(r"[A-Za-z0-9._-]+", str(error.args[0])) if error.args else []
+        right = ", ".join(_topic_right(name, settings) for name in names) or "READ or WRITE"
     elif isinstance(error, client.GroupAuthorizationFailedError):
         right = f"READ on group `{settings.group}`"
     elif isinstance(error, client.TransactionalIdAuthorizationFailedError):
-        right = f"WRITE and DESCRIBE on transactional id `{settings.transactional_id}`"
+        right = f"WRITE on transactional id `{settings.transactional_id}`"
     else:
         right = "IDEMPOTENT_WRITE on the cluster"
+    return _lacking(right, settings)
+
+
+def _topic_right(topic: str, settings: KafkaSettings) -> str:
+    rights = settings.topic_rights.get(topic)
+    return f"{' and '.join(rights) if rights else 'READ or WRITE'} on topic `{topic}`"
+
+
+def _lacking(right: str, settings: KafkaSettings) -> LogAccessError:
     return LogAccessError(
-        f"log.bootstrap `{settings.log.bootstrap}`: user `{user}` needs {right}. Grant it with "
+        f"log.bootstrap `{settings.log.bootstrap}`: {user_of(settings.log.security)} needs "
+        f"{right}. Grant it with "
         f"kafka-acls."
     )
 

@@ -31,7 +31,7 @@ class KafkaGroup:
     def __init__(self, settings: KafkaSettings) -> None:
         log = settings.log.model_copy(update={"worker": _NAME, "static_membership": False})
         self._settings = replace(settings, log=log)
-        self._reader = RangeReader(self._settings)
+        self._reader = RangeReader(self._settings, self._settings.transaction_timeout_s)
         self._consumer = open_client(kafka.KafkaConsumer, self._settings.consumer(), self._settings)
         self._offsets = CommittedOffsets(self._consumer, self._settings)
         self._admin = open_client(KafkaAdminClient, self._settings.client(), self._settings)

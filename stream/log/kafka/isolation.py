@@ -9,6 +9,7 @@ caught where the client looks at one partition's answer, and kept with that part
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ class Ends(NamedTuple):
 @dataclass(frozen=True)
 class _Fault:
     error: DriftgateError
+    offset: int
     retry_at: float
 
 
@@ -72,14 +74,22 @@ class Isolation:
         """Try a partition again at once."""
         self._faults.pop(source, None)
 
+    def moved(self, source: TopicPartition, offset: int) -> None:
+        """Forgive what was wrong at another offset."""
+        fault = self._faults.get(source)
+        if fault is not None and fault.offset != offset:
+            self.forgive(source)
+
     def forget(self, source: TopicPartition) -> None:
         """Drop everything about a partition that is not read any more."""
         self._faults.pop(source, None)
         self._unknown_since.pop(source, None)
         self.ends.pop(source, None)
 
-    def truncated(self, error: client.LogTruncationError) -> None:
-        """Keep a lost tail of the log with its partitions; the client goes on after one word."""
+    def truncated(
+        self, error: client.LogTruncationError, positions: Mapping[TopicPartition, int]
+    ) -> None:
+        """Keep a lost tail of the log with its partitions; the client says it once, and goes on."""
         for partition, end in error.divergent_offsets.items():
             source = TopicPartition(*partition)
             known = "" if end is None else f" after offset {end.offset}"
@@ -87,7 +97,7 @@ class Isolation:
                 f"{source.topic}[{source.partition}]: the broker has lost records that had been "
                 f"read{known}. Restore them, or reset this partition's state and position."
             )
-            self._faults[source] = _Fault(lost, float("inf"))
+            self._faults[source] = _Fault(lost, positions.get(source, -1), float("inf"))
 
     def _parse_alone(self, completion: Any) -> Any:
         source, data = TopicPartition(*completion.topic_partition), completion.partition_data
@@ -126,7 +136,7 @@ class Isolation:
 
     def _keep(self, source: TopicPartition, offset: int, error: Exception) -> None:
         reason = _explain(source, offset, error, self._settings)
-        self._faults[source] = _Fault(reason, time.monotonic() + _RETRY_S)
+        self._faults[source] = _Fault(reason, offset, time.monotonic() + _RETRY_S)
 
 
 def _explain(

@@ -23,12 +23,16 @@ from stream.log.kafka.reader import RangeReader
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
+_SETTLE_S = 0.5
+"""The markers of a commit that has returned are written long before this; a worker that has other
+partitions to see to does not wait for the end of another program's transaction."""
+
 
 class KafkaLog:
     """One worker on Apache Kafka (a `Log`)."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._reader = RangeReader(settings)
+        self._reader = RangeReader(settings, _SETTLE_S)
         self._transactor = Transactor(settings)
         self._membership = Membership(settings)
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="driftgate-commit")
@@ -88,6 +92,10 @@ class KafkaLog:
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
         return self._reader.read(source, start, end)
+
+    def first(self, source: TopicPartition) -> int:
+        """First offset still kept; open transactions are nothing to it."""
+        return self._reader.first(source)
 
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept and end offset (committed records only)."""

@@ -4,22 +4,15 @@ Offsets are ours: a newly assigned partition is paused at a position that is nev
 a poll names the true one, so that the client never goes to a committed or a default offset by
 itself. What a poll does not ask for is paused, and what it asks for from another offset than the
 one that comes next is sought; the client's own position decides nothing.
-
-The client tells of rebalances on its network thread, which also sends the heartbeats. `revoked` may
-take as long as writing checkpoints does; it runs in a thread of its own while heartbeats go on and
-the thread that called `poll` waits, so that a log is still used by one thread at a time.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import kafka
 from kafka import errors as client
-from kafka.consumer.subscription_state import AsyncConsumerRebalanceListener
-from kafka.future import Future
 from kafka.structs import MemberState
 
 from stream.errors import DriftgateError
@@ -32,12 +25,14 @@ from stream.log.base import (
     Polled,
     TopicPartition,
 )
+from stream.log.kafka.buffers import drop_fetched, free_the_slot
 from stream.log.kafka.errors import translate
 from stream.log.kafka.isolation import Isolation
 from stream.log.kafka.offsets import CommittedOffsets
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.pending_join import keep_pending_join
 from stream.log.kafka.reader import to_batch
+from stream.log.kafka.rebalance_bridge import RebalanceBridge
 from stream.log.kafka.settings import KafkaSettings
 
 _COMMITTED_S_MAX = 5.0
@@ -61,20 +56,21 @@ class Membership:
         """Join the group at the next `poll`."""
         assert self._listener is None, "a log subscribes once"
         self._listener = listener
-        self._consumer.subscribe(topics=list(topics), listener=_Bridge(self, self._consumer._net))
+        self._consumer.subscribe(
+            topics=list(topics), listener=RebalanceBridge(self, self._consumer._net)
+        )
 
     def poll(
         self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
     ) -> Polled:
         """Return the next records of the partitions that are asked for."""
         keep_pending_join(self._consumer)
-        self._free_the_slot()
+        free_the_slot(self._consumer._fetcher)
         self._place(positions)
         try:
             found = self._consumer.poll(int(1000 * timeout_s), records_max)
         except client.LogTruncationError as error:
-            self._next.clear()
-            self._isolation.truncated(error)
+            self._isolation.truncated(error, positions)
             found = {}
         except client.KafkaError as error:
             # Records may have been on their way out: every partition is sought again.
@@ -83,6 +79,7 @@ class Membership:
             raise translate(error, self._settings) from error
         finally:
             self._note_identity()
+        self._refuse_if_replaced()
         batches = [
             to_batch(TopicPartition(*partition), records) for partition, records in found.items()
         ]
@@ -97,7 +94,7 @@ class Membership:
             self._next.pop(TopicPartition(*partition), None)
             self._isolation.forgive(TopicPartition(*partition))
         # On the thread that takes in the broker's answers, between two of them.
-        self._consumer._manager.run(_drop_fetched, self._consumer._fetcher, dropped)
+        self._consumer._manager.run(drop_fetched, self._consumer._fetcher, dropped)
 
     def rejoin(self) -> None:
         """Leave the group, tell the listener, and join again at the next poll."""
@@ -155,7 +152,7 @@ class Membership:
             if wanted is not None and self._next.get(source) != wanted:
                 self._consumer.seek(partition, wanted)
                 self._next[source] = wanted
-                self._isolation.forgive(source)
+                self._isolation.moved(source, wanted)
             if wanted is None or self._isolation.rests(source):
                 self._consumer.pause(partition)
             else:
@@ -171,6 +168,16 @@ class Membership:
             if source in held and (failure := self._isolation.failure(source)) is not None
         }
 
+    def _refuse_if_replaced(self) -> None:
+        """Raise what a heartbeat of a static member was told: another one has its name.
+
+        The client only logs it, and stops its heartbeats (kafka-python 3.0.12, `_do_heartbeat`).
+        """
+        group = self._consumer._coordinator
+        beats = group._heartbeat_enabled or group.rejoining or not group.stable()
+        if self._settings.group_instance_id is not None and not beats:
+            raise translate(client.FencedInstanceIdError(), self._settings)
+
     def _note_identity(self) -> None:
         """Take the identity over once the assignment that belongs to it is in force.
 
@@ -182,17 +189,6 @@ class Membership:
             self.identity = Identity(now.member_id, now.generation_id)
         elif now.generation_id < 0 or not now.member_id:
             self.identity = NOBODY
-
-    def _free_the_slot(self) -> None:
-        """Let records that were parked by `pause` come back after `resume`.
-
-        The client puts them back only into a slot that is None, but leaves a drained, empty
-        object in it when no further fetch is waiting (kafka-python 3.0.12, `fetched_records`).
-        The partition then neither returns what was parked nor fetches anew, for ever.
-        """
-        fetcher = self._consumer._fetcher
-        if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
-            fetcher._next_partition_records = None
 
     def _raise_failure(self) -> None:
         """Raise what the listener raised, rather than what the client made of it."""
@@ -234,53 +230,5 @@ class Membership:
             raise
 
 
-class _Bridge(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # the client has no types
-    """Brings the client's calls to the membership."""
-
-    def __init__(self, membership: Membership, net: Any) -> None:
-        self._membership = membership
-        self._net = net
-
-    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        self._membership.on_assigned(assigned)
-
-    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        await self._in_thread(lambda: self._membership.on_revoked(revoked))
-
-    async def on_partitions_lost(self, lost: Iterable[Any]) -> None:
-        self._membership.on_lost(lost)
-
-    async def _in_thread(self, work: Callable[[], None]) -> None:
-        done = Future()
-
-        def run() -> None:
-            try:
-                work()
-            except Exception as error:
-                outcome: BaseException | None = error
-            else:
-                outcome = None
-            self._net.call_soon_threadsafe(
-                lambda: done.success(None) if outcome is None else done.failure(outcome)
-            )
-
-        threading.Thread(target=run, name="driftgate-revoked", daemon=True).start()
-        await done
-
-
 def _ours(partitions: Iterable[Any]) -> list[TopicPartition]:
     return sorted(TopicPartition(*partition) for partition in partitions)
-
-
-async def _drop_fetched(fetcher: Any, partitions: Container[Any]) -> None:
-    """Throw away what a fetcher holds of some partitions, parsed or not."""
-    for held in list(fetcher._completed_fetches):
-        if held.topic_partition in partitions:
-            fetcher._completed_fetches.remove(held)
-    for parked in (fetcher._paused_completed_fetches, fetcher._paused_partition_records):
-        for partition in list(parked):
-            if partition in partitions:
-                del parked[partition]
-    current = fetcher._next_partition_records
-    if current is not None and current.topic_partition in partitions:
-        fetcher._next_partition_records = None

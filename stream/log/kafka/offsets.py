@@ -21,7 +21,7 @@ from stream.log.kafka.errors import translated
 from stream.log.kafka.settings import KafkaSettings
 
 _VERSION_MAX = 8  # from 9 on, members are named in it; the client speaks 8 itself
-_UNSETTLED_WAIT_S = 0.005
+_UNSETTLED_WAIT_S = 0.01
 _UNREACHED_WAIT_S = 0.1
 
 Positions = dict[TopicPartition, Committed | None]

@@ -8,14 +8,21 @@ from typing import Any
 from kafka import errors as client
 from kafka.net.compat import KafkaNetClient
 
-from stream.log.kafka.diagnosis import refuse_if_unreachable, why_unusable
+from stream.log.kafka.client_logs import hide_authentication
+from stream.log.kafka.diagnosis import (
+    refuse_if_unprepared,
+    refuse_if_unreachable,
+    why_unusable,
+)
 from stream.log.kafka.errors import translate
 from stream.log.kafka.settings import KafkaSettings
 
 
 def open_client(kind: Any, arguments: Mapping[str, Any], settings: KafkaSettings) -> Any:
     """Make a `kind` (consumer, producer, admin), or say why it cannot be had."""
+    hide_authentication()
     refuse_if_unreachable(settings)
+    refuse_if_unprepared(settings)
     opened: list[Any] = []
 
     def network(**configs: Any) -> Any:
@@ -28,6 +35,8 @@ def open_client(kind: Any, arguments: Mapping[str, Any], settings: KafkaSettings
         # Constructors that fail leave their network thread and its sockets open.
         for net in opened:
             net.close()
+        if settings.tokens is not None:
+            settings.tokens.forget()  # it may have been refused, and then is no use to the next
         if isinstance(error, client.KafkaTimeoutError | client.KafkaConnectionError):
             raise why_unusable(settings) from error
         raise translate(error, settings) from error

@@ -1,4 +1,4 @@
-"""What `doctor` asks of Kafka: is it there, do the topics fit, are the rights granted."""
+"""What `doctor` asks of Kafka: is it there, may it be used, and would a worker get on with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from kafka import errors as client
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import KafkaAdminClient
 
 from stream.config import Config
 from stream.config_log import KafkaLog
@@ -15,6 +15,18 @@ from stream.log.base import Probe, TopicPartition
 from stream.log.kafka.errors import translate
 from stream.log.kafka.membership import Membership
 from stream.log.kafka.opening import open_client
+from stream.log.kafka.probe_group import probe_positions, probe_transactions
+from stream.log.kafka.probe_topics import (
+    describe,
+    describe_all,
+    probe_copies,
+    probe_counts,
+    probe_existence,
+    probe_leaders,
+    probe_rights,
+    probe_settings,
+)
+from stream.log.kafka.rights import topic_rights
 from stream.log.kafka.settings import KafkaSettings
 from stream.log.kafka.transactions import Transactor
 
@@ -25,7 +37,7 @@ _CLOSE_S = 2.0
 def probe_kafka(config: Config) -> list[Probe]:
     """Try everything that a worker will do, without disturbing one that runs."""
     assert isinstance(config.log, KafkaLog)
-    settings = KafkaSettings(config.log, config.app)
+    settings = KafkaSettings(config.log, config.app, topic_rights(config))
     try:
         admin = open_client(KafkaAdminClient, settings.client(), settings)
     except DriftgateError as error:
@@ -36,31 +48,53 @@ def probe_kafka(config: Config) -> list[Probe]:
         admin.close()
 
 
+def probe_kafka_state(config: Config) -> list[Probe]:
+    """Look at what is on the topics; nothing is said where they cannot be reached at all."""
+    assert isinstance(config.log, KafkaLog)
+    settings = KafkaSettings(config.log, config.app)
+    try:
+        admin = open_client(KafkaAdminClient, settings.client(), settings)
+    except DriftgateError:
+        return []
+    try:
+        return list(_probe_state(config, settings, admin))
+    finally:
+        admin.close()
+
+
 def _probe(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Probe]:
     yield Probe("broker", True, f"reached {settings.log.bootstrap}")
     inputs, outputs = _roles(config)
+    names = [*inputs, *outputs]
     try:
-        found = {
-            topic["name"]: topic
-            for topic in admin.describe_topics([*inputs, *outputs])
-            if topic["error_code"] == 0
-        }
+        found, hidden = describe_all(admin, names)
     except client.KafkaError as error:
         yield _failed("topics", translate(error, settings))
         return
-    yield from _topics_exist([*inputs, *outputs], found)
-    yield from _co_partitioned(config, found)
-    for name in inputs:
-        yield from _rights(name, found, ("DESCRIBE", "READ"), settings)
-    for name in outputs:
-        yield from _rights(name, found, ("DESCRIBE", "READ", "WRITE"), settings)
+    yield probe_existence(names, found, hidden)
+    yield from probe_counts(inputs, found)
+    for name, needed in settings.topic_rights.items():
+        if name in found or name in hidden:
+            yield probe_rights(name, found, needed, settings)
     yield _attempt("group", f"`{settings.group}` may be read", lambda: _use_group(config, settings))
     yield _attempt(
         "transactional id",
         f"`{settings.app}-{_DOCTOR}` may be used; a worker's is `{settings.transactional_id}`",
         lambda: _use_transactional_id(settings),
     )
-    yield from _message_sizes(config, found, admin, settings)
+    yield from probe_settings(config, inputs, found, admin, settings)
+    yield from probe_copies(found, admin)
+
+
+def _probe_state(config: Config, settings: KafkaSettings, admin: Any) -> Iterator[Probe]:
+    inputs, outputs = _roles(config)
+    try:
+        found = describe(admin, [*inputs, *outputs])
+    except client.KafkaError:
+        return  # the set-up's probes have said why
+    yield from probe_leaders(found)
+    yield from probe_positions(inputs, str(config.topics.journal), found, admin, settings)
+    yield from probe_transactions(inputs, found, admin, settings)
 
 
 def _roles(config: Config) -> tuple[list[str], list[str]]:
@@ -69,57 +103,6 @@ def _roles(config: Config) -> tuple[list[str], list[str]]:
     inputs = [topics.features, *labels]
     outputs = [topics.predictions, topics.drift, topics.dead_letters, topics.journal]
     return [name for name in inputs if name], [name for name in outputs if name]
-
-
-def _topics_exist(names: list[str], found: dict[str, Any]) -> Iterator[Probe]:
-    missing = [name for name in names if name not in found]
-    if missing:
-        yield Probe(
-            "topics",
-            False,
-            f"missing, or not to be described: {', '.join(missing)}",
-            "driftgate topics create",
-        )
-    else:
-        yield Probe("topics", True, f"all {len(names)} exist")
-
-
-def _co_partitioned(config: Config, found: dict[str, Any]) -> Iterator[Probe]:
-    counts = {name: len(topic["partitions"]) for name, topic in sorted(found.items())}
-    wanted = counts.get(config.topics.features or "")
-    if wanted is None:
-        return
-    others = {name: count for name, count in counts.items() if count != wanted}
-    if others:
-        yield Probe(
-            "partitions",
-            False,
-            f"`{config.topics.features}` has {wanted}, but "
-            + ", ".join(f"`{name}` has {count}" for name, count in others.items()),
-            "Create these topics again with as many partitions as the features have.",
-        )
-    else:
-        yield Probe("partitions", True, f"{wanted} in every topic")
-
-
-def _rights(
-    name: str, found: dict[str, Any], needed: tuple[str, ...], settings: KafkaSettings
-) -> Iterator[Probe]:
-    if name not in found:
-        return
-    granted = found[name].get("authorized_operations") or []
-    lacking = [right for right in needed if right not in granted]
-    user = settings.log.security.username or "ANONYMOUS"
-    if lacking:
-        yield Probe(
-            f"rights on {name}",
-            False,
-            f"user `{user}` lacks {', '.join(lacking)}",
-            f"kafka-acls --add --allow-principal User:{user} --topic {name} "
-            + " ".join(f"--operation {right}" for right in lacking),
-        )
-    else:
-        yield Probe(f"rights on {name}", True, ", ".join(needed))
 
 
 def _attempt(name: str, success: str, action: Callable[[], object]) -> Probe:
@@ -146,44 +129,6 @@ def _use_transactional_id(settings: KafkaSettings) -> None:
         transactor.open()
     finally:
         transactor.close(_CLOSE_S)
-
-
-def _message_sizes(
-    config: Config, found: dict[str, Any], admin: Any, settings: KafkaSettings
-) -> Iterator[Probe]:
-    name = config.topics.dead_letters
-    if name not in found:
-        return
-    try:
-        limit = _message_bytes_max(admin, name)
-    except client.KafkaError as error:
-        yield _failed("record size", translate(error, settings))
-        return
-    needed = config.record.record_bytes_max
-    if limit is None:
-        yield Probe(
-            "record size",
-            False,
-            f"the settings of `{name}` may not be read",
-            "Grant DESCRIBE_CONFIGS on it, or see to it that max.message.bytes is large enough.",
-        )
-    elif limit < needed:
-        yield Probe(
-            "record size",
-            False,
-            f"`{name}` takes {limit} bytes, but schema.record_bytes_max is {needed}: a dead "
-            f"record as large as that cannot be kept",
-            f"kafka-configs --alter --topic {name} --add-config max.message.bytes={2 * needed}",
-        )
-    else:
-        yield Probe("record size", True, f"`{name}` takes {limit} bytes")
-
-
-def _message_bytes_max(admin: Any, topic: str) -> int | None:
-    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-    described = admin.describe_configs([resource], config_filter="all")
-    entry = described.get("topic", {}).get(topic, {}).get("max.message.bytes")
-    return None if entry is None else int(entry["value"] if isinstance(entry, dict) else entry)
 
 
 def _failed(name: str, error: DriftgateError) -> Probe:

@@ -36,7 +36,6 @@ from stream.log.kafka.settings import KafkaSettings
 
 _POLL_MS = 200
 _READ_RECORDS_MAX = 5000
-_SETTLE_S = 0.5  # markers of a commit that has returned are written long before this
 _SETTLE_WAIT_S = 0.005
 _STALL_REQUESTS = 3  # requests that may time out before a read that does not advance is given up
 
@@ -49,10 +48,17 @@ class _Client(NamedTuple):
 
 
 class RangeReader:
-    """Consumers that belong to no group, opened when needed and used again."""
+    """Consumers that belong to no group, opened when needed and used again.
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    Parameters
+    ----------
+    settle_s
+        How long to wait for the end of a transaction that is open.
+    """
+
+    def __init__(self, settings: KafkaSettings, settle_s: float) -> None:
         self._settings = settings
+        self._settle_s = settle_s
         self._idle: list[_Client] = []
         self._uncommitted: _Client | None = None
         self._topics: dict[str, int] = {}
@@ -107,6 +113,12 @@ class RangeReader:
             return
         if source.partition >= self.partition_counts([source.topic])[source.topic]:
             raise topic_missing(f"{source.topic}[{source.partition}]", self._settings)
+
+    def first(self, source: TopicPartition) -> int:
+        """First offset kept."""
+        self.check(source)
+        with self._client() as (consumer, _):
+            return self._first(consumer, source)
 
     def bounds(self, source: TopicPartition) -> Bounds:
         """First offset kept, and the end of what is committed."""
@@ -216,7 +228,7 @@ class RangeReader:
             self._uncommitted = self._open(isolation_level="read_uncommitted")
         written = self._end(self._uncommitted.consumer, source)
         wanted = written if limit is None else min(limit, written)
-        deadline = time.monotonic() + _SETTLE_S
+        deadline = time.monotonic() + self._settle_s
         while (stable := self._end(consumer, source)) < wanted:
             if time.monotonic() > deadline:
                 raise self._unsettled(consumer, source, stable, written)

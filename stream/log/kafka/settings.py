@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from pydantic import SecretStr
 
 from stream.config_log import KafkaLog, KafkaSecurity
 from stream.log.kafka.assignor import CopartitionedStickyAssignor
+from stream.log.kafka.tokens import TokenProvider
 
 _LINGER_MS = 5
 _BATCH_BYTES = 256 * 1024
@@ -47,10 +50,14 @@ class KafkaSettings:
         The `log` section of the configuration.
     app
         Name of the app: the default group, and the first part of the transactional id.
+    topic_rights
+        What a worker needs on each topic, for messages; topics that are not in it are named
+        without their rights.
     """
 
     log: KafkaLog
     app: str
+    topic_rights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -82,6 +89,12 @@ class KafkaSettings:
         """Time after which the broker aborts a transaction by itself."""
         return self.log.transaction_timeout.total_seconds()
 
+    @cached_property
+    def tokens(self) -> TokenProvider | None:
+        """Tokens for OAUTHBEARER, one source for all clients; None with another mechanism."""
+        uses_tokens = self.log.security.sasl_mechanism == "OAUTHBEARER"
+        return TokenProvider(self.log) if uses_tokens else None
+
     def client(self) -> dict[str, Any]:
         """Arguments that all clients take."""
         return {
@@ -93,7 +106,8 @@ class KafkaSettings:
             "receive_message_max_bytes": _FETCH_BYTES_MAX
             + self.log.record_bytes_max
             + _FRAME_BYTES,
-            **_security(self.log.security),
+            **_tls(self.log.security),
+            **_sasl(self.log.security, self.tokens),
         }
 
     def reader(self) -> dict[str, Any]:
@@ -163,23 +177,31 @@ def _milliseconds(duration: timedelta) -> int:
     return round(duration.total_seconds() * 1000)
 
 
-def _security(security: KafkaSecurity) -> dict[str, Any]:
+def _tls(security: KafkaSecurity) -> dict[str, Any]:
     settings: dict[str, Any] = {"security_protocol": security.protocol}
     if security.protocol.endswith("SSL"):
         settings |= {
             "ssl_cafile": security.ca_file,
             "ssl_certfile": security.certificate_file,
             "ssl_keyfile": security.key_file,
-            "ssl_password": _secret(security.key_password),
+            # Without any, OpenSSL would ask for an encrypted key's password on the terminal.
+            "ssl_password": _secret(security.key_password) or "",
             "ssl_check_hostname": security.check_hostname,
         }
-    if security.sasl_mechanism is not None:
-        settings |= {
-            "sasl_mechanism": security.sasl_mechanism,
-            "sasl_plain_username": security.username,
-            "sasl_plain_password": _secret(security.password),
-        }
     return settings
+
+
+def _sasl(security: KafkaSecurity, tokens: TokenProvider | None) -> dict[str, Any]:
+    if security.sasl_mechanism is None:
+        return {}
+    settings: dict[str, Any] = {"sasl_mechanism": security.sasl_mechanism}
+    if tokens is not None:
+        return {**settings, "sasl_oauth_token_provider": tokens}
+    return {
+        **settings,
+        "sasl_plain_username": security.username,
+        "sasl_plain_password": _secret(security.password),
+    }
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -51,6 +51,9 @@ COMMANDS = [
     "topics describe",
     "topics load",
     "topics tail",
+    "transactions",
+    "transactions list",
+    "transactions abort",
     "drift",
     "drift show",
     "bench",
@@ -475,22 +478,47 @@ def test_a_missing_topic(cli: Cli, embedded: Path, table: Path) -> None:
 
 
 def test_partition_counts_that_differ(cli: Cli, embedded: Path) -> None:
-    settings = yaml.safe_load(embedded.read_text())
-    wide = embedded.with_name("wide.yaml")
-    settings["log"]["partitions"] = 2
-    settings["topics"] = {"drift": "sales.wide-drift"}
-    wide.write_text(yaml.safe_dump(settings))
     assert cli("topics", "create", embedded).code == 0
-    assert cli("topics", "create", wide).code == 0
-    line = one_line(cli("run", wide))
-    assert "`sales.wide-drift` has 2" in line
-    assert "FAIL partitions" in cli("doctor", wide).out
+    admin = open_admin(load_config(embedded, {}))
+    admin.add_partitions("sales.features", 3)
+    admin.close()
+    assert "`sales.features` has 3" in one_line(cli("run", embedded))
+    (found,) = [line for line in cli("doctor", embedded).out.splitlines() if "FAIL" in line]
+    assert "partitions: `sales.features` has 3, but `sales.predictions` has 1" in found
+    assert "`driftgate topics create CONFIG` adds partitions" in found
+    created = cli("topics", "create", embedded).out
+    assert "sales.features: was there already (3 partitions)" in created
+    assert "sales.predictions: 2 partitions added, now 3" in created
+    assert cli("doctor", embedded).code == 0
+
+
+def test_an_embedded_log_has_no_open_transactions(cli: Cli, embedded: Path) -> None:
+    assert "has no open transactions" in cli("transactions", "list", embedded).out
+    assert cli("transactions", "list", embedded, "--json").json["partitions"] == []
+    where = ("--partition", "sales.features:0", "--producer-id", 1)
+    assert "on Kafka only" in one_line(cli("transactions", "abort", embedded, *where))
 
 
 def test_a_pipeline_that_can_run(cli: Cli, embedded: Path) -> None:
     assert cli("topics", "create", embedded).code == 0
     found = cli("doctor", embedded, "--json")
     assert (found.code, found.json["ok"]) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "store", ["ftp://bob:s3cret@127.0.0.1:1/x", "nope://bob:s3cret@h/x?k=s3cret"]
+)
+def test_secrets_of_the_stores_url_are_not_shown(cli: Cli, embedded: Path, store: str) -> None:
+    settings = yaml.safe_load(embedded.read_text())
+    settings["checkpoint"] = {"store": store}
+    embedded.write_text(yaml.safe_dump(settings))
+    assert cli("topics", "create", embedded).code == 0
+    found = cli("doctor", embedded, "--json")
+    assert found.code == 2
+    assert {f["name"]: f["ok"] for f in found.json["findings"]}["checkpoint store"] is False
+    for shown in (found, cli("doctor", embedded)):
+        assert "s3cret" not in shown.out + shown.err
+        assert "***@" in shown.out
 
 
 def test_a_broker_that_is_not_there(cli: Cli, embedded: Path) -> None:

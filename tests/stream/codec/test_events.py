@@ -304,6 +304,54 @@ def test_a_record_without_a_timestamp() -> None:
     )
 
 
+HOUR_MS = 3_600_000
+
+
+def at(time: int) -> bytes:
+    return f'{{"temp": 1, "at": {time}}}'.encode()
+
+
+def test_an_event_time_too_far_ahead_of_its_record_is_refused() -> None:
+    by_path = config(schema={"event_time": "$.at", "event_time_ahead_max": "2h"})
+    stamp = 1_700_000_000_000
+    assert reject(by_path, at(4_102_444_800_000), timestamps=[stamp]) == (
+        "bad_time",
+        "$.at must be at most 2h (schema.event_time_ahead_max) after the record's timestamp, "
+        "2023-11-14T22:13:20.000Z; got 2100-01-01T00:00:00.000Z",
+    )
+    assert reject(by_path, at(stamp + 2 * HOUR_MS + 1), timestamps=[stamp])[0] == "bad_time"
+    assert read(by_path, at(stamp + 2 * HOUR_MS), timestamps=[stamp]).times == [stamp + 2 * HOUR_MS]
+
+
+def test_an_event_time_may_lie_in_the_past_and_a_day_ahead() -> None:
+    by_path = config(schema={"event_time": "$.at"})
+    stamp = 1_700_000_000_000
+    values = [at(0), at(-86_400_000), at(stamp + 24 * HOUR_MS)]
+    assert read(by_path, *values, timestamps=[stamp] * 3).times == [
+        0,
+        -86_400_000,
+        stamp + 24 * HOUR_MS,
+    ]
+    assert reject(by_path, at(stamp + 24 * HOUR_MS + 1), timestamps=[stamp])[0] == "bad_time"
+
+
+def test_a_record_without_a_timestamp_bounds_no_event_time() -> None:
+    by_path = config(schema={"event_time": "$.at"})
+    assert read(by_path, at(4_102_444_800_000), timestamps=[-1]).times == [4_102_444_800_000]
+
+
+def test_a_record_s_own_timestamp_is_taken_as_it_is() -> None:
+    assert read(config(), b'{"temp": 1}', timestamps=[4_102_444_800_000]).rejects == []
+
+
+def test_a_time_too_far_ahead_does_not_hide_another_fault_nor_its_neighbours() -> None:
+    by_path = config(schema={"event_time": "$.at"})
+    values = [at(1), b'{"temp": "warm", "at": 4102444800000}', at(4_102_444_800_000), at(2)]
+    got = read(by_path, *values, timestamps=[0] * 4)
+    assert (got.index, got.times) == ([0, 3], [1, 2])
+    assert [reject.reason for reject in got.rejects] == ["wrong_type", "bad_time"]
+
+
 def test_event_times_are_milliseconds_wherever_they_come_from() -> None:
     by_path = config(schema={"event_time": "$.at"})
     texts = ['"1970-01-01T00:00:01.5Z"', "1500", "1500.9", '"1970-01-01 01:00:01.5+01:00"']

@@ -36,3 +36,14 @@ def test_a_record_without_a_usable_label(value: bytes, message: str) -> None:
         f"toy.labels[0]@5: {message}. The record went to topic `toy.dead-letters`."
     )
     assert (got.index, got.contents) == ([1], ["yes"])
+
+
+def test_a_label_too_far_ahead_of_its_record_is_refused_by_the_events_bound() -> None:
+    config = toy_config(
+        schema={"features": [{"name": "a", "type": "float"}], "event_time_ahead_max": "1s"},
+        labels={"source": "topic", "event_time": "$.known"},
+    )
+    values = [b'{"known": 3001, "y": "no"}', b'{"known": 3000, "y": "no"}']
+    got = LabelReader(config).read(batch(LABELS, values, timestamps=[2000, 2000]))
+    assert (got.index, [reject.reason for reject in got.rejects]) == ([1], ["bad_time"])
+    assert got.rejects[0].message.startswith("toy.labels[0]@0: $.known must be at most 1s (")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from stream.codec.predictions import PredictionWriter
 from stream.codec.target import TargetCoder
-from stream.errors import InvariantError
 from tests.builders import EVENTS, toy_config
 
 
@@ -79,14 +78,27 @@ def test_a_prediction_keeps_the_type_of_its_class() -> None:
     assert [row["prediction"] for row in rows] == [True, 7, "x"]
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_an_output_that_is_not_finite_stops_everything(bad: float) -> None:
-    with pytest.raises(InvariantError, match="model: every output must be finite; got"):
-        write([[0.5, bad, 0.5]], [2], ["a", "b"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_row_is_finite_if_all_that_it_says_of_known_classes_is(bad: float) -> None:
+    config = toy_config(target={"type": "classification", "path": "$.y", "classes_max": 3})
+    writer = PredictionWriter(config, TargetCoder(config))
+    outputs = np.array([[0.5, 0.2, 0.3], [0.5, bad, 0.5], [0.5, bad, 0.5], [bad, 0.4, 0.6]])
+    assert writer.is_finite(outputs, [3, 3, 1, 0]).tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_none_that_can_be_written(bad: float) -> None:
+    config = toy_config(
+        target={"type": "regression", "path": "$.y"}, model={"name": "hoeffding_tree_regressor"}
+    )
+    writer = PredictionWriter(config, TargetCoder(config))
+    assert writer.is_finite(np.array([[1.0], [bad]]), [0, 0]).tolist() == [True, False]
 
 
 def test_no_rows() -> None:
-    assert write([], [], []) == []
+    config = toy_config()
+    writer = PredictionWriter(config, TargetCoder(config))
+    assert writer.write([], [], EVENTS, [], np.empty((0, 2)), []) == []
 
 
 @settings(max_examples=200, deadline=None)

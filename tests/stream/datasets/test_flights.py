@@ -18,6 +18,7 @@ from stream.datasets import flights
 from stream.datasets.flights import PIPELINE, load_flights, read_flights
 from stream.errors import DataError
 from stream.evaluate import Series
+from stream.log.base import RecordBatch, TopicPartition
 from tests.builders import EVENTS, LABELS, batch
 
 _MINUTE = 60_000
@@ -68,13 +69,17 @@ def test_known_flights() -> None:
     assert night.late is True
 
 
+def as_batch(source: TopicPartition, series: Series) -> RecordBatch:
+    return batch(source, series.values, keys=series.keys, timestamps=series.timestamps)
+
+
 def test_the_pipeline_reads_every_record(series: tuple[Series, Series]) -> None:
     config = load_config(PIPELINE, {})
     events, labels = (records.head(20_000) for records in series)
-    read = EventReader(config).read(batch(EVENTS, events.values, keys=events.keys))
+    read = EventReader(config).read(as_batch(EVENTS, events))
     assert not read.rejects
     assert read.times == events.timestamps
-    got = LabelReader(config).read(batch(LABELS, labels.values, keys=labels.keys))
+    got = LabelReader(config).read(as_batch(LABELS, labels))
     assert not got.rejects
     assert got.times == labels.timestamps
 

@@ -363,6 +363,7 @@ def test_read_below_what_is_kept_is_an_error(world: World) -> None:
     world.admin.trim(source, 4)
     log = world.log()
     assert log.bounds(source) == Bounds(4, 10)
+    assert log.first(source) == 4
     for reader in (log, world.admin):
         with pytest.raises(RecoveryError, match="4"):
             read(reader, source, 3, 10)
@@ -438,11 +439,13 @@ def test_partitions_that_are_added_are_counted_and_can_be_used(world: World) -> 
     topic = world.topic(partitions=2)
     log = world.log()
     assert log.partition_counts([topic, f"{topic}.absent"]) == {topic: 2, f"{topic}.absent": 0}
-    world.admin.add_partitions(topic, 4)
-    assert log.partition_counts([topic]) == {topic: 4}
-    world.append(topic, numbered(2), 3)
     added = TopicPartition(topic, 3)
+    with pytest.raises(TopicMissingError, match=topic):
+        log.bounds(added)
+    world.admin.add_partitions(topic, 4)
+    world.append(topic, numbered(2), 3)
     assert values(read(log, added, 0, log.bounds(added).end)) == numbered(2)
+    assert log.partition_counts([topic]) == {topic: 4}
     with pytest.raises(SetupError, match="4"):
         world.admin.add_partitions(topic, 3)
     with pytest.raises(TopicMissingError):

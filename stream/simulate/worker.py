@@ -1,0 +1,82 @@
+"""A worker in a simulation: today's `Worker`, run as `driftgate run` runs it."""
+
+from __future__ import annotations
+
+import threading
+
+from stream.checkpoint_store import CheckpointStore
+from stream.observer import Observer
+from stream.recovery.lifecycle import State, Status
+from stream.recovery.restoration import Restored
+from stream.simulate.client import SimulatedLog
+from stream.simulate.clock import SimulatedClock
+from stream.simulate.world import Life
+from stream.simulate.writer import SimulatedWriter
+from stream.topology import PartsBuilder
+from stream.worker import Worker
+
+
+class SimulatedWorker:
+    """One life of a worker.
+
+    Parameters
+    ----------
+    life
+        Whose.
+    """
+
+    def __init__(self, life: Life) -> None:
+        world, config = life.world, life.world.config
+        store = CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
+        self._life = life
+        self._log = SimulatedLog(life.network, world.rng, life.name, world.plan.shape)
+        self._worker = Worker(
+            config,
+            self._log,
+            store,
+            PartsBuilder(config),
+            _Notes(life),
+            clock=SimulatedClock(world.scheduler),
+            writer=SimulatedWriter(store, world.disk, world.scheduler, life.actor),
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        try:
+            if not stop.is_set():
+                self._worker.start()
+                self._life.is_started = True
+            self._worker.run(stop)
+            self._worker.close()
+        finally:
+            self._log.close()
+
+    def live(self) -> set[int]:
+        return set(self._worker.tasks)
+
+
+class _Notes(Observer):
+    """Writes into the history what a person wants to know of a failure."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def moved(self, status: Status) -> None:
+        if status.state in (State.LIVE, State.HELD_BACK):
+            return
+        why = f": {status.reason}" if status.reason else ""
+        self._note(f"partition {status.partition} is {status.state.value}{why}")
+
+    def restored(self, restored: Restored) -> None:
+        self._note(
+            f"partition {restored.task.partition} is live at step {restored.task.steps} after a "
+            f"replay of {restored.replayed_records} records from {restored.checkpoint}"
+        )
+
+    def fenced(self, reason: str) -> None:
+        self._note(f"is fenced: {reason}")
+
+    def uncertain(self) -> None:
+        self._note("does not know whether a transaction was committed")
+
+    def _note(self, text: str) -> None:
+        self._life.world.note(f"worker {self._life.index}: {text}")

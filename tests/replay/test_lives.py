@@ -1,0 +1,268 @@
+"""What is left of another life of a log, or contradicts it, is noticed, and said with its remedy.
+
+Lost offsets are restored from the journal; settings that do not shape the state may change. The
+commands that begin a new life are in tests/stream/recovery/; versions before this one are in
+tests/golden/.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from operators.snapshot import digest
+from stream.config import Config
+from stream.log.base import TopicPartition, TopicSpec
+from stream.recovery.lifecycle import State
+from stream.worker import Worker
+from tests.replay.worlds import COUNT, World, calm
+
+FEATURES = TopicPartition("toy.features", 0)
+
+
+def edit(world: World, statement: str, *values: Any) -> None:
+    """Change the log behind everybody's back."""
+    world.admin._store._connection.execute(statement, values)
+
+
+def row_of(world: World, source: TopicPartition) -> int:
+    """Row id of a partition's first record."""
+    (found,) = world.admin._store._connection.execute(
+        "SELECT id FROM partitions WHERE topic = ? AND partition = ?", tuple(source)
+    ).fetchone()
+    return int(found) << 40
+
+
+def half_way(world: World, steps: int = 8) -> None:
+    """Run some steps, with checkpoints, and leave in an orderly way."""
+    worker = world.worker()
+    world.run(worker, lambda: len(world.steps()) >= steps)
+    worker.close()
+
+
+def refusal(world: World, config: Config | None = None) -> str:
+    """Start a worker on a log that it must refuse; what it says."""
+    worker = world.worker(config=config)
+    world.run(worker, lambda: any(s.state is State.FAILED for s in worker.statuses))
+    (status,) = worker.statuses
+    worker.close()
+    return status.reason
+
+
+def test_lost_offsets_come_back_from_the_journal(tmp_path: Path) -> None:
+    states, predictions = calm(tmp_path)
+    world = World(tmp_path / "gone")
+    half_way(world)
+    edit(world, "DELETE FROM positions")
+    assert world.finish(world.worker()) == states
+    assert world.predictions() == predictions[0]
+
+
+def test_the_offset_of_one_input_that_is_lost_comes_back_too(tmp_path: Path) -> None:
+    states, _ = calm(tmp_path)
+    world = World(tmp_path / "gone")
+    half_way(world)
+    edit(
+        world,
+        "DELETE FROM positions WHERE partition_id IN "
+        "(SELECT id FROM partitions WHERE topic = 'toy.labels')",
+    )
+    assert world.finish(world.worker()) == states
+
+
+def test_checkpoints_without_offsets_and_journal_are_refused(tmp_path: Path) -> None:
+    world = World(tmp_path / "gone")
+    half_way(world)
+    edit(world, "DELETE FROM positions")
+    world.admin.trim(TopicPartition("toy.journal", 0), 10_000)
+    reason = refusal(world)
+    assert "must have no checkpoints" in reason
+    assert "driftgate reset CONFIG --partition 0 --to earliest" in reason
+
+
+def test_checkpoints_of_a_log_that_was_removed_are_refused(tmp_path: Path) -> None:
+    half_way(World(tmp_path / "life"))
+    second = World(tmp_path / "life")  # the same folder of checkpoints, another log
+    assert "of another life of the log" in refusal(second)
+
+
+def test_checkpoints_of_another_life_are_passed_over(tmp_path: Path) -> None:
+    """A log that was removed; the new one has come further before the old checkpoints are back."""
+    states, _ = calm(tmp_path)
+    half_way(World(tmp_path / "old"), steps=6)
+    world = World(tmp_path / "new")
+    half_way(world)
+    shutil.rmtree(tmp_path / "new" / "toy")
+    shutil.copytree(tmp_path / "old" / "toy", tmp_path / "new" / "toy")
+    assert world.finish(world.worker()) == states
+
+
+def test_checkpoints_of_another_partition_are_passed_over(tmp_path: Path) -> None:
+    states, predictions = calm(tmp_path, 2)
+    world = World(tmp_path / "mixed", 2)
+    worker = world.worker()
+    world.run(worker, lambda: min(len(world.steps(0)), len(world.steps(1))) >= 8)
+    worker.close()
+    shutil.rmtree(tmp_path / "mixed" / "toy" / "0")
+    shutil.copytree(tmp_path / "mixed" / "toy" / "1", tmp_path / "mixed" / "toy" / "0")
+    assert world.finish(world.worker()) == states
+    assert [world.predictions(0), world.predictions(1)] == predictions
+
+
+def test_a_topic_made_anew_is_noticed(tmp_path: Path) -> None:
+    world = World(tmp_path / "anew")
+    half_way(world)
+    world.admin.delete(["toy.features"])
+    world.admin.create([TopicSpec("toy.features", 1)])
+    reason = refusal(world)  # its offset went with it, the others stand
+    assert "toy.features" in reason
+    assert "made anew" in reason
+    assert "driftgate reset" in reason
+
+
+def rewind(world: World, note: Callable[[str], str], offset: int) -> None:
+    rows = world.admin._store._connection.execute("SELECT partition_id, note FROM positions")
+    for partition_id, old in rows.fetchall():
+        edit(
+            world,
+            "UPDATE positions SET offset = ?, note = ? WHERE partition_id = ?",
+            offset,
+            note(old),
+            partition_id,
+        )
+
+
+def test_offsets_that_contradict_the_journal_are_refused(tmp_path: Path) -> None:
+    world = World(tmp_path / "rewound")
+    half_way(world)
+    steps = len(world.steps())
+    rewind(world, lambda note: note.replace(f"steps={steps}", "steps=3"), 40)
+    reason = refusal(world)
+    assert "committed offsets and journal must tell the same" in reason
+    assert "driftgate reset CONFIG --partition 0 --to journal" in reason
+
+
+def test_offsets_of_another_program_are_refused(tmp_path: Path) -> None:
+    world = World(tmp_path / "foreign")
+    half_way(world)
+    rewind(world, lambda _: "", 40)
+    assert "Another program commits under this consumer group" in refusal(world)
+
+
+@pytest.mark.parametrize("column", ["value", "key", "timestamp"])
+def test_records_that_changed_below_a_replay_are_noticed(tmp_path: Path, column: str) -> None:
+    world = World(tmp_path / "edited")
+    half_way(world)
+    shutil.rmtree(world.folder / "toy")
+    new = {"value": b'{"a": 0.1, "b": 0.2, "c": "p"}', "key": b"other", "timestamp": 30_500}
+    row = row_of(world, FEATURES) + 30
+    edit(world, f"UPDATE records SET {column} = ? WHERE id = ?", new[column], row)
+    reason = refusal(world)
+    assert "toy.features[0]@" in reason
+    assert "CRC" in reason or "must end where the step ended" in reason
+
+
+def test_a_position_beyond_the_end_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path / "beyond")
+    half_way(world)
+    edit(world, 'UPDATE partitions SET "end" = 5 WHERE topic = ?', "toy.features")
+    assert "must not lie beyond the end" in refusal(world)
+
+
+def test_a_journal_of_two_lives_is_noticed_where_it_matters(tmp_path: Path) -> None:
+    world = World(tmp_path / "two")
+    half_way(world)
+    shutil.rmtree(world.folder / "toy")
+    row = row_of(world, TopicPartition("toy.journal", 0)) + 4
+    entry = msgspec.json.decode(world.values("journal")[4])
+    entry["life"] = "0-deadbeef"
+    edit(world, "UPDATE records SET value = ? WHERE id = ?", msgspec.json.encode(entry), row)
+    assert "got 4 of 0-deadbeef" in refusal(world)
+
+
+# Settings that may change.
+
+CHANGES: list[dict[str, Any]] = [
+    {"labels": {"source": "topic", "max_delay": "20s", "wait_for_other": "1h"}},
+    {"labels": {"source": "topic", "max_delay": "1h", "pending_max": 9, "wait_for_other": "1h"}},
+    {"detectors": [{"name": "adwin", "params": {"delta": 0.1}}]},
+    {"drift": {"monitors": [{"name": "psi", "watches": "predictions"}]}},
+    {"metrics": {"fading_factor": 0.9}},
+]
+
+
+def changed(world: World, changes: dict[str, Any]) -> Config:
+    dump = world.config.model_dump(mode="json", by_alias=True)
+    return Config.model_validate({**dump, **changes})
+
+
+def journalled_settings(world: World) -> list[str]:
+    entries = [msgspec.json.decode(value) for value in world.values("journal")]
+    return [entry["settings"] for entry in entries if "settings" in entry]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=lambda changes: "-".join(changes))
+def test_a_changed_setting_is_a_journal_entry_that_a_replay_reproduces(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    world = World(tmp_path / "changed")
+    half_way(world)
+    config = changed(world, changes)
+    worker = world.worker(config=config)
+    world.run(worker)
+    state = digest(worker.tasks[0].snapshot())
+    worker.close()
+    assert len(journalled_settings(world)) == 2  # those of the first step, and the change
+    shutil.rmtree(world.folder / "toy")  # so that all is replayed, the change included
+    replayed = world.worker(config=config)
+    world.run(replayed)
+    assert digest(replayed.tasks[0].snapshot()) == state
+    replayed.close()
+    assert world.steps() == list(range(len(world.steps())))
+
+
+def test_a_change_of_settings_keeps_what_was_learnt(tmp_path: Path) -> None:
+    """The model answers as if nothing had been changed; only the detector begins anew."""
+    _, predictions = calm(tmp_path)
+    world = World(tmp_path / "kept")
+    half_way(world)
+    config = changed(world, CHANGES[2])
+    world.finish(world.worker(config=config))
+    assert world.predictions() == predictions[0]
+
+
+def test_the_same_settings_again_are_no_change(tmp_path: Path) -> None:
+    world = World(tmp_path / "same")
+    half_way(world)
+    world.finish(world.worker())
+    assert len(journalled_settings(world)) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"seed": 2}, {"model": {"name": "hoeffding_tree"}}, {"labels": {"source": "inline"}}],
+    ids=["seed", "model", "label source"],
+)
+def test_what_shapes_the_state_asks_for_a_rebuild(tmp_path: Path, changes: dict[str, Any]) -> None:
+    world = World(tmp_path / "shape")
+    half_way(world)
+    reason = refusal(world, changed(world, changes))
+    assert "must be those that the state was made with" in reason
+    assert "driftgate re" in reason  # rebuild or reset
+
+
+def test_more_records_after_all_of_that(tmp_path: Path) -> None:
+    """A partition that was restored from the journal commits again, and is found by its offsets."""
+    world = World(tmp_path / "more")
+    half_way(world)
+    edit(world, "DELETE FROM positions")
+    worker: Worker = world.worker()
+    world.run(worker)
+    worker.close()
+    rows = world.admin._store._connection.execute("SELECT offset FROM positions").fetchall()
+    assert [row[0] for row in rows] == [COUNT, COUNT]

@@ -1,0 +1,159 @@
+"""What `driftgate transactions` says and refuses, with a stand-in for the brokers' answers.
+
+On a real broker: tests/kafka/test_transactions.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from stream.cli import transactions
+from stream.cli.app import app
+from stream.config import Config
+from stream.log.base import TopicPartition
+from stream.log.open_transactions import JudgedTransaction, PartitionTransactions, Status
+
+PIPELINE = """
+app: shop
+log: {type: kafka, bootstrap: "127.0.0.1:1"}
+schema: {id: $.id, features: [{name: a, type: float}]}
+target: {type: classification, path: $.y}
+model: {name: last_label}
+"""
+JOURNAL = TopicPartition("shop.journal", 1)
+
+
+class Brokers:
+    """Answers as a cluster on which one transaction is open (a `TransactionAdmin`)."""
+
+    def __init__(self, status: Status, state: str | None) -> None:
+        name = "shop-w" if state else None
+        self.open = [JudgedTransaction(JOURNAL, 7, 3, 120, status, 300.0, name, state)]
+
+    def transactions(self, topics: Sequence[str]) -> list[PartitionTransactions]:
+        stable = 120 if self.open else 161
+        found = [
+            PartitionTransactions(JOURNAL, stable, 160 if self.open else 161, list(self.open)),
+            PartitionTransactions(TopicPartition("shop.drift", 0), 5, 5, []),
+        ]
+        return [one for one in found if one.source.topic in topics]
+
+    def without_leader(self, topics: Sequence[str]) -> list[TopicPartition]:
+        return [TopicPartition("shop.features", 2)]
+
+    def abort(self, transaction: JudgedTransaction) -> None:
+        self.open.remove(transaction)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.yaml"
+    path.write_text(PIPELINE)
+    return path
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, status: Status, state: str | None) -> Brokers:
+    brokers = Brokers(status, state)
+
+    def opened(_: Config) -> Brokers:
+        return brokers
+
+    monkeypatch.setattr(transactions, "open_transaction_admin", opened)
+    return brokers
+
+
+def abort(pipeline: Path, *more: str, answer: str = "") -> Result:
+    where = ["--partition", "shop.journal:1", "--producer-id", "7"]
+    arguments = ["transactions", "abort", str(pipeline), *where, *more]
+    return CliRunner().invoke(app, arguments, input=answer)
+
+
+def test_each_open_transaction_is_shown_with_its_command(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "hanging", None)
+    result = CliRunner().invoke(app, ["transactions", "list", str(pipeline)])
+    assert result.stdout.splitlines() == [
+        "shop.journal:1: hanging, producer 7, epoch 3, from offset 120, open for 300 s "
+        "(by its newest record's own time)",
+        "    no coordinator shows its producer to this user; if this user may not describe all "
+        "transactional ids, it may be another program's, and in order",
+        "    readers of committed records stop at 120; the partition ends at 160",
+        f"    driftgate transactions abort {pipeline} --partition shop.journal:1 --producer-id 7",
+        "1 of 2 partitions have no open transaction.",
+        "Not looked at, because their brokers are away: shop.features:2.",
+    ]
+    shown = json.loads(
+        CliRunner().invoke(app, ["transactions", "list", str(pipeline), "--json"]).stdout
+    )
+    assert shown["without_leader"] == ["shop.features:2"]
+    assert shown["partitions"][0]["transactions"][0]["stuck"] is True
+
+
+def test_one_that_its_coordinator_knows_comes_without_the_command(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "ongoing", "Ongoing")
+    shown = CliRunner().invoke(app, ["transactions", "list", str(pipeline)]).stdout
+    assert "its coordinator says of transactional id `shop-w`: Ongoing" in shown
+    assert "abort" not in shown
+
+
+def test_a_hanging_one_is_aborted_when_that_is_agreed_to(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brokers = serve(monkeypatch, "hanging", "CompleteAbort")
+    for answer in ("n\n", ""):
+        assert abort(pipeline, answer=answer).exit_code == 1
+        assert brokers.open
+    result = abort(pipeline, answer="y\n")
+    assert result.exit_code == 0
+    assert not brokers.open
+    assert "wait before 40 offsets (120 to 160)" in result.stdout
+    assert "COMMITTED" not in result.stdout
+    assert result.stdout.endswith("read up to 161 now, of 161.\n")
+
+
+def test_a_commit_that_was_decided_is_pointed_out(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "hanging", "CompleteCommit")
+    assert "was COMMITTED" in abort(pipeline, "--yes").stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("ongoing", "Ongoing"),
+        ("ending", "PrepareAbort"),
+        ("overdue", "Ongoing"),
+        ("unknown", None),
+    ],
+)
+def test_what_may_end_by_itself_is_aborted_by_force_only(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch, status: Status, state: str | None
+) -> None:
+    brokers = serve(monkeypatch, status, state)
+    refused = str(abort(pipeline, "--yes").exception)
+    assert f"must be a hanging one; it is {status}" in refused
+    assert brokers.open
+    assert abort(pipeline, "--yes", "--force").exit_code == 0
+    assert not brokers.open
+
+
+@pytest.mark.parametrize("status", ["ending", "overdue"])
+def test_what_is_about_to_be_committed_is_never_aborted(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    brokers = serve(monkeypatch, status, "PrepareCommit")
+    refused = str(abort(pipeline, "--yes", "--force").exception)
+    assert "must not be aborted: its coordinator has decided to commit it" in refused
+    assert brokers.open
