@@ -11,7 +11,7 @@ Whatever the filesystem raises (s3fs and gcsfs have errors of their own) comes o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import time
@@ -114,27 +114,18 @@ class CheckpointStore:
         """
         return _checkpoints(self._entries(partition))
 
-    def remove(self, partition: int) -> int:
-        """Remove a partition's checkpoints and what is left of unfinished ones.
-
-        Returns
-        -------
-        int
-            How many checkpoints were removed.
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove checkpoints at these addresses; one that is not there is passed over.
 
         Raises
         ------
         StoreUnavailableError
             Some may have been removed; run it again.
         """
-        entries = self._entries(partition)
-        stored = _checkpoints(entries)
-        temporary = [path for path in entries if path.endswith(".tmp")]
         # The oldest first: cut short, it leaves the newest ones, not a gap.
-        for path in [*temporary, *(found.path for found in reversed(stored))]:
-            with self._answering("be removed", path):
+        for path in sorted(paths):
+            with self._answering("be removed", path), suppress(FileNotFoundError):
                 self._files.remove(path)
-        return len(stored)
 
     def check_writable(self) -> None:
         """Write and remove a small object.

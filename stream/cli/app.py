@@ -58,6 +58,11 @@ Models = Annotated[
 Budget = Annotated[
     float, typer.Option(help="CPU seconds after which a case is stopped as it is.", min=0.1)
 ]
+Partitions = Annotated[
+    list[int] | None,
+    typer.Option("--partition", help="One partition; may be repeated. Default: all.", min=0),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Role = Literal["features", "labels", "predictions", "drift", "dead_letters", "journal"]
 
 
@@ -174,6 +179,63 @@ def doctor(config: ConfigPath, json: Json = False) -> None:
     from stream.cli.doctor import run_doctor
 
     raise typer.Exit(run_doctor(config, json))
+
+
+@app.command()
+def reset(
+    config: ConfigPath,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="earliest|latest|journal|TIME",
+            help="Where to go on: the first record kept, the end, the positions of the journal, "
+            "or the first record of at least a time (ISO 8601, UTC where it does not say).",
+        ),
+    ],
+    partition: Partitions = None,
+    keep_model: Annotated[
+        bool, typer.Option("--keep-model", help="Go on with the newest checkpoint's model.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even where a running worker has the partition.")
+    ] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Move a pipeline's position, and begin its model anew or keep it; says first what it will do.
+
+    With --json and without --yes it only says so. See "A partition does not start" in
+    docs/runbook.md.
+    """
+    from stream.cli.reset import run_reset
+
+    run_reset(config, partition or [], to, keep_model, force, yes, json)
+
+
+@app.command()
+def rebuild(
+    config: ConfigPath,
+    partition: Partitions = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="earliest|TIME",
+            help="First record to learn: the first one kept, or the first of at least a time "
+            "(ISO 8601, UTC where it does not say).",
+        ),
+    ] = "earliest",
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Learn the model anew from the records kept, after what shapes it was changed in CONFIG.
+
+    Nothing is predicted twice: a worker goes on from the positions that are committed. All workers
+    must be stopped.
+    """
+    from stream.cli.rebuild import run_rebuild
+
+    run_rebuild(config, partition or [], start, yes, json)
 
 
 @topics_app.command("create")

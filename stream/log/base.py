@@ -69,6 +69,10 @@ class Identity(NamedTuple):
     generation: int
 
 
+NOBODY = Identity("", -1)
+"""Of a log that is not in the group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Outputs and input positions that become visible together or not at all.
@@ -333,6 +337,45 @@ class LogAdmin(Protocol):
 
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records (dead letters carry their reason there)."""
+
+    def close(self) -> None:
+        """Release everything; safe to call twice."""
+
+
+class GroupAdmin(Protocol):
+    """A group's positions, seen and moved from outside of it: what an operator's reset needs."""
+
+    def owners(self) -> dict[TopicPartition, str]:
+        """Who reads which input partition now; a partition without an owner is left out.
+
+        Empty for an embedded log: nothing tells whether the worker that took it over still runs.
+
+        Raises
+        ------
+        LogUnavailableError
+            Partitions are just changing hands.
+        """
+
+    def offset_at(self, source: TopicPartition, timestamp_ms: int) -> int:
+        """Offset of the first record kept whose timestamp is at least this; the end if none is."""
+
+    def set_positions(
+        self,
+        outputs: Sequence[OutputBatch],
+        positions: Mapping[TopicPartition, Committed],
+        follows: Mapping[TopicPartition, Committed | None],
+    ) -> None:
+        """Append records and move the group's positions in one transaction, as nobody of the group.
+
+        A worker that owns one of these partitions finds its next commit refused (`OvertakenError`).
+
+        Raises
+        ------
+        OvertakenError
+            What is committed is not what this follows; nothing was written.
+        CommitUncertainError
+            Nothing was committed, and the log cannot tell why. Try again.
+        """
 
     def close(self) -> None:
         """Release everything; safe to call twice."""

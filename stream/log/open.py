@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stream.config import Config
 from stream.config_log import EmbeddedLog
-from stream.log.base import Log, LogAdmin, Probe
+from stream.log.base import GroupAdmin, Log, LogAdmin, Probe
 from stream.log.open_transactions import TransactionAdmin
 
 
@@ -57,6 +57,24 @@ def open_transaction_admin(config: Config) -> TransactionAdmin | None:
     from stream.log.kafka.transaction_admin import KafkaTransactions
 
     return KafkaTransactions(KafkaSettings(config.log, config.app))
+
+
+def open_group(config: Config) -> GroupAdmin:
+    """Open the log for looking at the group's positions from outside, and moving them.
+
+    Raises
+    ------
+    LogUnavailableError, LogAccessError
+    """
+    if isinstance(config.log, EmbeddedLog):
+        from stream.log.embedded.group import EmbeddedGroup
+
+        return EmbeddedGroup(config.log.path, config.app)
+    from stream.log.kafka import KafkaSettings
+    from stream.log.kafka.group import KafkaGroup
+    from stream.log.kafka.rights import topic_rights
+
+    return KafkaGroup(KafkaSettings(config.log, config.app, topic_rights(config)))
 
 
 def probe_log(config: Config) -> list[Probe]:

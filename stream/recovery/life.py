@@ -60,5 +60,16 @@ def topics_digest(topic_ids: Mapping[str, str]) -> str:
 
 
 def same_life(one: str, other: str) -> bool:
-    """Compare the names of two lives; an empty one is of a version that knew none, and fits."""
-    return not one or not other or one == other
+    """Compare the names of two lives; an empty one is of a version that knew none.
+
+    That version began no life anew, so an empty name stands for a first life and for no later one.
+
+    Examples
+    --------
+    >>> same_life("", "0-5d01e7aa"), same_life("", "12-5d01e7aa")
+    (True, False)
+    """
+    if one and other:
+        return one == other
+    named = Life.parse(one or other)
+    return named is None or named.begin == 0

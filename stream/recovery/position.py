@@ -53,9 +53,11 @@ def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: st
     Raises
     ------
     RecoveryError
-        What is kept is of another life of the log, or the inputs no longer hold what comes next.
+        What is kept is of another life of the log, the inputs no longer hold what comes next, or
+        committed offsets and journal do not tell the same. An operator can mend each of these
+        while the worker runs, so it tries again.
     InvariantError
-        Committed offsets and journal do not tell the same.
+        The journal holds something else.
     """
     ids = log.topic_ids((*inputs, journal))
     sources = [TopicPartition(topic, partition) for topic in inputs]
@@ -111,7 +113,7 @@ def _from_offsets(
     tail: JournalEntry | None,
 ) -> Position:
     found = {source: entry for source, entry in committed.items() if entry is not None}
-    notes = {source: StepNote.parse(entry.note) for source, entry in found.items()}
+    notes = {source: _note(entry, partition) for source, entry in found.items()}
     for source, note in notes.items():
         if note.topic and ids[source.topic] and note.topic != ids[source.topic]:
             raise RecoveryError(
@@ -121,7 +123,7 @@ def _from_offsets(
             )
     if len({(note.steps, note.life) for note in notes.values()}) != 1:
         steps = {source.topic: note.steps for source, note in notes.items()}
-        raise InvariantError(
+        raise RecoveryError(
             f"partition {partition}: all inputs must be committed by the same step; got {steps}. "
             "Another program commits under this consumer group: give the app its own group, then "
             f"`driftgate reset CONFIG --partition {partition} --to journal`."
@@ -130,7 +132,7 @@ def _from_offsets(
     life = note.life or str(Life(0, topics_digest(ids)))
     _refuse_other_topics(life, ids, partition)
     if tail is not None and (tail.step + 1 != note.steps or not same_life(tail.life, note.life)):
-        raise InvariantError(
+        raise RecoveryError(
             f"partition {partition}: committed offsets and journal must tell the same, for they "
             f"are written together; the offsets are those of step {note.steps} of life "
             f"{life}, the journal ends at step {tail.step + 1} of life {tail.life or 'unknown'}. "
@@ -139,6 +141,13 @@ def _from_offsets(
         )
     offsets = {source.topic: entry.offset for source, entry in found.items()}
     return Position(offsets, note.steps, life, committed, ids)
+
+
+def _note(entry: Committed, partition: int) -> StepNote:
+    try:
+        return StepNote.parse(entry.note)
+    except InvariantError as error:
+        raise RecoveryError(f"partition {partition}: {error}") from error
 
 
 def _from_journal(

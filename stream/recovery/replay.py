@@ -109,8 +109,8 @@ def _compare(source: TopicPartition, step: int, taken: Range, got: Range | None)
 
 def _remedy(source: TopicPartition) -> str:
     return (
-        "Bring back a checkpoint beyond it, or go on with "
-        f"`driftgate reset CONFIG --partition {source.partition} --to journal`."
+        "Bring back a checkpoint beyond it, or go on with the newest checkpoint's model: "
+        f"`driftgate reset CONFIG --partition {source.partition} --to journal --keep-model`."
     )
 
 

@@ -119,6 +119,7 @@ class Restoration:
         self.journal_offset = 0
         self.replayed_records = 0
         self._target_steps = 0
+        self._ended: list[str] = []
         self._work = self._restore()
 
     @property
@@ -171,6 +172,7 @@ class Restoration:
         self._target_steps = position.steps
         yield from self._replay(position, journal)
         reached(self.task, position.offsets, position.steps)
+        self._remove_ended()
         return Restored(
             task=self.task,
             journal_offset=self.journal_offset,
@@ -211,7 +213,8 @@ class Restoration:
 
     def _refuse_left_over_checkpoints(self) -> None:
         """Refuse to begin anew beside checkpoints that say that this app has worked before."""
-        stored = self._store.listed(self._partition)
+        # Versions before this one wrote one of a first state, which says nothing.
+        stored = [each for each in self._store.listed(self._partition) if each.steps]
         if stored:
             raise RecoveryError(
                 f"partition {self._partition}: a partition without committed offsets and journal "
@@ -246,6 +249,8 @@ class Restoration:
                 f"{found[0]} and {found[1]}."
             )
         if not same_life(checkpoint.life, position.life):
+            if _has_ended(checkpoint.life, position.life):
+                self._ended.append(path)
             raise CheckpointError(
                 f"{path}: life must be {position.life}; got {checkpoint.life}: it was made on "
                 "another log, or before the position was reset."
@@ -265,6 +270,18 @@ class Restoration:
                 "target, the model or its parameters have changed. `driftgate rebuild CONFIG` "
                 "learns anew from the records that are kept."
             )
+
+    def _remove_ended(self) -> None:
+        """Remove the checkpoints of lives that have ended, which a reset cut short has left.
+
+        Their numbers are larger than those of this life, whose checkpoints the store would prune.
+        """
+        if not self._ended:
+            return
+        try:
+            self._store.remove(self._ended)
+        except StoreUnavailableError as error:
+            _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
 
     def _take_over(self, path: str, checkpoint: Checkpoint, life: str) -> None:
         self._settings = checkpoint.settings
@@ -349,6 +366,17 @@ class Restoration:
                 f"change; {error}. Go back to the settings before, or `driftgate rebuild CONFIG`."
             ) from error
         self._settings = settings
+
+
+def _has_ended(life: str, now: str) -> bool:
+    """Tell whether a life is known to lie before the one that is committed.
+
+    A later one may be about to begin, and other topics may be those of another log.
+    """
+    one, other = Life.parse(life), Life.parse(now)
+    if other is None:
+        return False
+    return one is None or (one.begin < other.begin and one.topics == other.topics)
 
 
 def _described(entry: JournalEntry | None) -> str:

@@ -110,14 +110,14 @@ def test_checkpoints_of_a_former_life_do_not_push_out_those_of_this_one(
     assert steps(store) == [21, 20]
 
 
-def test_removing_takes_all_of_one_partition(store: CheckpointStore) -> None:
+def test_removing_takes_what_is_named(store: CheckpointStore) -> None:
     for number in (1, 2):
         store.write(replace(CHECKPOINT, steps=number))
-    store.write(replace(CHECKPOINT, partition=4))
-    assert store.remove(3) == 2
-    assert steps(store) == []
-    assert len(store.listed(4)) == 1
-    assert store.remove(3) == 0
+    named = [stored.path for stored in store.listed(3)]
+    store.write(replace(CHECKPOINT, steps=3))
+    for _ in range(2):  # what is gone is passed over
+        store.remove(named)
+        assert steps(store) == [3]
 
 
 def test_a_store_that_can_be_written_is_left_as_it_was(
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(
     store.write(CHECKPOINT)
     for error in (StrangeError("away"), PermissionError("no"), OSError(errno.EIO, "io")):
         faults["ls"] = error
-        for ask in (store.listed, lambda n: list(store.newest_first(n)), store.remove):
+        for ask in (store.listed, lambda n: list(store.newest_first(n))):
             with pytest.raises(StoreUnavailableError, match=r"app/3 must be listed; got"):
                 ask(3)
 
@@ -383,7 +383,7 @@ def test_a_disk_that_is_full(tiny_disk: Path) -> None:
         with pytest.raises(StoreUnavailableError, match="No space left on device"):
             store.write(replace(large, steps=43 + attempt))
     assert steps(store) == [42]
-    assert store.remove(3) == 1
+    store.remove([stored.path for stored in store.listed(3)])
     assert store.write(replace(large, steps=50)) > 0
 
 

@@ -103,7 +103,7 @@ def test_written_read_back_pruned_and_removed(store: CheckpointStore) -> None:
     assert np.array_equal(found[0].state["x"], CHECKPOINT.state["x"])
     assert names(store) == ["000000000000005.checkpoint", "000000000000030.checkpoint"]
     assert list(store.newest_first(4)) == []
-    assert store.remove(3) == 2
+    store.remove([stored.path for stored in store.listed(3)])
     assert store.listed(3) == []
 
 
@@ -151,7 +151,7 @@ def refused(store: CheckpointStore) -> list[str]:
         lambda: store.write(CHECKPOINT),
         lambda: list(store.newest_first(3)),
         lambda: store.listed(3),
-        lambda: store.remove(3),
+        lambda: store.remove(["bucket/checkpoints/app/3/000000000000042.checkpoint"]),
         store.check_writable,
     ):
         with pytest.raises(StoreUnavailableError) as caught:

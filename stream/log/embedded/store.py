@@ -208,6 +208,16 @@ class Store:
         for position in range(start, min(end, last), _READ_RECORDS_MAX):
             yield self.read(source, position, min(position + _READ_RECORDS_MAX, end, last))
 
+    def offset_at(self, source: TopicPartition, timestamp_ms: int) -> int:
+        """Offset of the first record with at least this timestamp; the end if there is none."""
+        partition_id, (_, end) = self._partition(source)
+        base = partition_id << _OFFSET_BITS
+        row = self._connection.execute(
+            "SELECT min(id) FROM records WHERE id >= ? AND id < ? AND timestamp >= ?",
+            (base, base + end, timestamp_ms),
+        ).fetchone()
+        return end if row[0] is None else int(row[0]) - base
+
     def headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the records with start <= offset < end."""
         partition_id, (first, _) = self._partition(source)

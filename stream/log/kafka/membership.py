@@ -17,6 +17,7 @@ from kafka.structs import MemberState
 
 from stream.errors import DriftgateError
 from stream.log.base import (
+    NOBODY,
     AssignmentListener,
     Committed,
     Identity,
@@ -33,9 +34,6 @@ from stream.log.kafka.pending_join import keep_pending_join
 from stream.log.kafka.reader import to_batch
 from stream.log.kafka.rebalance_bridge import RebalanceBridge
 from stream.log.kafka.settings import KafkaSettings
-
-NOBODY = Identity("", -1)
-"""Of a log that is not in the group: nothing is committed as this."""
 
 _COMMITTED_S_MAX = 5.0
 

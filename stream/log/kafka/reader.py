@@ -127,6 +127,15 @@ class RangeReader:
             first = self._first(consumer, source)
             return Bounds(first, max(first, self._settled_end(consumer, source, None)))
 
+    def offset_at(self, source: TopicPartition, timestamp_ms: int) -> int:
+        """Offset of the first record with at least this timestamp; the end if there is none."""
+        self.check(source)
+        partition = kafka.TopicPartition(*source)
+        with self._client() as (consumer, _):
+            found = consumer.offsets_for_times({partition: timestamp_ms}, self._timeout_ms)
+        at = found[partition]
+        return self.bounds(source).end if at is None else int(at.offset)
+
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read committed records with start <= offset < end."""
         for records in self._records(source, start, end):

@@ -83,13 +83,21 @@ class Transactor:
         begin_committed
             Begins to read what the group has committed; what it returns waits for that.
         """
+        self._refuse_if_nobody(transaction)
+        return self.commit_from_outside(transaction, begin_committed)
+
+    def commit_from_outside(
+        self,
+        transaction: Transaction,
+        begin_committed: Callable[[Iterable[TopicPartition]], Callable[[], Positions]],
+    ) -> dict[TopicPartition, int]:
+        """Commit as `commit` does, but also as nobody of the group, which a broker takes."""
         assert not self._in_doubt, "reopen must follow a commit that failed"
         if self._producer is None:
             raise LogUnavailableError("log: the producer is not open. Call reopen first.")
         outputs = [output for output in transaction.outputs if len(output)]
         if not outputs and not transaction.offsets:
             return {}
-        self._refuse_if_nobody(transaction)
         started = time.monotonic()
         self._in_doubt = True
         futures: list[list[Any]] = []

@@ -11,6 +11,7 @@ from typing import Protocol
 from stream.config_log import KafkaLog
 from stream.log.base import (
     Committed,
+    GroupAdmin,
     Headers,
     Log,
     LogAdmin,
@@ -22,8 +23,10 @@ from stream.log.base import (
     Transaction,
 )
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
+from stream.log.embedded.group import EmbeddedGroup
 from stream.log.kafka import KafkaAdmin, KafkaSettings
 from stream.log.kafka import KafkaLog as KafkaWorker
+from stream.log.kafka.group import KafkaGroup
 
 QUICK = {
     "session_timeout": "6s",
@@ -59,6 +62,14 @@ class World:
         self.stack.callback(log.close)
         return log
 
+    def open_group(self) -> GroupAdmin:
+        raise NotImplementedError
+
+    def group(self) -> GroupAdmin:
+        group = self.open_group()
+        self.stack.callback(group.close)
+        return group
+
     def topic(
         self, name: str = "t", partitions: int = 1, config: Mapping[str, str] | None = None
     ) -> str:
@@ -86,6 +97,9 @@ class EmbeddedWorld(World):
         del worker  # an embedded log has one worker at a time
         return EmbeddedLog(self.path, self.name)
 
+    def open_group(self) -> EmbeddedGroup:
+        return EmbeddedGroup(self.path, self.name)
+
 
 class KafkaWorld(World):
     kind = "kafka"
@@ -102,6 +116,9 @@ class KafkaWorld(World):
 
     def open_log(self, worker: str) -> KafkaWorker:
         return KafkaWorker(self.settings(worker))
+
+    def open_group(self) -> KafkaGroup:
+        return KafkaGroup(self.settings("operator"))
 
 
 class RecordingListener:

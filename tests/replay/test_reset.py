@@ -1,0 +1,501 @@
+"""What is refused at start, and what `driftgate reset` makes of it, on an embedded log.
+
+The same on a real broker, under running workers: tests/kafka/test_reset.py. The command's words:
+tests/stream/cli/test_reset.py.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.checkpoint import Checkpoint
+from stream.errors import OvertakenError, RecoveryError, SetupError
+from stream.journal import StepNote
+from stream.log.base import Committed, OutputBatch, TopicPartition
+from stream.log.embedded.group import EmbeddedGroup
+from stream.recovery import change as changes
+from stream.recovery.change import Change, carry_out
+from stream.recovery.lifecycle import State
+from stream.recovery.reset import Aim
+from stream.task import PartitionTask
+from stream.topology import build_parts
+from tests.replay.pipelines import EVENTS, JOURNAL, LABELS, Pipeline, predicted
+
+COUNT = 600
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Pipeline]:
+    def make_one(stem: str = "toy", **settings: Any) -> Pipeline:
+        made = Pipeline(tmp_path, stem, **settings)
+        made.fill(0, COUNT)
+        return made
+
+    return make_one
+
+
+def write_directly(pipeline: Pipeline, statement: str) -> None:
+    """Change the log's file behind everybody's back."""
+    name = pipeline.path.removeprefix(":memory:")
+    connection = sqlite3.connect(f"file:/driftgate-{name}?vfs=memdb", uri=True)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def refused(pipeline: Pipeline, *words: str) -> str:
+    """The words with which a worker refuses; nothing is predicted."""
+    before = pipeline.predictions()
+    worker = pipeline.worker()
+    with pytest.raises(RecoveryError) as error:
+        worker.catch_up(threading.Event())
+    assert all(word in str(error.value) for word in words), str(error.value)
+    assert pipeline.predictions() == before
+    return str(error.value)
+
+
+# What is gone can be restored.
+
+
+def test_lost_offsets_come_back_from_the_journal(make: Callable[..., Pipeline]) -> None:
+    calm, lost = make("calm"), make("lost")
+    for pipeline in (calm, lost):
+        pipeline.work()
+    write_directly(lost, "DELETE FROM positions")
+    lost.work()
+    assert lost.predictions() == calm.predictions()  # nothing was repeated
+    for pipeline in (calm, lost):
+        pipeline.fill(COUNT, 200)
+    assert calm.work() == lost.work()
+    assert lost.predictions() == calm.predictions()
+
+
+@pytest.mark.parametrize("note", ["", "driftgate/2 steps=1 life= topic="])
+def test_offsets_that_were_changed_are_refused_and_restored(
+    make: Callable[..., Pipeline], note: str
+) -> None:
+    calm, changed = make("calm"), make("changed")
+    for pipeline in (calm, changed):
+        pipeline.work()
+    write_directly(changed, f"UPDATE positions SET offset = 7, note = '{note}'")
+    refused(changed, "driftgate reset CONFIG", "--to journal")
+    plan = changed.resets().restore_positions(0)
+    assert plan.before == {"toy.features": 7, "toy.labels": 7}
+    changed.carry_out(plan)
+    for pipeline in (calm, changed):
+        pipeline.fill(COUNT, 200)
+    assert calm.work() == changed.work()
+    assert changed.predictions() == calm.predictions()
+
+
+def test_without_a_journal_there_is_nothing_to_go_back_to(make: Callable[..., Pipeline]) -> None:
+    with pytest.raises(SetupError, match="it names nothing"):
+        make().resets().restore_positions(0)
+
+
+# What was trimmed is named, and passed by.
+
+
+def test_records_that_were_removed_unread_are_named_and_passed_by_with_the_model(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    pipeline.fill(COUNT, 400)
+    pipeline.admin.trim(EVENTS, COUNT + 100)
+    message = refused(pipeline, "toy.features[0]@600", "100 were removed unread")
+    assert "`driftgate reset CONFIG --partition 0 --to earliest --keep-model`" in message
+    with pytest.raises(SetupError, match="--to earliest --keep-model"):
+        pipeline.resets().restore_positions(0)
+    plan = pipeline.resets().keep_model(0, "earliest")
+    assert plan.before == {"toy.features": COUNT, "toy.labels": COUNT}
+    assert plan.after == {"toy.features": COUNT + 100, "toy.labels": 0}
+    learnt = labels_learnt(pipeline, plan)
+    pipeline.carry_out(plan)
+    worker = pipeline.worker()
+    worker.catch_up(threading.Event())
+    assert worker.tasks[0].parts.drift_watch.learnt > learnt + 200  # it went on, not anew
+    worker.close()
+    late = {f"e{number}" for number in range(COUNT + 100, COUNT + 400)}
+    assert len(late & set(pipeline.ids())) > 290
+    assert pipeline.ids_twice() == []
+
+
+def labels_learnt(pipeline: Pipeline, plan: Change) -> int:
+    """How many labels the state that goes on has learnt."""
+    assert plan.checkpoint is not None
+    task = PartitionTask(build_parts(pipeline.config, 0), plan.checkpoint.offsets)
+    task.restore(plan.checkpoint.state)
+    return task.parts.drift_watch.learnt
+
+
+# A topic made anew is noticed.
+
+
+@pytest.mark.parametrize("topics", [("toy.features", "toy.labels"), ("toy.labels",)])
+def test_a_topic_made_anew_is_noticed_and_a_second_life_stands_by_itself(
+    make: Callable[..., Pipeline], topics: tuple[str, ...]
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    first = len(pipeline.predictions())
+    pipeline.make_anew(*topics)
+    refused(pipeline, "was deleted and made anew", "--partition 0 --to earliest")
+    with pytest.raises(SetupError, match=r"`toy.*made anew"):
+        pipeline.resets().restore_positions(0)
+    pipeline.carry_out(pipeline.resets().begin_anew(0, "latest"))
+    pipeline.fill(2 * COUNT, 300)
+    state = pipeline.work()
+    second = pipeline.predictions()[first:]
+    assert [predicted(value) for value in second] == alone(pipeline, first_event=2 * COUNT)
+    # Without any checkpoint it is replayed from where it begins in a journal of two lives.
+    for path in pipeline.checkpoints():
+        path.unlink()
+    assert pipeline.work() == state
+    assert len(pipeline.predictions()) == first + len(second)
+
+
+def alone(pipeline: Pipeline, first_event: int, count: int = 300) -> list[tuple[Any, ...]]:
+    """Predictions of a pipeline that never saw anything but these records."""
+    other = Pipeline(pipeline.folder, "alone")
+    other.fill(first_event, count)
+    other.work()
+    return [predicted(value) for value in other.predictions()]
+
+
+def test_checkpoints_without_a_log_are_refused_until_a_reset(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    left = pipeline.checkpoints()
+    pipeline.make_anew("toy.features", "toy.labels", "toy.journal", "toy.predictions")
+    pipeline.fill(0, COUNT)
+    refused(pipeline, str(left[-1]), "--to earliest")
+    pipeline.carry_out(pipeline.resets().begin_anew(0, "earliest"))
+    assert not any(path.exists() for path in left)
+    pipeline.work()
+    assert len(pipeline.predictions()) > 0.98 * COUNT
+    assert pipeline.ids_twice() == []
+
+
+# A life that begins anew.
+
+
+@pytest.mark.parametrize("model", ["hoeffding_tree", "river:naive_bayes.GaussianNB"])
+@pytest.mark.parametrize("without_checkpoints", [False, True])
+def test_a_life_that_begins_anew_is_that_of_a_new_pipeline(
+    make: Callable[..., Pipeline], model: str, without_checkpoints: bool
+) -> None:
+    features = [{"name": "a", "type": "float"}]
+    settings = {"model": {"name": model}, "schema": {"features": features}}
+    pipeline, fresh = make("reset", **settings), make("fresh", **settings)
+    pipeline.work()
+    count = len(pipeline.predictions())
+    pipeline.carry_out(pipeline.resets().begin_anew(0, "earliest"))
+    assert pipeline.checkpoints() == []
+    pipeline.vanish(turns=3)
+    if without_checkpoints:
+        for path in pipeline.checkpoints():
+            path.unlink()
+    for each in (pipeline, fresh):
+        each.fill(COUNT, 200)
+        each.work()
+    assert pipeline.predictions()[count:] == fresh.predictions()
+
+
+def test_settings_that_have_changed_hold_from_the_first_step_of_the_new_life(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline, fresh = make("reset"), make("fresh", detectors=[{"name": "ddm"}])
+    pipeline.work()
+    changed = fresh.config.model_copy(
+        update={"log": pipeline.config.log, "checkpoint": pipeline.config.checkpoint}
+    )
+    pipeline.carry_out(pipeline.resets(changed).begin_anew(0, "earliest"))
+    assert pipeline.work(changed) == fresh.work()
+
+
+@pytest.mark.parametrize(
+    ("aim", "first"), [("earliest", 0), ("latest", COUNT), (1000 * 400, 400), (399_001, 400)]
+)
+def test_places(make: Callable[..., Pipeline], aim: Aim, first: int) -> None:
+    pipeline = make()
+    pipeline.work()
+    plan = pipeline.resets().begin_anew(0, aim)
+    assert plan.before == {"toy.features": COUNT, "toy.labels": COUNT}
+    assert plan.after["toy.features"] == first
+    assert plan.after["toy.labels"] == max(0, min(first - 20, COUNT) if first < COUNT else COUNT)
+
+
+# A life that goes on with a model.
+
+
+@pytest.mark.parametrize("aim", ["journal", "latest"])
+def test_a_kept_model_goes_on_as_if_nothing_had_happened(
+    make: Callable[..., Pipeline], aim: Aim
+) -> None:
+    calm, kept = make("calm"), make("kept")
+    for pipeline in (calm, kept):
+        pipeline.work()
+    kept.carry_out(kept.resets().keep_model(0, aim))
+    (begins,) = kept.checkpoints()
+    for pipeline in (calm, kept):
+        pipeline.fill(COUNT, 300)
+    kept.vanish(turns=3)
+    for path in kept.checkpoints():
+        if path != begins:  # the entry that begins this life is passed by, not replayed
+            path.unlink()
+    begins_data = begins.read_bytes() if begins.exists() else None
+    assert begins_data is not None or kept.checkpoints() == []
+    assert calm.work() == kept.work()
+    assert kept.predictions() == calm.predictions()
+
+
+def test_a_model_cannot_be_kept_without_a_checkpoint(make: Callable[..., Pipeline]) -> None:
+    pipeline = make()
+    pipeline.work()
+    for path in pipeline.checkpoints():
+        path.write_bytes(b"damaged")
+    with pytest.raises(SetupError, match="3 are there, and none is"):
+        pipeline.resets().keep_model(0, "latest")
+
+
+def test_a_model_of_another_shape_cannot_be_kept(make: Callable[..., Pipeline]) -> None:
+    pipeline = make()
+    pipeline.work()
+    other = pipeline.config.model_copy(update={"seed": 2})
+    with pytest.raises(SetupError, match="driftgate rebuild CONFIG"):
+        pipeline.resets(other).keep_model(0, "latest")
+
+
+def test_the_life_that_is_committed_is_kept_and_not_one_with_larger_numbers(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    newest = pipeline.checkpoints()[-1].read_bytes()
+    pipeline.carry_out(pipeline.resets().begin_anew(0, 500_000))
+    pipeline.work()
+    (pipeline.folder / "toy" / "0" / "000000000000999.checkpoint").write_bytes(newest)
+    plan = pipeline.resets().keep_model(0, "latest")
+    assert labels_learnt(pipeline, plan) < 150
+    assert plan.checkpoint is not None
+    assert plan.checkpoint.steps == 1000
+
+
+# Cut short.
+
+
+class CutShortError(Exception):
+    """The command is killed."""
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, point: str) -> None:
+    """Let a reset die just before one of its steps."""
+
+    def die(*_: object) -> None:
+        raise CutShortError
+
+    if point == "write":
+        monkeypatch.setattr(pipeline.store, "write", die)
+    elif point == "commit":
+        monkeypatch.setattr(EmbeddedGroup, "set_positions", die)
+    elif point == "look":
+        monkeypatch.setattr(changes, "_refuse_if_overtaken", die)
+    else:
+        calls = 0 if point == "begin" else 1  # that are let pass by
+
+        whole = pipeline.store.remove
+
+        def remove(paths: list[str]) -> None:
+            nonlocal calls
+            if calls == 0:
+                raise CutShortError
+            calls -= 1
+            whole(paths)
+
+        monkeypatch.setattr(pipeline.store, "remove", remove)
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+@pytest.mark.parametrize("point", ["begin", "write", "commit"])
+def test_a_reset_that_ends_before_its_commit_leaves_the_old_life_whole(
+    make: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch, point: str, keep: int
+) -> None:
+    calm = make("calm")
+    calm.work()
+    store = {**calm.config.checkpoint.model_dump(mode="json"), "keep": keep}
+    pipeline = make("cut", checkpoint={**store, "store": f"file://{calm.folder}-cut"})
+    pipeline.folder = Path(f"{calm.folder}-cut")
+    pipeline.work()
+    plan = pipeline.resets().keep_model(0, "earliest")
+    with monkeypatch.context() as patch:
+        cut(patch, pipeline, point)
+        with pytest.raises(CutShortError):
+            pipeline.carry_out(plan)
+    for each in (calm, pipeline):
+        each.fill(COUNT, 100)
+    pipeline.admin.trim(JOURNAL, pipeline.admin.bounds(JOURNAL).end - 1)  # no way but a checkpoint
+    assert pipeline.work() == calm.work()
+    assert pipeline.predictions() == calm.predictions()
+    # The same once more, to its end.
+    pipeline.carry_out(pipeline.resets().keep_model(0, "latest"))
+    assert len(pipeline.checkpoints()) == 1
+    for each in (calm, pipeline):
+        each.fill(COUNT + 100, 100)
+    assert pipeline.work() == calm.work()
+
+
+@pytest.mark.parametrize("keeps_model", [False, True])
+@pytest.mark.parametrize("point", ["look", "end"])
+def test_a_reset_that_ends_after_its_commit_leaves_the_new_life_whole(
+    make: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch, point: str, keeps_model: bool
+) -> None:
+    whole, pipeline = make("whole"), make("cut")
+    for each in (whole, pipeline):
+        each.work()
+        resets = each.resets()
+        plan = resets.keep_model(0, "latest") if keeps_model else resets.begin_anew(0, "latest")
+        with monkeypatch.context() as patch:
+            if each is pipeline:
+                cut(patch, pipeline, point)
+                with pytest.raises(CutShortError):
+                    pipeline.carry_out(plan)
+            else:
+                each.carry_out(plan)
+    assert len(pipeline.checkpoints()) == 3 + keeps_model
+    for each in (whole, pipeline):
+        each.fill(COUNT, 100)
+    assert pipeline.work() == whole.work()
+    assert pipeline.predictions() == whole.predictions()
+    # What is left of the old life neither outlives the new one's checkpoints nor hides them.
+    (_, newest), *_ = pipeline.inventory().checkpoints
+    assert newest.life == plan.life
+
+
+def test_what_an_attempt_has_left_is_never_taken_for_the_life_that_begins(
+    make: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    first = pipeline.resets().keep_model(0, "earliest")
+    with monkeypatch.context() as patch:
+        cut(patch, pipeline, "commit")
+        with pytest.raises(CutShortError):
+            pipeline.carry_out(first)
+    second = pipeline.resets().begin_anew(0, "earliest")
+    assert second.life == first.life  # no entry has come between
+    cut(monkeypatch, pipeline, "end")
+    with pytest.raises(CutShortError):
+        pipeline.carry_out(second)
+    inventory = pipeline.inventory()
+    assert inventory.life == second.life
+    assert inventory.of_life(second.life) == []
+
+
+# Beside a worker.
+
+
+def test_a_worker_whose_position_is_moved_recovers_in_the_new_life(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    worker = pipeline.worker()
+    for _ in range(4):
+        worker._turn()
+    pipeline.carry_out(pipeline.resets().begin_anew(0, "latest"))
+    moved = pipeline.log.committed([EVENTS])[EVENTS]
+    assert moved is not None
+    assert moved.offset == COUNT
+    count = len(pipeline.predictions())
+    pipeline.fill(3 * COUNT, 300)
+    worker.catch_up(threading.Event())
+    worker.close()
+    later = pipeline.predictions()[count:]
+    assert [predicted(value) for value in later] == alone(pipeline, first_event=3 * COUNT)
+
+
+def test_what_a_worker_commits_at_the_same_moment_is_noticed(
+    make: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    pipeline.fill(COUNT, 100)
+    plan = pipeline.resets().begin_anew(0, "earliest")
+    pipeline.work()
+    before = pipeline.checkpoints()
+    with pytest.raises(OvertakenError, match="has committed"):
+        pipeline.carry_out(plan)
+    plan = pipeline.resets().begin_anew(0, "earliest")
+    other = {source: Committed(3, str(StepNote(9, "0-eeeeeeee"))) for source in (EVENTS, LABELS)}
+    write = EmbeddedGroup.set_positions
+
+    def overtaken(
+        self: EmbeddedGroup,
+        outputs: list[OutputBatch],
+        positions: dict[TopicPartition, Committed],
+        follows: dict[TopicPartition, Committed | None],
+    ) -> None:
+        write(self, outputs, positions, follows)
+        write(self, [], other, dict(positions))
+
+    monkeypatch.setattr(EmbeddedGroup, "set_positions", overtaken)
+    with pytest.raises(OvertakenError, match="No checkpoint was removed"):
+        carry_out([plan], pipeline.log, pipeline.group, pipeline.store)
+    assert pipeline.checkpoints() == before
+
+
+def test_a_partition_that_failed_is_taken_up_again_after_a_reset(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make(on_failure="isolate")
+    pipeline.work()
+    pipeline.fill(COUNT, 400)
+    pipeline.admin.trim(EVENTS, COUNT + 100)
+    worker = pipeline.worker()
+    for _ in range(3):
+        worker._turn_or_recover(threading.Event())
+    assert [status.state for status in worker.statuses] == [State.FAILED]
+    pipeline.carry_out(pipeline.resets().keep_model(0, "earliest"))
+    worker.catch_up(threading.Event())
+    worker.close()
+    assert "e999" in pipeline.ids()
+
+
+def test_a_checkpoint_of_a_version_without_lives_is_not_of_a_later_life(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    resets = pipeline.resets()
+    (_, newest), *_ = pipeline.inventory().checkpoints
+    pipeline.carry_out(resets.begin_anew(0, 300_000))
+    state = pipeline.work()
+    # As if it had been left: it fits the number of steps, but is of the life before.
+    steps = max(int(path.stem) for path in pipeline.checkpoints())
+    for path in pipeline.checkpoints():
+        path.unlink()
+    pipeline.store.write(replace(newest, life="", steps=steps))
+    assert pipeline.work() == state
+
+
+def test_a_pipeline_without_records_can_be_started_again(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path)
+    for _ in range(2):
+        pipeline.work()
+        assert pipeline.checkpoints() == []  # of a state that nothing is committed of
+    # Versions before this one left one, which says nothing of another life.
+    task = PartitionTask(build_parts(pipeline.config, 0), {"toy.features": 0, "toy.labels": 0})
+    offsets = {source.topic: at for source, at in task.offsets.items()}
+    pipeline.store.write(Checkpoint("toy", 0, "former", 0, offsets, 0, task.snapshot()))
+    pipeline.fill(0, 100)
+    pipeline.work()
+    assert len(pipeline.predictions()) > 90
