@@ -89,10 +89,10 @@ class SimulatedLog:
         deadline = self._network.now + timeout_s
         self._network.pass_hook("poll")
         try:
-            self._membership.poll(deadline)
+            is_member = self._membership.poll(deadline)
             held = set(self._membership.sources)
             asked = {source: at for source, at in positions.items() if source in held}
-            batches = self._fetcher.poll(asked, records_max, deadline)
+            batches = self._fetcher.poll(asked, records_max, deadline) if is_member else []
         finally:
             self._note_identity()
         self._network.actor.sleep(_STEP_S * sum(map(len, batches)))

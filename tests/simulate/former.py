@@ -93,9 +93,9 @@ class FormerLog:
         deadline = self._network.now + timeout_s
         self._network.pass_hook("poll")
         try:
-            self._membership.poll(deadline)
+            is_member = self._membership.poll(deadline)
             wanted = {s: at for s, at in self._positions.items() if s not in self._paused}
-            batches = self._fetcher.poll(wanted, records_max, deadline)
+            batches = self._fetcher.poll(wanted, records_max, deadline) if is_member else []
         finally:
             self._identity = (self._membership.member, self._membership.generation)
         for source, first in self._fetcher.trimmed.items():
