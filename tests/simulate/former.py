@@ -288,8 +288,5 @@ class FormerWorker:
         finally:
             self._log.close()
 
-    def live(self) -> set[int]:
-        return set(self._worker.tasks)
-
-    def ready(self) -> bool:
-        return True
+    def states(self) -> dict[int, str]:
+        return dict.fromkeys(self._worker.tasks, "live")
