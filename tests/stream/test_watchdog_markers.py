@@ -1,4 +1,4 @@
-"""The watchdog and partitions that end with markers; what else it does is seen in tests/simulate."""
+"""The watchdog and partitions that end with markers; the rest is in test_watchdog.py."""
 
 from __future__ import annotations
 
