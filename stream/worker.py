@@ -13,6 +13,7 @@ whatever state may be ahead of the log is dropped, and recovered from it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterable
 
 import structlog
@@ -87,6 +88,8 @@ class Worker:
         Of pauses; no state depends on it.
     writer
         Writes checkpoints beside the work; closed with the worker.
+    wall
+        Seconds since 1970: how old an open transaction is. No state depends on it either.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Worker:
         *,
         clock: Clock | None = None,
         writer: Writer | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._log = log
@@ -116,7 +120,14 @@ class Worker:
         self._warnings = LastingWarnings(self._clock)
         self._availability = Availability(self._clock, self._warnings, observer)
         self._watchdog = Watchdog(
-            config, log, self.lifecycle, self._availability, self._warnings, self._clock, observer
+            config,
+            log,
+            self.lifecycle,
+            self._availability,
+            self._warnings,
+            self._clock,
+            observer,
+            wall,
         )
         self._in_doubt = False
         self._failures = 0
