@@ -13,7 +13,8 @@ whatever state may be ahead of the log is dropped, and recovered from it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -76,6 +77,8 @@ class Worker:
         Of pauses; no state depends on it.
     writer
         Writes checkpoints beside the work; closed with the worker.
+    wall
+        Seconds since 1970: how old an open transaction is. No state depends on it either.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Worker:
         *,
         clock: Clock | None = None,
         writer: Writer | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._log = log
@@ -128,7 +132,14 @@ class Worker:
         )
         self._lags = Lags(log, self.lifecycle, self._clock, self._availability, observer)
         self._watchdog = Watchdog(
-            config, log, self.lifecycle, self._availability, warnings, self._clock, observer
+            config,
+            log,
+            self.lifecycle,
+            self._availability,
+            warnings,
+            self._clock,
+            observer,
+            wall,
         )
         self._silences = 0  # of the log, in a row
 
