@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from stream.checkpoint_store import CheckpointStore
 from stream.cli import run
 from stream.cli.app import main
 from stream.errors import FencedError, LogUnavailableError, StalledError, StoreUnavailableError
@@ -60,13 +61,13 @@ class Raising(AwayLog):
 class Watched:
     """A worker with the observer that `driftgate run` gives it."""
 
-    def __init__(self, world: World, log: EmbeddedLog) -> None:
+    def __init__(self, world: World, log: EmbeddedLog, **changes: Any) -> None:
         self.metrics, self.health = Metrics("toy"), Health(150.0)
         observer = MetricsObserver(
             self.metrics, self.health, "nb", NOBODY, 0.999, input_topics(world.config)
         )
         self.clock = StepClock(0.01)
-        self.worker: Worker = world.worker(log, observer=observer, clock=self.clock)
+        self.worker: Worker = world.worker(log, observer=observer, clock=self.clock, **changes)
         self.health.ask(lambda: self.worker.statuses)
 
     def value(self, name: str, **labels: str) -> float | None:
@@ -134,14 +135,14 @@ def test_a_store_that_is_away_for_a_restore_is_shown(tmp_path: Path) -> None:
     first = world.worker()
     world.run(first, lambda: len(world.steps()) >= 4)
     first.close()
-    watched = Watched(world, EmbeddedLog(world.path, "toy"))
-    store: Any = watched.worker._store
+    store: Any = CheckpointStore(world.config.checkpoint.store, "toy", 100)
     newest_first = store.newest_first
 
     def refuse(partition: int) -> Any:
         raise StoreUnavailableError("store: connection refused")
 
     store.newest_first = refuse
+    watched = Watched(world, EmbeddedLog(world.path, "toy"), store=store)
     world.run(watched.worker, lambda: bool(watched.worker.lifecycle.at(State.FAILED)))
     assert watched.value("available", remote="store") == 0.0
     assert watched.value("partition_failures_total", partition="0") == 1.0

@@ -5,6 +5,7 @@ What the worker makes of it is in tests/replay/test_surfaces.py; a real broker i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,16 +133,29 @@ def test_an_open_transaction_is_named_and_nothing_is_tried(world: World) -> None
     assert world.reasons() == ()
 
 
-def test_transactions_that_come_and_go_are_no_trouble(world: World) -> None:
-    more(world)
+def come_and_go(world: World, seconds: int) -> Iterator[None]:
+    """A producer whose transactions follow one another: one is open whenever one looks."""
     world.log.unsettled = {EVENTS}
-    for number in range(30):
-        world.log.open[EVENTS] = [
-            holding(EVENTS, world.clock.now_s)._replace(start_offset=7 + number)
-        ]
+    for number in range(seconds // 10):
+        held = holding(EVENTS, world.clock.now_s)._replace(start_offset=20 + number)
+        world.log.open[EVENTS] = [held]
         world.pass_s(10)
+        yield
+
+
+def test_aborted_transactions_that_come_and_go_are_no_trouble(world: World) -> None:
+    world.log.ends[EVENTS] = 60  # nothing but markers and aborted records
+    for _ in come_and_go(world, 300):
         assert world.reasons() == ()
     assert world.log.remedies == []
+
+
+def test_a_lost_input_is_found_beside_transactions_that_come_and_go(world: World) -> None:
+    more(world)  # committed before the first of them, and never read
+    for _ in come_and_go(world, 70):
+        pass
+    assert world.reasons() == ("toy.features[0]@7: no record came for 60 s, though there are more",)
+    assert world.log.remedies == ["refetch toy.features", "rejoin"]
 
 
 def test_a_transaction_that_writes_on_and_on_is_seen_to_be_old(world: World) -> None:
