@@ -8,7 +8,7 @@ or nothing is left but checkpoints, the partition does not start.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -48,7 +48,22 @@ class Position:
 
 
 def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: str) -> Position:
+    """Do the whole of `finding_position`."""
+    finding = finding_position(log, partition, inputs, journal)
+    while True:
+        try:
+            next(finding)
+        except StopIteration as end:
+            position: Position = end.value
+            return position
+
+
+def finding_position(
+    log: Log, partition: int, inputs: tuple[str, ...], journal: str
+) -> Generator[None, None, Position]:
     """Find out where a partition stands; steps 0 and the first offsets kept where it never began.
+
+    Yields between its requests, so that the worker can poll meanwhile.
 
     Raises
     ------
@@ -62,14 +77,18 @@ def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: st
         They were changed while they were read.
     """
     ids = log.topic_ids((*inputs, journal))
+    yield
     sources = [TopicPartition(topic, partition) for topic in inputs]
     committed = log.committed(sources)
+    yield
     tail = last_entry(log, TopicPartition(journal, partition))
+    yield
     if log.committed(sources) != committed:
         raise LogUnsettledError(
             f"partition {partition}: committed offsets and journal must be read in one state; "
             "another member has committed between the two. They are read again."
         )
+    yield
     found = {source: entry for source, entry in committed.items() if entry is not None}
     if tail is not None and tail.ranges.keys() != set(inputs):
         raise RecoveryError(
@@ -89,6 +108,7 @@ def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: st
             f"partition {partition}: all inputs must have a committed offset, or none; "
             f"{', '.join(missing)} has none, and the journal is empty. {_reset(partition)}"
         )
+    yield
     _refuse_trimmed(log, position, partition)
     return position
 

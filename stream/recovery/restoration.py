@@ -28,7 +28,7 @@ from stream.journal import JournalEntry
 from stream.log.base import Committed, Identity, Log, TopicPartition
 from stream.recovery.choice import CheckpointChoice
 from stream.recovery.life import Life, same_life
-from stream.recovery.position import Position, entries_from, find_position
+from stream.recovery.position import Position, entries_from, finding_position
 from stream.recovery.replay import RangeReader, reached, run_again
 from stream.recovery.settings import Builds
 from stream.task import PartitionTask
@@ -152,9 +152,13 @@ class Restoration:
     def _restore(self) -> Generator[None, None, Restored]:
         identity = self._log.identity
         parts = self._builds.parts(self._partition)
+        yield
         self._refuse_missing_partitions(parts)
+        yield
         journal = TopicPartition(parts.topics["journal"], self._partition)
-        position = find_position(self._log, self._partition, parts.input_topics, journal.topic)
+        position = yield from finding_position(
+            self._log, self._partition, parts.input_topics, journal.topic
+        )
         yield
         self._begin(parts, position, journal)
         assert self.task is not None

@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 _RESTORING_MAX = 4
 # Length of one partition's slice, while others work and while none does.
 _SLICE_S, _SLICE_ALONE_S = 0.1, 0.5
+# No slice begins after this long: a request of the one before may have taken seconds.
+_TURN_S = 0.5
 _LOG_S = 10.0
 
 
@@ -58,16 +60,27 @@ class Restorer:
         self._clock = clock
         self._observer = observer
         self._logged: dict[int, float] = {}
+        self._last = -1
 
     def run(self, stop: threading.Event | None) -> None:
-        """Give each partition that is being restored a slice; begin with those that are due."""
+        """Give the partitions that are being restored a slice each, in turn."""
         room = _RESTORING_MAX - len(self._lifecycle.at(State.RESTORING))
         for partition in self._lifecycle.due()[: max(0, room)]:
             self._lifecycle.restore(partition, self._begin(partition))
-        for partition in self._lifecycle.at(State.RESTORING):
+        until = self._clock.monotonic() + _TURN_S
+        for partition in self._in_turn():
             if stop is not None and stop.is_set():
                 return
+            self._last = partition.number
             self._slice(partition)
+            if self._clock.monotonic() >= until:
+                return
+
+    def _in_turn(self) -> list[Partition]:
+        """Partitions that are being restored, beginning after the one that came last."""
+        restoring = self._lifecycle.at(State.RESTORING)
+        later = [partition for partition in restoring if partition.number > self._last]
+        return later + [partition for partition in restoring if partition.number <= self._last]
 
     def _slice(self, partition: Partition) -> None:
         assert partition.restoration is not None
