@@ -61,7 +61,8 @@ class Pipeline:
         values = [msgspec.json.encode({name: each[name] for name in "abc"}) for each in made]
         labels = [msgspec.json.encode({"y": each["y"]}) for each in made]
         self.append(EVENTS, Series(keys, values, times))
-        self.append(LABELS, Series(keys, labels, delay_labels(times, DELAY)))
+        if self.config.labels.source == "topic":
+            self.append(LABELS, Series(keys, labels, delay_labels(times, DELAY)))
 
     def append(self, target: TopicPartition, series: Series) -> None:
         batch = OutputBatch(target, series.timestamps, series.keys, series.values)

@@ -20,7 +20,7 @@ from stream.recovery.rebuild import Rebuilds
 from stream.recovery.settings import Builds
 from stream.topology import PartsBuilder
 from tests.builders import toy_config
-from tests.replay.pipelines import EVENTS, LABELS, Pipeline, predicted
+from tests.replay.pipelines import EVENTS, JOURNAL, LABELS, Pipeline, predicted
 
 COUNT = 600
 
@@ -120,6 +120,23 @@ def test_what_was_trimmed_is_not_learnt(tmp_path: Path) -> None:
         each.work(other_shape(each))
     later = [predicted(value) for value in pipeline.predictions()[count:]]
     assert later == [predicted(value) for value in fresh.predictions()[first:]]
+
+
+def test_a_state_that_cannot_be_replayed_is_learnt_again(tmp_path: Path) -> None:
+    pipeline, calm = Pipeline(tmp_path, "lost"), Pipeline(tmp_path, "calm")
+    for each in (pipeline, calm):
+        each.fill(0, COUNT)
+        each.work()
+    for path in pipeline.checkpoints():
+        path.unlink()
+    pipeline.admin.trim(JOURNAL, 2)
+    with pytest.raises(RecoveryError, match="`driftgate rebuild CONFIG`"):
+        pipeline.work()
+    rebuild(pipeline, pipeline.config)
+    for each in (pipeline, calm):
+        each.fill(COUNT, 100)
+    assert pipeline.work() == calm.work()
+    assert pipeline.predictions() == calm.predictions()
 
 
 class HesitantLog(EmbeddedLog):

@@ -25,6 +25,7 @@ from stream.recovery.change import Change, carry_out
 from stream.recovery.lifecycle import State
 from stream.recovery.reset import Aim
 from stream.task import PartitionTask
+from stream.topics import topic_specs
 from stream.topology import build_parts
 from tests.replay.pipelines import EVENTS, JOURNAL, LABELS, Pipeline, predicted
 
@@ -134,6 +135,45 @@ def labels_learnt(pipeline: Pipeline, plan: Change) -> int:
     task = PartitionTask(build_parts(pipeline.config, 0), plan.checkpoint.offsets)
     task.restore(plan.checkpoint.state)
     return task.parts.drift_watch.learnt
+
+
+def test_records_that_have_changed_are_passed_by_with_the_model_before_them(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    for path in pipeline.checkpoints()[1:]:
+        path.unlink()
+    write_directly(
+        pipeline,
+        "UPDATE records SET value = X'7b7d' WHERE id = (SELECT id FROM partitions WHERE topic = "
+        f"'toy.features') * {1 << 40} + {COUNT - 10}",
+    )
+    refused(pipeline, "was compacted or changed", "--to journal --keep-model")
+    pipeline.carry_out(pipeline.resets().keep_model(0, "journal"))
+    pipeline.fill(COUNT, 100)
+    pipeline.work()
+    assert pipeline.ids_twice() == []
+    assert f"e{COUNT + 99}" in pipeline.ids()
+
+
+def test_other_inputs_begin_anew(make: Callable[..., Pipeline]) -> None:
+    pipeline = make(labels={"source": "inline"})
+    pipeline.work()
+    inline = pipeline.ids()
+    pipeline.config = Pipeline(pipeline.folder.parent).config.model_copy(
+        update={"log": pipeline.config.log, "checkpoint": pipeline.config.checkpoint}
+    )
+    pipeline.admin.create(topic_specs(pipeline.config))
+    refused(pipeline, "inputs must be those", "--partition 0 --to earliest")
+    plan = pipeline.resets().begin_anew(0, "latest")
+    assert plan.before == {"toy.features": COUNT, "toy.labels": None}
+    pipeline.carry_out(plan)
+    pipeline.fill(COUNT, 100)
+    pipeline.work()
+    assert pipeline.ids()[: len(inline)] == inline
+    assert pipeline.ids_twice() == []
+    assert len(pipeline.ids()) > len(inline) + 90
 
 
 # A topic made anew is noticed.
