@@ -7,10 +7,13 @@ tests/kafka/test_reset.py. Crashes between its writes are those of a reset: test
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from stream.config import Config
 from stream.errors import OvertakenError, RecoveryError, SetupError
@@ -79,6 +82,29 @@ def test_later_predictions_are_those_of_a_pipeline_that_always_had_the_new_setti
     later = pipeline.predictions()[len(before) :]
     assert later == fresh.predictions()[-len(later) :]
     assert pipeline.ids_twice() == []
+    assert pipeline.ids() == fresh.ids()
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_wherever_the_former_pipeline_has_stopped(tmp_path: Path, data: st.DataObject) -> None:
+    """Labels come early, late, out of order or never; the cut is any that a worker leaves."""
+    count = data.draw(st.integers(20, 150), "events")
+    delays = data.draw(st.lists(st.integers(-30, 60), min_size=count, max_size=count), "delays")
+    steps = {"records_max": data.draw(st.integers(3, 40), "records a step")}
+    turns = data.draw(st.integers(2, 8), "turns")
+    stem = uuid.uuid4().hex
+    pipeline, fresh = (Pipeline(tmp_path, f"{stem}-{n}", steps=steps) for n in (0, 1))
+    for each in (pipeline, fresh):
+        each.fill(0, count, delays)
+    pipeline.vanish(turns)
+    before = len(pipeline.predictions())
+    assume(before > 0)
+    rebuild(pipeline, other_shape(pipeline))
+    assert pipeline.work(other_shape(pipeline)) == fresh.work(other_shape(fresh))
+    assert pipeline.predictions()[before:] == fresh.predictions()[before:]
     assert pipeline.ids() == fresh.ids()
 
 
