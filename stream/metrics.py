@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -129,7 +129,8 @@ class Metrics:
         )
         self.lag_seconds = self._gauge(
             "lag_seconds",
-            "Age of the newest event processed, by event time; 0 while no record waits.",
+            "Age of the newest event processed, by event time; 0 while it is known that no record "
+            "waits. Of a partition that is not live: for how long it has not been.",
             "partition",
         )
         self.end_to_end_latency = self._batch_histogram(
@@ -277,7 +278,8 @@ class Metrics:
         )
         self.available_since = self._gauge(
             "available_change_timestamp_seconds",
-            "Since when that is so, seconds since 1970.",
+            "Since when that is so, seconds since 1970; for what does not answer, since its last "
+            "answer.",
             "remote",
         )
         self.checkpoint_writing = self._gauge(
@@ -327,11 +329,12 @@ class Metrics:
         for stage in STAGES:
             self.step_duration.labels(stage=stage)
         for remote in REMOTE:
-            self.available.labels(remote=remote).set(1.0)
-            self.available_since.labels(remote=remote).set(time())
+            self.set_available(remote, True)
 
-    def partition_assigned(self, partition: int, watchers: Watchers = NOBODY) -> None:
-        """Start a partition's counters at zero, and its lag as none known."""
+    def partition_assigned(
+        self, partition: int, watchers: Watchers = NOBODY, topics: Sequence[str] = ()
+    ) -> None:
+        """Start a partition's counters at zero, and its lags in these topics as none known."""
         number = str(partition)
         for counter in (
             self.predictions_written,
@@ -355,13 +358,16 @@ class Metrics:
         for result in RESULTS if watchers.actions else ():
             self.drift_outcomes.labels(partition=number, result=result)
         self.lag_seconds.labels(partition=number).set(0.0)
+        for topic in topics:
+            for lag in (self.lag_records, self.readable_lag_records):
+                lag.labels(topic=topic, partition=number).set(0.0)
 
-    def set_available(self, remote: str, is_available: bool) -> None:
-        """Say whether the log or the store has answered, and since when."""
+    def set_available(self, remote: str, is_available: bool, since: float | None = None) -> None:
+        """Say whether the log or the store has answered, and since when; None for now."""
         if self._available.get(remote) != is_available:
             self._available[remote] = is_available
             self.available.labels(remote=remote).set(float(is_available))
-            self.available_since.labels(remote=remote).set(time())
+            self.available_since.labels(remote=remote).set(time() if since is None else since)
 
     def set_partition_state(self, partition: int, state: str) -> None:
         """Say which state the partition is in."""

@@ -6,6 +6,7 @@ The flow shows what happens, and never asks back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from time import time
 
 from stream.expert_load import ExpertLoad
@@ -41,12 +42,15 @@ class Observer:
         Parameters
         ----------
         lags
-            By input topic; None while it is unknown.
+            By input topic; None while it is unknown, as when the log does not answer.
         newest_ms
             Largest event time processed; None before the first event.
         live_s
             For how long the partition has been running.
         """
+
+    def not_working(self, partition: int, seconds: float) -> None:
+        """See for how long a partition of this worker has not been running."""
 
     def step(self, report: StepReport, commit_s: float) -> None:
         """See one task's step, which has been committed."""
@@ -64,10 +68,13 @@ class Observer:
         """See that another worker has taken over this one's name."""
 
     def log_available(self) -> None:
-        """See the log answer."""
+        """See the log answer a request."""
 
-    def log_unavailable(self, reason: str) -> None:
-        """See the log not answer."""
+    def log_unavailable(self, reason: str, away_s: float) -> None:
+        """See the log not answer a request; it answered last so many seconds ago."""
+
+    def store_unavailable(self, reason: str) -> None:
+        """See the checkpoint store not answer."""
 
     def troubles(self, reasons: Sequence[str]) -> None:
         """See everything that stands still though it should not."""
@@ -95,6 +102,8 @@ class MetricsObserver(Observer):
         Whose counters start at zero.
     fading_factor
         Of the means over a mixture's experts.
+    topics
+        Input topics, whose lags are shown from a partition's assignment on.
     """
 
     def __init__(
@@ -104,8 +113,10 @@ class MetricsObserver(Observer):
         model: str,
         watchers: Watchers,
         fading_factor: float,
+        topics: Sequence[str] = (),
     ) -> None:
         self._watchers = watchers
+        self._topics = topics
         self._metrics = metrics
         self._health = health
         self._model = model
@@ -129,7 +140,7 @@ class MetricsObserver(Observer):
             return
         if number not in self._known:
             self._known.add(number)
-            self._metrics.partition_assigned(number, self._watchers)
+            self._metrics.partition_assigned(number, self._watchers, self._topics)
         self._metrics.set_partition_state(number, status.state.value)
         if status.state is State.FAILED:
             self._metrics.partition_failures.labels(partition=str(number)).inc()
@@ -138,6 +149,7 @@ class MetricsObserver(Observer):
         number = str(restored.task.partition)
         self._metrics.restore_duration.labels(partition=number).set(restored.seconds)
         self._metrics.replayed_records.labels(partition=number).inc(restored.replayed_records)
+        self._store_answers()
 
     def lags(
         self, partition: int, lags: Mapping[str, Lag | None], newest_ms: int | None, live_s: float
@@ -150,6 +162,9 @@ class MetricsObserver(Observer):
         is_behind = any(lag is None or lag.written for lag in lags.values())
         age_s = live_s if newest_ms is None else time() - newest_ms / 1000
         metrics.lag_seconds.labels(partition=number).set(max(age_s, 0.0) if is_behind else 0.0)
+
+    def not_working(self, partition: int, seconds: float) -> None:
+        self._metrics.lag_seconds.labels(partition=str(partition)).set(seconds)
 
     def step(self, report: StepReport, commit_s: float) -> None:
         metrics, number, now = self._metrics, str(report.partition), time()
@@ -207,9 +222,18 @@ class MetricsObserver(Observer):
         self._metrics.set_available("log", True)
         self._health.trouble("log", "")
 
-    def log_unavailable(self, reason: str) -> None:
-        self._metrics.set_available("log", False)
-        self._health.trouble("log", f"the log does not answer: {reason}")
+    def log_unavailable(self, reason: str, away_s: float) -> None:
+        since = time() - away_s
+        self._metrics.set_available("log", False, since)
+        self._health.trouble("log", f"the log has not answered since {_utc(since)}: {reason}")
+
+    def store_unavailable(self, reason: str) -> None:
+        self._metrics.set_available("store", False)
+        self._health.note("store", f"the checkpoint store does not answer: {reason}")
+
+    def _store_answers(self) -> None:
+        self._metrics.set_available("store", True)
+        self._health.note("store", "")
 
     def troubles(self, reasons: Sequence[str]) -> None:
         self._metrics.standing_still.set(len(reasons))
@@ -224,8 +248,7 @@ class MetricsObserver(Observer):
         self._metrics.checkpoint_timestamp.labels(partition=number).set(time())
         self._metrics.checkpoint_size.labels(partition=number).set(size_bytes)
         self._metrics.checkpoint_duration.observe(seconds)
-        self._metrics.set_available("store", True)
-        self._health.note("store", "")
+        self._store_answers()
 
     def checkpoint_failed(self, partition: int, reason: str) -> None:
         self._metrics.checkpoint_failures.labels(partition=str(partition)).inc()
@@ -234,3 +257,7 @@ class MetricsObserver(Observer):
 
     def checkpoints_under_way(self, seconds: Mapping[int, float]) -> None:
         self._metrics.checkpoint_writing.set(max(seconds.values(), default=0.0))
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

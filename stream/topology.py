@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from operators.diagnosis.diagnoser import DriftDiagnoser
 
 WATCH_WIDTH = 2
+OUTPUT_ROLES = ("predictions", "drift", "dead_letters", "journal")
 Evaluator = PrequentialClassification | PrequentialRegression
 
 
@@ -227,7 +228,7 @@ def input_topics(config: Config) -> tuple[str, ...]:
 def output_topics(config: Config) -> tuple[str, ...]:
     """Topics that a task writes."""
     topics = config.topics.model_dump()
-    return tuple(topics[role] for role in ("predictions", "drift", "dead_letters", "journal"))
+    return tuple(topics[role] for role in OUTPUT_ROLES)
 
 
 def _readers(config: Config) -> dict[str, EventReader | LabelReader]:

@@ -13,10 +13,11 @@ whatever state may be ahead of the log is dropped, and recovered from it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 import structlog
 
+from stream.availability import Availability
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import CheckpointWriter, Writer
 from stream.clock import Clock, SystemClock
@@ -27,11 +28,13 @@ from stream.errors import (
     FencedError,
     InvariantError,
     LogUnavailableError,
+    LogUnsettledError,
     ModelError,
     OvertakenError,
     StoreUnavailableError,
 )
 from stream.journal import StepNote
+from stream.lasting_warnings import LastingWarnings
 from stream.log.base import Committed, Lag, Log, Polled, TopicPartition, Transaction
 from stream.observer import Observer
 from stream.recovery.checkpoints import Checkpoints
@@ -41,7 +44,7 @@ from stream.recovery.settings import Builds
 from stream.task import PartitionTask, Step
 from stream.topic_clock import BEGINNING
 from stream.topology import PartsBuilder, input_topics
-from stream.watchdog import Watchdog
+from stream.watchdog.watchdog import Watchdog
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +64,8 @@ _REPLAY_LOG_S = 10.0
 _LAGS_S = 1.0
 _CLOSE_S = 8.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+# Partitions that cannot be restored while the log or the store is away are one trouble together.
+_ALL_WAIT = "what partitions are restored from does not answer"
 
 
 class Worker:
@@ -108,9 +113,14 @@ class Worker:
         self._checkpoints = Checkpoints(
             config, self._builds.fingerprint, writer or CheckpointWriter(store), observer
         )
-        self._watchdog = Watchdog(config, log, self.lifecycle, self._clock, observer)
+        self._warnings = LastingWarnings(self._clock)
+        self._availability = Availability(self._clock, self._warnings, observer)
+        self._watchdog = Watchdog(
+            config, log, self.lifecycle, self._availability, self._warnings, self._clock, observer
+        )
         self._in_doubt = False
-        self._failures = 0
+        self._doubts = 0  # in a row, without a commit between
+        self._silences = 0  # of the log, in a row
         self._reopen_at = 0.0
         self._lags_at = 0.0
         self._replay_logged: dict[int, float] = {}
@@ -142,11 +152,10 @@ class Worker:
                 return
 
     def close(self) -> None:
-        """Hand over: checkpoint every task, leave the group."""
-        self._checkpoint_all([p.number for p in self.lifecycle.at(*RUNNING, State.RESTORING)])
-        for partition in self.lifecycle.at(*State):
-            self.lifecycle.release(partition.number)
-        self._checkpoints.close(_CLOSE_S)
+        """Hand over: checkpoint every task, leave the group; takes half a minute at most."""
+        self._checkpoints.write_all(self.lifecycle.at(*RUNNING, State.RESTORING), _CLOSE_S)
+        self._drop_all()
+        self._checkpoints.close(0.0)
         self._log.close(_CLOSE_S)
 
     # The assignment, told from inside `Log.poll`.
@@ -163,9 +172,11 @@ class Worker:
     def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         """Write checkpoints and give up; all of these tasks' work is committed."""
         numbers = self._known(partitions)
-        self._checkpoint_all(numbers)
+        durable = [p for p in self.lifecycle.at(*RUNNING, State.RESTORING) if p.number in numbers]
         for number in numbers:
             self.lifecycle.revoke(number)
+        self._checkpoints.write_all(durable, self._config.revoke_budget_s)
+        for number in numbers:
             self.lifecycle.release(number)
 
     def lost(self, partitions: Iterable[TopicPartition]) -> None:
@@ -190,18 +201,18 @@ class Worker:
             self._drop_all()
             raise
         except LogUnavailableError as error:
-            self._observer.log_unavailable(str(error))
-            _log.warning("log unavailable", reason=str(error))
+            self._availability.unanswered(error)
             self._recover_what_is_ahead(str(error))
-            self._clock.wait(self._pause_s(), stop)
+            self._show_lags_if_due()
+            self._clock.wait(_BACKOFF_S[min(self._silences, len(_BACKOFF_S) - 1)], stop)
+            self._silences += 1
         except BaseException:
             # A step may have run without its commit: such a state must never be made durable,
             # which leaving the group would do.
             self._drop_all()
             raise
         else:
-            if not self._in_doubt:
-                self._failures = 0
+            self._silences = 0
 
     def _turn(self, stop: threading.Event | None = None) -> None:
         self._observer.tick()
@@ -214,18 +225,15 @@ class Worker:
             self._restore_some(stop)
         for partition in self.lifecycle.at(*RUNNING):
             self._hold_back(partition)
-        now = self._clock.monotonic()
-        if now - self._lags_at >= _LAGS_S:
-            self._lags_at = now
-            self._show_lags(now)
-        self._checkpoints.write_due(self.lifecycle, now)
-        self._watchdog.look()
+        self._show_lags_if_due()
+        self._checkpoints.write_due(self.lifecycle, self._clock.monotonic())
+        if not self._in_doubt and not (stop is not None and stop.is_set()):
+            self._watchdog.look()
 
     def _poll(self) -> Polled:
         positions = {} if self._in_doubt else self.lifecycle.positions()
         records_max = _READ_AHEAD_STEPS * self._config.steps.records_max
         polled = self._log.poll(self._poll_s(), records_max, positions)
-        self._observer.log_available()
         for number in {source.partition for source in positions} & self.lifecycle.running().keys():
             self.lifecycle.running()[number].is_polled = True
         return polled
@@ -248,6 +256,7 @@ class Worker:
             live.proven = None  # stays so when the next line raises
         sources = [source for live in doubtful.values() for source in live.committed]
         committed = self._log.committed(sources)
+        self._availability.answered()
         for number, live in doubtful.items():
             found = {source: committed[source] for source in live.committed}
             if found == live.committed:
@@ -355,17 +364,29 @@ class Worker:
             except LogUnavailableError as error:
                 raise CommitUncertainError(str(error)) from error
             seconds = self._clock.monotonic() - start
+            self._availability.answered()
             for live, step in steps:
                 live.committed = {source: offsets[source] for source in step.offsets}
                 live.committed_steps = step.entry.step + 1
                 live.journal_offset = written[step.outputs[-1].target] + 1
+                self.lifecycle.has_worked(live.task.partition)
                 self._observer.step(step.report, seconds)
+            self._doubts = 0
             self._observer.committed(seconds)
 
         return finish
 
+    def _show_lags_if_due(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._lags_at >= _LAGS_S:
+            self._lags_at = now
+            self._show_lags(now)
+
     def _show_lags(self, now: float) -> None:
-        """Show how far behind each partition is, whether it moves or not."""
+        """Show how far behind each partition is, whether it moves or not, and whether it runs."""
+        for status in self.lifecycle.statuses:
+            if status.idle_since is not None:
+                self._observer.not_working(status.partition, now - status.idle_since)
         for partition in self.lifecycle.at(*RUNNING):
             assert partition.live is not None
             task = partition.live.task
@@ -378,7 +399,9 @@ class Worker:
             )
 
     def _lags(self, task: PartitionTask) -> dict[str, Lag | None]:
-        lags: dict[str, Lag | None] = {}
+        lags: dict[str, Lag | None] = {source.topic: None for source in task.offsets}
+        if self._availability.is_away:
+            return lags  # what the log said last is of the time before
         for source in task.offsets:
             beyond = self._log.lag(source)
             waiting = task.waiting(source.topic)
@@ -416,17 +439,28 @@ class Worker:
             _log.error("a defect of driftgate, or of a model", partition=number, exc_info=error)
         reason = str(error) if is_known else f"{type(error).__name__}: {error}"
         partition = self.lifecycle.fail(number, reason, retry=retry)
-        write = _log.warning if waits else _log.error
+        if isinstance(error, StoreUnavailableError):
+            self._observer.store_unavailable(reason)
         pause_s = partition.next_try and round(partition.next_try - self._clock.monotonic(), 1)
-        write("partition failed", partition=number, reason=reason, tried_again_in_s=pause_s)
+        trouble = _failure(number, error)
+        if partition.attempts == 1 and trouble != _ALL_WAIT:
+            self._warnings.over(trouble)  # an earlier one has long been mended
+        self._warnings.say(
+            trouble,
+            "partition failed",
+            _log.warning if waits else _log.error,
+            partition=number,
+            reason=reason,
+            tried_again_in_s=pause_s,
+            failed=[p.number for p in self.lifecycle.at(State.FAILED)],
+        )
 
     def _doubt(self, error: DriftgateError) -> None:
         """Drop what may be ahead of the log; a new producer finds out what became of it."""
         self._observer.uncertain()
         self._in_doubt = True
         self._recover_what_is_ahead(str(error))
-        pause_s = self._pause_s() if self._failures else 0.0
-        self._failures += 1
+        pause_s = self._doubt_pause_s()
         self._reopen_at = self._clock.monotonic() + pause_s
         _log.warning("commit uncertain", reason=str(error), tried_again_in_s=pause_s)
 
@@ -437,11 +471,11 @@ class Worker:
         try:
             self._log.reopen()
         except LogUnavailableError as error:
-            pause_s = self._pause_s()
+            pause_s = self._doubt_pause_s()
             self._reopen_at = self._clock.monotonic() + pause_s
-            self._observer.log_unavailable(str(error))
-            _log.warning("log unavailable", reason=str(error), tried_again_in_s=pause_s)
+            self._availability.unanswered(error)
         else:
+            self._availability.answered()
             self._in_doubt = False
 
     def _recover_what_is_ahead(self, reason: str) -> None:
@@ -453,10 +487,11 @@ class Worker:
         for partition in self.lifecycle.at(*State):
             self.lifecycle.release(partition.number)
 
-    def _pause_s(self) -> float:
-        pause_s = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
-        self._failures += 1
-        return pause_s
+    def _doubt_pause_s(self) -> float:
+        """Pause before the next try: none after the first doubt, longer after each further one."""
+        pauses_s = (0.0, *_BACKOFF_S)
+        self._doubts += 1
+        return pauses_s[min(self._doubts, len(pauses_s)) - 1]
 
     # Restoring and checkpoints.
 
@@ -515,6 +550,7 @@ class Worker:
 
     def _go_live(self, partition: Partition, restored: Restored) -> None:
         self._replay_logged.pop(partition.number, None)
+        self._warnings.over(_ALL_WAIT)
         self.lifecycle.go_live(partition, restored)
         self._observer.restored(restored)
         _log.info(
@@ -526,7 +562,10 @@ class Worker:
             seconds=round(restored.seconds, 3),
         )
 
-    def _checkpoint_all(self, numbers: list[int]) -> None:
-        """Write what is not durable yet of these partitions, within the budget."""
-        partitions = self.lifecycle.at(*RUNNING, State.RESTORING)
-        self._checkpoints.write_all([p for p in partitions if p.number in numbers])
+
+def _failure(number: int, error: Exception) -> Hashable:
+    """Name the trouble of a partition: one that all have together, or its own by its kind."""
+    remote = isinstance(error, LogUnavailableError | StoreUnavailableError)
+    if remote and not isinstance(error, LogUnsettledError):
+        return _ALL_WAIT
+    return number, type(error)

@@ -23,7 +23,7 @@ from stream.logs import Level, configure_logging
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
 from stream.server import STALL_FRACTION, Health, Server
-from stream.topology import PartsBuilder
+from stream.topology import PartsBuilder, input_topics
 from stream.warmup import of_pipeline
 from stream.watchers import watchers_of
 from stream.worker import Worker
@@ -52,6 +52,7 @@ def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Leve
             config.model.name,
             watchers_of(config),
             config.metrics.fading_factor,
+            input_topics(config),
         )
         warm_up(config, stop)
         work(config, observer, health, stop)

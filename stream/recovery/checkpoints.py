@@ -39,7 +39,6 @@ class Checkpoints:
     ) -> None:
         self._app = config.app
         self._interval_s = config.checkpoint.interval.total_seconds()
-        self._budget_s = config.revoke_budget_s
         self._fingerprint = fingerprint
         self._writer = writer
         self._observer = observer
@@ -81,16 +80,17 @@ class Checkpoints:
             ).copied()
         )
 
-    def write_all(self, partitions: list[Partition]) -> None:
-        """Write these states and wait for them, within the budget for handing over."""
+    def write_all(self, partitions: list[Partition], budget_s: float) -> None:
+        """Write these states and wait for them, no longer than the budget."""
         numbers = [partition.number for partition in partitions]
         busy = [partition for partition in partitions if not self.write(partition)]
-        if busy and self._writer.wait([p.number for p in busy], self._budget_s):
+        # Half of the budget for the checkpoints under way, half for those that follow them.
+        if busy and self._writer.wait([p.number for p in busy], budget_s / 2):
             self._note_durable(partitions)
             for partition in busy:
                 self.write(partition)
-        if not self._writer.wait(numbers, self._budget_s):
-            _log.warning("checkpoint not in time", partitions=numbers, budget_s=self._budget_s)
+        if not self._writer.wait(numbers, budget_s / 2):
+            _log.warning("checkpoint not in time", partitions=numbers, budget_s=budget_s)
         self._note_durable(partitions)
 
     def close(self, timeout_s: float) -> None:

@@ -65,6 +65,8 @@ class Status:
         Why it failed; empty otherwise.
     next_try
         When a failed partition is tried again, in monotonic seconds; None if never.
+    idle_since
+        Since when it has not been running, in monotonic seconds; None while it runs.
     """
 
     partition: int
@@ -72,6 +74,7 @@ class Status:
     since: float
     reason: str = ""
     next_try: float | None = None
+    idle_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -126,6 +129,7 @@ class Partition:
     since: float
     reason: str = ""
     next_try: float | None = None
+    idle_since: float | None = None
     attempts: int = 0
     restoration: Restoration | None = None
     live: Live | None = None
@@ -188,7 +192,8 @@ class Lifecycle:
         """Take up partitions that the group has given to this worker."""
         for number in numbers:
             assert number not in self._partitions, f"partition {number} is assigned already"
-            partition = Partition(number, State.ASSIGNED, self._clock.monotonic())
+            now = self._clock.monotonic()
+            partition = Partition(number, State.ASSIGNED, now, idle_since=now)
             self._partitions[number] = partition
             self._tell(partition)
 
@@ -202,7 +207,6 @@ class Lifecycle:
     def go_live(self, partition: Partition, restored: Restored) -> Live:
         """Let a restored partition work."""
         partition.restoration = None
-        partition.attempts = 0
         now = self._clock.monotonic()
         partition.live = Live(
             task=restored.task,
@@ -218,6 +222,11 @@ class Lifecycle:
         )
         self._move(partition, State.LIVE)
         return partition.live
+
+    def has_worked(self, number: int) -> None:
+        """Let the pauses begin anew: the partition has got something done."""
+        if number in self._partitions:
+            self._partitions[number].attempts = 0
 
     def hold_back(self, number: int, full: set[TopicPartition]) -> None:
         """Read no more of these inputs of a running partition for now; none: read all."""
@@ -235,8 +244,15 @@ class Lifecycle:
             self._move(partition, State.ASSIGNED, reason)
 
     def fail(self, number: int, reason: str, *, retry: bool) -> Partition:
-        """Stop one partition; the others go on."""
+        """Stop one partition; the others go on.
+
+        The pause before it is tried again grows, until it has once run for longer than the longest
+        of them: one that fails at the same record again is live in between, for a moment.
+        """
         partition = self._partitions[number]
+        live = partition.live
+        if live is not None and self._clock.monotonic() - live.since >= RETRY_S[-1]:
+            partition.attempts = 0
         self._empty(partition)
         pause_s = RETRY_S[min(partition.attempts, len(RETRY_S) - 1)]
         partition.attempts += 1
@@ -274,7 +290,11 @@ class Lifecycle:
         if state is not State.FAILED:
             partition.next_try = None
         partition.state, partition.reason = state, reason
-        partition.since = self._clock.monotonic()
+        partition.since = now = self._clock.monotonic()
+        if state in RUNNING:
+            partition.idle_since = None
+        elif partition.idle_since is None:
+            partition.idle_since = now
         self._tell(partition)
 
     def _tell(self, partition: Partition) -> None:
@@ -284,6 +304,7 @@ class Lifecycle:
             partition.since,
             partition.reason,
             partition.next_try,
+            partition.idle_since,
         )
         others = tuple(s for s in self.statuses if s.partition != partition.number)
         gone = partition.state is State.RELEASED

@@ -58,11 +58,18 @@ def find_position(log: Log, partition: int, inputs: tuple[str, ...], journal: st
         while the worker runs, so it tries again.
     InvariantError
         The journal holds something else.
+    LogUnsettledError
+        They were changed while they were read.
     """
     ids = log.topic_ids((*inputs, journal))
     sources = [TopicPartition(topic, partition) for topic in inputs]
     committed = log.committed(sources)
     tail = last_entry(log, TopicPartition(journal, partition))
+    if log.committed(sources) != committed:
+        raise LogUnsettledError(
+            f"partition {partition}: committed offsets and journal must be read in one state; "
+            "another member has committed between the two. They are read again."
+        )
     found = {source: entry for source, entry in committed.items() if entry is not None}
     if tail is not None and tail.ranges.keys() != set(inputs):
         raise RecoveryError(

@@ -15,30 +15,24 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-import structlog
-
 from operators.snapshot import SnapshotRefusedError, SnapshotUnavailableError, State
-from stream.checkpoint import Checkpoint, decode
+from stream.checkpoint import Checkpoint
 from stream.checkpoint_store import CheckpointStore
 from stream.clock import Clock
 from stream.errors import (
     CheckpointError,
-    DriftgateError,
     RecoveryError,
-    StoreUnavailableError,
+    TopicMissingError,
 )
 from stream.journal import JournalEntry
 from stream.log.base import Committed, Identity, Log, TopicPartition
+from stream.recovery.choice import CheckpointChoice
 from stream.recovery.life import Life, same_life
 from stream.recovery.position import Position, entries_from, find_position
 from stream.recovery.replay import RangeReader, reached, run_again
 from stream.recovery.settings import Builds
 from stream.task import PartitionTask
-from stream.topology import Parts
-
-_log = structlog.get_logger(__name__)
-_PATIENCE = 4
-"""Attempts after which an older checkpoint is taken in place of one that cannot be read."""
+from stream.topology import OUTPUT_ROLES, Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +95,9 @@ class Restoration:
         clock: Clock,
         attempts: int = 0,
     ) -> None:
-        self._attempts = attempts
         self._log = log
-        self._store = store
         self._builds = builds
-        self._app = app
+        self._choice = CheckpointChoice(store, builds, app, partition, attempts)
         self._partition = partition
         self._clock = clock
         self._began = clock.monotonic()
@@ -118,7 +110,6 @@ class Restoration:
         self.journal_offset = 0
         self.replayed_records = 0
         self._target_steps = 0
-        self._ended: list[str] = []
         self._work = self._restore()
 
     @property
@@ -161,6 +152,7 @@ class Restoration:
     def _restore(self) -> Generator[None, None, Restored]:
         identity = self._log.identity
         parts = self._builds.parts(self._partition)
+        self._refuse_missing_partitions(parts)
         journal = TopicPartition(parts.topics["journal"], self._partition)
         position = find_position(self._log, self._partition, parts.input_topics, journal.topic)
         yield
@@ -170,7 +162,7 @@ class Restoration:
         self._target_steps = position.steps
         yield from self._replay(position, journal)
         reached(self.task, position.offsets, position.steps)
-        self._remove_ended()
+        self._choice.remove_ended()
         return Restored(
             task=self.task,
             journal_offset=self.journal_offset,
@@ -185,90 +177,29 @@ class Restoration:
             seconds=self._clock.monotonic() - self._began,
         )
 
+    def _refuse_missing_partitions(self, parts: Parts) -> None:
+        """Refuse a partition that was added to some of the topics only."""
+        outputs = [parts.topics[role] for role in OUTPUT_ROLES]
+        counts = self._log.partition_counts((*parts.input_topics, *outputs))
+        lacking = sorted(topic for topic, count in counts.items() if count <= self._partition)
+        if lacking:
+            raise TopicMissingError(
+                f"partition {self._partition}: all topics of the pipeline must have it; "
+                f"{', '.join(lacking)} has not. `driftgate topics create CONFIG` adds it."
+            )
+
     def _begin(self, parts: Parts, position: Position, journal: TopicPartition) -> None:
         """Set up the task as its checkpoint has it, or in its first state."""
-        found = self._newest_usable(position)
+        found = self._choice.newest_usable(position)
         if found is not None:
             path, checkpoint = found
             self._take_over(path, checkpoint, position.life)
         elif position.steps == 0:
-            self._refuse_left_over_checkpoints()
+            self._choice.refuse_left_overs()
             self.journal_offset = self._log.bounds(journal).end
             self.task = PartitionTask(parts, position.offsets, 0, position.life, self._settings)
         else:
             self._begin_at_the_first_step(position, journal)
-
-    def _refuse_left_over_checkpoints(self) -> None:
-        """Refuse to begin anew beside checkpoints that say that this app has worked before."""
-        # Versions before this one wrote one of a first state, which says nothing.
-        stored = [each for each in self._store.listed(self._partition) if each.steps]
-        if stored:
-            raise RecoveryError(
-                f"partition {self._partition}: a partition without committed offsets and journal "
-                f"must have no checkpoints; {stored[0].path} is there, of another life of the log. "
-                f"`driftgate reset CONFIG --partition {self._partition} --to earliest` begins "
-                "anew and removes it; it shows first what it will do."
-            )
-
-    def _newest_usable(self, position: Position) -> tuple[str, Checkpoint] | None:
-        if position.steps == 0:
-            return None
-        for path, data in self._store.newest_first(self._partition):
-            try:
-                if isinstance(data, StoreUnavailableError) and self._attempts < _PATIENCE:
-                    raise data  # the store may be back at the next attempt
-                if isinstance(data, DriftgateError):
-                    raise CheckpointError(str(data)) from data
-                checkpoint = decode(data, path)
-                self._refuse_foreign(path, checkpoint, position)
-            except CheckpointError as error:
-                _log.warning("checkpoint skipped", partition=self._partition, reason=str(error))
-                continue
-            self._refuse_other_shape(path, checkpoint)
-            return path, checkpoint
-        return None
-
-    def _refuse_foreign(self, path: str, checkpoint: Checkpoint, position: Position) -> None:
-        found = (checkpoint.app, checkpoint.partition)
-        if found != (self._app, self._partition):
-            raise CheckpointError(
-                f"{path}: app and partition must be {self._app} and {self._partition}; got "
-                f"{found[0]} and {found[1]}."
-            )
-        if not same_life(checkpoint.life, position.life):
-            if _has_ended(checkpoint.life, position.life):
-                self._ended.append(path)
-            raise CheckpointError(
-                f"{path}: life must be {position.life}; got {checkpoint.life}: it was made on "
-                "another log, or before the position was reset."
-            )
-        is_beyond = checkpoint.steps > position.steps or any(
-            checkpoint.offsets.get(topic, offset + 1) > offset
-            for topic, offset in position.offsets.items()
-        )
-        if is_beyond:
-            raise CheckpointError(f"{path}: must not lie beyond what is committed.")
-
-    def _refuse_other_shape(self, path: str, checkpoint: Checkpoint) -> None:
-        if not self._builds.fits(checkpoint.fingerprint, checkpoint.settings):
-            raise RecoveryError(
-                f"{path}: settings must be those that the state was made with; got others "
-                f"({checkpoint.fingerprint} then, {self._builds.fingerprint} now): the schema, the "
-                "target, the model or its parameters have changed. `driftgate rebuild CONFIG` "
-                "learns anew from the records that are kept."
-            )
-
-    def _remove_ended(self) -> None:
-        """Remove the checkpoints of lives that have ended, which a reset cut short has left.
-
-        Their numbers are larger than those of this life, whose checkpoints the store would prune.
-        """
-        if not self._ended:
-            return
-        try:
-            self._store.remove(self._ended)
-        except StoreUnavailableError as error:
-            _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
 
     def _take_over(self, path: str, checkpoint: Checkpoint, life: str) -> None:
         self._settings = checkpoint.settings
@@ -354,17 +285,6 @@ class Restoration:
                 f"reset CONFIG --partition {self._partition} --to earliest`."
             ) from error
         self._settings = settings
-
-
-def _has_ended(life: str, now: str) -> bool:
-    """Tell whether a life is known to lie before the one that is committed.
-
-    A later one may be about to begin, and other topics may be those of another log.
-    """
-    one, other = Life.parse(life), Life.parse(now)
-    if other is None:
-        return False
-    return one is None or (one.begin < other.begin and one.topics == other.topics)
 
 
 def _described(entry: JournalEntry | None) -> str:

@@ -6,7 +6,7 @@ State that a broker keeps on disk outlives an outage; requests and answers under
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stream.log.base import Committed, TopicPartition
@@ -82,7 +82,9 @@ class Cluster:
         """Find a partition, which must exist."""
         return self._partitions[source]
 
-    def committed(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, Committed | None]:
+    def committed(
+        self, sources: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, Committed | None]:
         """Read the group's offsets.
 
         Raises
@@ -94,6 +96,16 @@ class Cluster:
         if any(self.pending.get(source) for source in sources):
             raise BrokerError("UNSTABLE_OFFSET_COMMIT")
         return {source: self.offsets.get(source) for source in sources}
+
+    def carry_out_late(self, request: Callable[[], object]) -> None:
+        """Carry out a request that was given up long ago; nobody hears of its answer."""
+        self.transactions.may_begin = False  # brokers check that a transaction is under way
+        try:
+            request()
+        except BrokerError:
+            return  # refused, as it ought to be
+        finally:
+            self.transactions.may_begin = True
 
     def shut_down(self, seconds: float) -> None:
         """Kill the broker for a while: what is under way is lost."""

@@ -89,10 +89,10 @@ class SimulatedLog:
         deadline = self._network.now + timeout_s
         self._network.pass_hook("poll")
         try:
-            self._membership.poll(deadline)
+            is_member = self._membership.poll(deadline)
             held = set(self._membership.sources)
             asked = {source: at for source, at in positions.items() if source in held}
-            batches = self._fetcher.poll(asked, records_max, deadline)
+            batches = self._fetcher.poll(asked, records_max, deadline) if is_member else []
         finally:
             self._note_identity()
         self._network.actor.sleep(_STEP_S * sum(map(len, batches)))
@@ -146,7 +146,7 @@ class SimulatedLog:
         self._open()
 
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
-        first = self._first(source)
+        first = self.first(source)
         if start < first:
             raise self._trimmed(source)
         end = self._settled_end(source, end)
@@ -170,8 +170,12 @@ class SimulatedLog:
                 yield partition.batch(piece)
             still_since = self._network.now
 
+    def first(self, source: TopicPartition) -> int:
+        partition = self._partition(source)
+        return self._ask("bounds", lambda: partition.first, self._limits.request_s)
+
     def bounds(self, source: TopicPartition) -> Bounds:
-        first = self._first(source)
+        first = self.first(source)
         return Bounds(first, max(first, self._settled_end(source, None)))
 
     def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
@@ -279,10 +283,6 @@ class SimulatedLog:
             self.identity = NOBODY
         elif self._membership.is_stable:
             self.identity = Identity(self._membership.member, self._membership.generation)
-
-    def _first(self, source: TopicPartition) -> int:
-        partition = self._partition(source)
-        return self._ask("bounds", lambda: partition.first, self._limits.request_s)
 
     def _settled_end(self, source: TopicPartition, limit: int | None) -> int:
         partition = self._partition(source)

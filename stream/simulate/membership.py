@@ -59,28 +59,30 @@ class Membership:
         """Whether the assignment in force is that of the present generation."""
         return not self._attempt_under_way
 
-    def poll(self, deadline: float) -> None:
-        """Join where that is due; the listener is called from here."""
+    def poll(self, deadline: float) -> bool:
+        """Join where that is due; the listener is called from here.
+
+        Returns whether the member is in the group: until then the client returns no records.
+        """
         self._polled_at = self._network.now
         while self._rejoin_needed:
             if not self._waits and self._outcome is None:
                 self._begin_attempt()
             while self._outcome is None:
                 if self._network.now >= deadline:
-                    return
+                    return False
                 self._network.actor.wait(deadline - self._network.now)
             outcome, self._outcome = self._outcome, None
             if isinstance(outcome, BrokerError):
                 if self._network.now >= deadline:
-                    return
+                    return False
                 if outcome.name == "COORDINATOR_NOT_AVAILABLE":
-                    self._network.actor.sleep(
-                        max(0.0, min(_RETRY_S, deadline - self._network.now))
-                    )
+                    self._network.actor.sleep(max(0.0, min(_RETRY_S, deadline - self._network.now)))
                 continue
             self._attempt_under_way = self._rejoin_needed = False
             self._beats = True
             self._complete(outcome)
+        return True
 
     def rejoin(self) -> None:
         """Leave the group, and join it again at the next poll."""

@@ -79,7 +79,9 @@ class Network:
         if self.is_cut or lost == "request":
             raise DisconnectedError
         if lost == "late":
-            self.cluster.scheduler.after(self._rng.uniform(0.5, 6.0), lambda: _late(carry_out))
+            self.cluster.scheduler.after(
+                self._rng.uniform(0.5, 6.0), lambda: self.cluster.carry_out_late(carry_out)
+            )
             raise DisconnectedError
         if of_group and self.cluster.is_coordinator_away:
             raise BrokerError("COORDINATOR_NOT_AVAILABLE")
@@ -161,10 +163,3 @@ class Network:
 
     def _later(self, action: Callable[[], None]) -> None:
         self.cluster.scheduler.after(self._rng.uniform(*_LATENCY_S), action)
-
-
-def _late(carry_out: Callable[[], object]) -> None:
-    try:
-        carry_out()
-    except BrokerError:
-        pass  # refused, as it ought to be: nobody hears of it

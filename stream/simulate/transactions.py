@@ -52,6 +52,7 @@ class Transactions:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._producers: dict[str, _Producer] = {}
+        self.may_begin = True
 
     def begin_producer(self, name: str) -> int:
         """Open a producer anew, which fences the one before; returns its epoch.
@@ -107,6 +108,8 @@ class Transactions:
     def _transaction(self, name: str, epoch: int) -> _Open:
         producer = self._checked(name, epoch)
         if producer.open is None:
+            if not self.may_begin:
+                raise BrokerError("INVALID_TXN_STATE")
             now = self._cluster.scheduler.now
             begun = _Open(Outcome(producer.number, epoch, now))
             producer.open = begun

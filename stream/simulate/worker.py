@@ -6,7 +6,7 @@ import threading
 
 from stream.checkpoint_store import CheckpointStore
 from stream.observer import Observer
-from stream.recovery.lifecycle import State, Status
+from stream.recovery.lifecycle import RUNNING, Status
 from stream.recovery.restoration import Restored
 from stream.simulate.client import SimulatedLog
 from stream.simulate.clock import SimulatedClock
@@ -50,8 +50,13 @@ class SimulatedWorker:
         finally:
             self._log.close()
 
-    def live(self) -> set[int]:
-        return set(self._worker.tasks)
+    def states(self) -> dict[int, str]:
+        return {
+            status.partition: "live"
+            if status.state in RUNNING
+            else f"{status.state.value} {status.reason}".strip()
+            for status in self._worker.statuses
+        }
 
 
 class _Notes(Observer):
@@ -61,7 +66,7 @@ class _Notes(Observer):
         self._life = life
 
     def moved(self, status: Status) -> None:
-        if status.state in (State.LIVE, State.HELD_BACK):
+        if status.state in RUNNING:
             return
         why = f": {status.reason}" if status.reason else ""
         self._note(f"partition {status.partition} is {status.state.value}{why}")

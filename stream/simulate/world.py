@@ -31,11 +31,8 @@ class Worker(Protocol):
     def run(self, stop: threading.Event) -> None:
         """Start, run until told to stop, hand over."""
 
-    def live(self) -> set[int]:
-        """Partitions that are being worked on."""
-
-    def ready(self) -> bool:
-        """Whether its probe says that it does its share."""
+    def states(self) -> dict[int, str]:
+        """Where each of its partitions is: `live`, or something else in words."""
 
 
 Build = Callable[["Life"], Worker]
@@ -216,15 +213,17 @@ class World:
         self.scheduler.after(_LOOK_S, lambda: self._look(quiet))
 
     def _note_what_stands(self) -> None:
-        live = {
-            number
+        states = [
+            (number, state)
             for life in self.lives.values()
             if life.worker is not None and not life.ended
-            for number in life.worker.live()
-        }
+            for number, state in life.worker.states().items()
+        ]
         for number in oracle.unread(self.cluster, self.plan.shape):
-            kind = "stands still" if number in live else "not live"
-            self.history.diverge(kind, f"partition {number}: not read to its end")
+            here = [state for other, state in states if other == number]
+            kind = "stands still" if "live" in here else "not live"
+            why = "; ".join(here) or "with no worker"
+            self.history.diverge(kind, f"partition {number}: not read to its end ({why})")
 
     def _stop_all(self) -> None:
         self._stopping = True

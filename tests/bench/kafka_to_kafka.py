@@ -17,7 +17,6 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -29,9 +28,9 @@ from stream.config import Config
 from stream.datasets import read_rows, to_events
 from stream.evaluate import Recorder, Series, warm_up
 from stream.log.open import open_admin, open_log
-from stream.recovery import Recovered
+from stream.recovery.lifecycle import State, Status
 from stream.topics import topic_specs
-from stream.topology import build_parts
+from stream.topology import PartsBuilder
 from stream.worker import Worker
 from tests.bench.kafka_echo import TRANSACTION_RECORDS, bare_echo
 
@@ -45,12 +44,9 @@ PIPELINE = Path(__file__).parents[2] / "deploy" / "examples" / "electricity.yaml
 class Stopwatch(Recorder):
     """Times from the moment that all partitions are live."""
 
-    def recovered(self, recovered: Recovered) -> None:
-        del recovered
-        self.live_at = time.perf_counter()
-
-    def assigned(self, partitions: Iterable[int]) -> None:
-        del partitions
+    def moved(self, status: Status) -> None:
+        if status.state is State.LIVE:
+            self.live_at = time.perf_counter()
 
 
 def pipeline(bootstrap: str, features: str, model: str) -> Config:
@@ -85,7 +81,7 @@ def run_pipeline(bootstrap: str, features: str, model: str, series: Series) -> f
     watch = Stopwatch()
     log = open_log(config)
     store = CheckpointStore(config.checkpoint.store, config.app, 1)
-    worker = Worker(config, log, store, lambda number: build_parts(config, number), watch)
+    worker = Worker(config, log, store, PartsBuilder(config), watch)
     worker.start()
     worker.catch_up(threading.Event())
     elapsed = time.perf_counter() - watch.live_at

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from operators.snapshot import digest
 from stream.checkpoint_store import CheckpointStore
@@ -362,3 +363,62 @@ def test_an_identity_that_changes_in_peace_costs_one_look(tmp_path: Path) -> Non
     log = Rebalancing(world.path, "toy")
     assert world.finish(world.worker(log)) == states
     assert 2 <= log.looks <= 2 + log.generation // 5
+
+
+def test_doubts_in_a_row_are_tried_again_after_longer_and_longer_pauses(tmp_path: Path) -> None:
+    """A disk that stays full must not be asked for a commit five times a second."""
+
+    class Full(EmbeddedLog):
+        def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
+            raise CommitUncertainError("no space left on the device")
+
+    world = World(tmp_path / "full")
+    worker = world.worker(Full(world.path, "toy"), clock=StepClock(0.1))
+    with capture_logs() as lines:
+        world.run(worker, lambda: worker._doubts == 7)
+    pauses = [line["tried_again_in_s"] for line in lines if line["event"] == "commit uncertain"]
+    assert pauses == [0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0]
+
+
+def test_a_partition_added_to_the_inputs_only_waits_and_says_what_it_needs(tmp_path: Path) -> None:
+    _, predictions = calm(tmp_path, 1)
+    world = World(tmp_path / "added", 1)
+    for topic in ("toy.features", "toy.labels"):
+        world.admin.add_partitions(topic, 2)
+    worker = world.worker()
+    world.run(worker, lambda: len(world.predictions(0)) == len(predictions[0]))
+    live, added = worker.statuses
+    assert (live.state, added.state) == (State.LIVE, State.FAILED)
+    assert "driftgate topics create CONFIG" in added.reason
+    assert "toy.predictions" in added.reason
+    for topic in ("toy.predictions", "toy.drift", "toy.dead-letters", "toy.journal"):
+        world.admin.add_partitions(topic, 2)
+    world.fill(1, 0, COUNT)
+    world.go_on(worker)
+    assert [status.state for status in worker.statuses] == [State.LIVE, State.LIVE]
+    assert len(world.predictions(1)) > 0.9 * COUNT
+
+
+def test_an_input_that_fails_as_soon_as_it_is_read_is_tried_with_pauses(tmp_path: Path) -> None:
+    class Unreadable(EmbeddedLog):
+        tries = 0
+
+        def poll(
+            self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+        ) -> Polled:
+            polled = super().poll(timeout_s, records_max, positions)
+            bad = TopicPartition("toy.features", 1)
+            if bad not in positions:
+                return polled
+            self.tries += 1
+            kept = [batch for batch in polled.batches if batch.source != bad]
+            return Polled(kept, {bad: RecoveryError("toy.features[1]@0: codec must be known")})
+
+    _, predictions = calm(tmp_path, 2)
+    world = World(tmp_path / "codec", 2)
+    log, clock = Unreadable(world.path, "toy"), StepClock(0.02)
+    worker = world.worker(log, clock=clock)
+    world.run(worker, lambda: clock.now_s > 60)
+    assert world.predictions(0) == predictions[0]
+    assert "codec must be known" in worker.statuses[1].reason
+    assert 3 <= log.tries <= 9

@@ -50,9 +50,7 @@ class FormerLog:
         self._limits = self._cluster.limits
         shape = life.world.plan.shape
         self._shape = shape
-        self._fetcher = Fetcher(
-            self._network, life.world.rng, shape.fetch_records, shape.fetch_s
-        )
+        self._fetcher = Fetcher(self._network, life.world.rng, shape.fetch_records, shape.fetch_s)
         self._membership: Membership | None = None
         self._listener: AssignmentListener | None = None
         self._positions: dict[TopicPartition, int] = {}
@@ -93,9 +91,9 @@ class FormerLog:
         deadline = self._network.now + timeout_s
         self._network.pass_hook("poll")
         try:
-            self._membership.poll(deadline)
+            is_member = self._membership.poll(deadline)
             wanted = {s: at for s, at in self._positions.items() if s not in self._paused}
-            batches = self._fetcher.poll(wanted, records_max, deadline)
+            batches = self._fetcher.poll(wanted, records_max, deadline) if is_member else []
         finally:
             self._identity = (self._membership.member, self._membership.generation)
         for source, first in self._fetcher.trimmed.items():
@@ -288,8 +286,5 @@ class FormerWorker:
         finally:
             self._log.close()
 
-    def live(self) -> set[int]:
-        return set(self._worker.tasks)
-
-    def ready(self) -> bool:
-        return True
+    def states(self) -> dict[int, str]:
+        return dict.fromkeys(self._worker.tasks, "live")

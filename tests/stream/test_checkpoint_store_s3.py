@@ -108,10 +108,11 @@ def test_written_read_back_pruned_and_removed(store: CheckpointStore) -> None:
 
 
 def test_what_another_process_has_written_is_seen(store: CheckpointStore) -> None:
-    assert store.listed(3) == []
-    S3FileSystem.clear_instance_cache()
-    CheckpointStore(URL, "app", 2).write(CHECKPOINT)
+    store.write(CHECKPOINT)
     assert [stored.steps for stored in store.listed(3)] == [42]
+    S3FileSystem.clear_instance_cache()
+    CheckpointStore(URL, "app", 2).write(replace(CHECKPOINT, steps=43))
+    assert [stored.steps for stored in store.listed(3)] == [43, 42]
 
 
 def test_whether_it_can_be_written(store: CheckpointStore) -> None:

@@ -20,9 +20,10 @@ from operators.tape import PREDICT, Rows, Tape
 from stream.log.base import OutputBatch
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
+from stream.recovery.settings import fingerprint
 from stream.server import Health
 from stream.task import PartitionTask
-from stream.topology import build_parts, fingerprint
+from stream.topology import build_parts
 from stream.watchers import NOBODY
 from tests.builders import EVENTS, batch, cut, event, toy_config
 

@@ -15,8 +15,9 @@ from stream.checkpoint import Checkpoint, decode, encode
 from stream.config import Config
 from stream.drift_events import DriftEvent
 from stream.drift_timeline import timeline
+from stream.recovery.settings import fingerprint
 from stream.task import PartitionTask
-from stream.topology import build_parts, fingerprint
+from stream.topology import build_parts
 from tests.builders import EVENTS, LABELS, batch, cut, stream, toy_config
 from tests.stream.test_task import feed, flat, inline, new_task
 

@@ -107,7 +107,7 @@ def test_what_recovers_is_read_whole_again_afterwards() -> None:
     assert made.positions() == {EVENTS: 40, LABELS: 7}
 
 
-def test_pauses_grow_with_each_failure_and_begin_anew_once_it_lives() -> None:
+def test_pauses_grow_with_each_failure_and_begin_anew_once_it_has_lived_for_long() -> None:
     made, clock, _ = live()
     for pause_s in (*RETRY_S, RETRY_S[-1]):
         partition = made.fail(3, "away", retry=True)
@@ -117,7 +117,36 @@ def test_pauses_grow_with_each_failure_and_begin_anew_once_it_lives() -> None:
         assert [p.number for p in made.due()] == [3]
         made.restore(partition, Restoring())  # type: ignore[arg-type]
     made.go_live(partition, restored())
+    # Live is not enough: what fails as soon as it lives must not be tried without a pause.
+    assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + RETRY_S[-1])
+    clock.now_s += RETRY_S[-1]
+    made.restore(partition, Restoring())  # type: ignore[arg-type]
+    made.go_live(partition, restored())
+    made.has_worked(3)
     assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + RETRY_S[0])
+
+
+def test_one_that_fails_again_as_soon_as_it_is_live_is_left_alone_for_longer_and_longer() -> None:
+    """As one does whose next record cannot be read: its state is restored without trouble."""
+    made, clock, _ = live()
+    for pause_s in RETRY_S:
+        partition = made.fail(3, "the batch cannot be read", retry=True)
+        assert partition.next_try == pytest.approx(clock.now_s + pause_s)
+        clock.now_s += pause_s
+        made.restore(partition, Restoring())  # type: ignore[arg-type]
+        made.go_live(partition, restored())
+
+
+def test_since_when_a_partition_does_not_run_is_kept_over_its_attempts() -> None:
+    made, clock, moves = live()
+    assert (moves[0].idle_since, moves[-1].idle_since) == (0.0, None)
+    clock.now_s = 100.0
+    partition = made.fail(3, "away", retry=True)
+    clock.now_s = 107.0
+    made.restore(partition, Restoring())  # type: ignore[arg-type]
+    made.fail(3, "away", retry=True)
+    assert {status.idle_since for status in moves[3:]} == {100.0}
+    assert moves[-1].since == 107.0
 
 
 def test_what_cannot_be_mended_is_not_tried_again_and_says_why() -> None:
@@ -125,7 +154,7 @@ def test_what_cannot_be_mended_is_not_tried_again_and_says_why() -> None:
     made.fail(3, "the model raised", retry=False)
     clock.now_s += 1e6
     assert made.due() == []
-    assert made.statuses == (Status(3, State.FAILED, 0.0, "the model raised", None),)
+    assert made.statuses == (Status(3, State.FAILED, 0.0, "the model raised", None, 0.0),)
 
 
 def test_a_restoration_is_let_go_with_its_partition() -> None:

@@ -1,0 +1,134 @@
+"""Which checkpoint a restoration begins with, and which ones it must not touch."""
+
+from __future__ import annotations
+
+import structlog
+
+from stream.checkpoint import Checkpoint, decode
+from stream.checkpoint_store import CheckpointStore
+from stream.errors import CheckpointError, DriftgateError, RecoveryError, StoreUnavailableError
+from stream.recovery.life import Life, same_life
+from stream.recovery.position import Position
+from stream.recovery.settings import Builds
+
+_log = structlog.get_logger(__name__)
+_PATIENCE = 4
+"""Attempts after which an older checkpoint is taken in place of one that cannot be read."""
+
+
+class CheckpointChoice:
+    """Chooses among a partition's checkpoints.
+
+    Parameters
+    ----------
+    store
+        Where they are.
+    builds
+        Tells which states can be continued.
+    app, partition
+        Whose they must be.
+    attempts
+        How often the restoration was tried before.
+    """
+
+    def __init__(
+        self, store: CheckpointStore, builds: Builds, app: str, partition: int, attempts: int
+    ) -> None:
+        self._store = store
+        self._builds = builds
+        self._app = app
+        self._partition = partition
+        self._attempts = attempts
+        self._ended: list[str] = []
+
+    def refuse_left_overs(self) -> None:
+        """Refuse to begin anew beside checkpoints that say that this app has worked before."""
+        # Versions before this one wrote one of a first state, which says nothing.
+        stored = [each for each in self._store.listed(self._partition) if each.steps]
+        if stored:
+            raise RecoveryError(
+                f"partition {self._partition}: a partition without committed offsets and journal "
+                f"must have no checkpoints; {stored[0].path} is there, of another life of the log. "
+                f"`driftgate reset CONFIG --partition {self._partition} --to earliest` begins "
+                "anew and removes it; it shows first what it will do."
+            )
+
+    def newest_usable(self, position: Position) -> tuple[str, Checkpoint] | None:
+        """Return the newest checkpoint that can be continued, with its address; None for none.
+
+        Raises
+        ------
+        RecoveryError
+            It was made under settings that shape another state.
+        StoreUnavailableError
+            It cannot be read at present.
+        """
+        if position.steps == 0:
+            return None
+        for path, data in self._store.newest_first(self._partition):
+            try:
+                if isinstance(data, StoreUnavailableError) and self._attempts < _PATIENCE:
+                    raise data  # the store may be back at the next attempt
+                if isinstance(data, DriftgateError):
+                    raise CheckpointError(str(data)) from data
+                checkpoint = decode(data, path)
+                self._refuse_foreign(path, checkpoint, position)
+            except CheckpointError as error:
+                _log.warning("checkpoint skipped", partition=self._partition, reason=str(error))
+                continue
+            self._refuse_other_shape(path, checkpoint)
+            return path, checkpoint
+        return None
+
+    def _refuse_foreign(self, path: str, checkpoint: Checkpoint, position: Position) -> None:
+        found = (checkpoint.app, checkpoint.partition)
+        if found != (self._app, self._partition):
+            raise CheckpointError(
+                f"{path}: app and partition must be {self._app} and {self._partition}; got "
+                f"{found[0]} and {found[1]}."
+            )
+        if not same_life(checkpoint.life, position.life):
+            if _has_ended(checkpoint.life, position.life):
+                self._ended.append(path)
+            raise CheckpointError(
+                f"{path}: life must be {position.life}; got {checkpoint.life}: it was made on "
+                "another log, or before the position was reset."
+            )
+        is_beyond = checkpoint.steps > position.steps or any(
+            checkpoint.offsets.get(topic, offset + 1) > offset
+            for topic, offset in position.offsets.items()
+        )
+        if is_beyond:
+            raise CheckpointError(f"{path}: must not lie beyond what is committed.")
+
+    def _refuse_other_shape(self, path: str, checkpoint: Checkpoint) -> None:
+        if not self._builds.fits(checkpoint.fingerprint, checkpoint.settings):
+            raise RecoveryError(
+                f"{path}: settings must be those that the state was made with; got others "
+                f"({checkpoint.fingerprint} then, {self._builds.fingerprint} now): the schema, the "
+                "target, the model or its parameters have changed. `driftgate rebuild CONFIG` "
+                "learns anew from the records that are kept."
+            )
+
+    def remove_ended(self) -> None:
+        """Remove the checkpoints of lives that have ended, which a reset cut short has left.
+
+        Their numbers are larger than those of this life, whose checkpoints the store would prune.
+        """
+        if not self._ended:
+            return
+        try:
+            self._store.remove(self._ended)
+        except StoreUnavailableError as error:
+            _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
+
+
+def _has_ended(life: str, now: str) -> bool:
+    """Tell whether a life is known to lie before the one that is committed.
+
+    A later one may be about to begin, and other topics may be those of another log.
+    """
+    one, other = Life.parse(life), Life.parse(now)
+    if other is None:
+        return False
+    return one is None or (one.begin < other.begin and one.topics == other.topics)

@@ -1,0 +1,1 @@
+"""Finds what stands still although something waits, and says so."""
