@@ -153,12 +153,18 @@ class Health:
             numbers = [str(s.partition) for s in statuses if s.state in states]
             if numbers:
                 reasons.append(f"{words} partitions: {', '.join(numbers)}")
-        reasons += [
-            f"partition {s.partition} failed: {s.reason}"
-            for s in statuses
-            if s.state is State.FAILED
-        ]
-        return reasons
+        return reasons + [self._failed(s) for s in statuses if s.state is State.FAILED]
+
+    def _failed(self, status: Status) -> str:
+        now = self._clock()
+        idle_s = now - (status.since if status.idle_since is None else status.idle_since)
+        again = "not tried again"
+        if status.next_try is not None:
+            again = f"tried again in {max(0.0, status.next_try - now):.0f} s"
+        return (
+            f"partition {status.partition} failed (not working for {idle_s:.0f} s, {again}): "
+            f"{status.reason}"
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,7 +13,8 @@ whatever state may be ahead of the log is dropped, and recovered from it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -22,27 +23,25 @@ from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import CheckpointWriter, Writer
 from stream.clock import Clock, SystemClock
 from stream.config import Config
+from stream.doubts import BACKOFF_S, Doubts
 from stream.errors import (
     CommitUncertainError,
-    DriftgateError,
     FencedError,
-    InvariantError,
     LogUnavailableError,
-    LogUnsettledError,
-    ModelError,
     OvertakenError,
-    StoreUnavailableError,
 )
-from stream.journal import StepNote
+from stream.failures import Failures
+from stream.lags import Lags
 from stream.lasting_warnings import LastingWarnings
-from stream.log.base import Committed, Lag, Log, Polled, TopicPartition, Transaction
+from stream.log.base import Log, Polled, TopicPartition
 from stream.observer import Observer
 from stream.recovery.checkpoints import Checkpoints
-from stream.recovery.lifecycle import RUNNING, Lifecycle, Live, Partition, State, Status
-from stream.recovery.restoration import Restoration, Restored
+from stream.recovery.lifecycle import RUNNING, Lifecycle, Partition, State, Status
+from stream.recovery.restoration import Restoration
+from stream.recovery.restorer import Restorer
 from stream.recovery.settings import Builds
-from stream.task import PartitionTask, Step
-from stream.topic_clock import BEGINNING
+from stream.stepping import Stepping
+from stream.task import PartitionTask
 from stream.topology import PartsBuilder, input_topics
 from stream.watchdog.watchdog import Watchdog
 
@@ -56,16 +55,7 @@ _BLOCKED_POLL_S = 0.02
 _READ_AHEAD_STEPS = 4
 # Read ahead at most this many steps of one topic while the other is behind.
 _INBOX_STEPS_MAX = 8
-# Partitions restored at a time, in turn; each holds some connections open.
-_RESTORING_MAX = 4
-# Length of one partition's slice of a restore, while others work and while none does.
-_SLICE_S, _SLICE_ALONE_S = 0.1, 0.5
-_REPLAY_LOG_S = 10.0
-_LAGS_S = 1.0
 _CLOSE_S = 8.0
-_BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-# Partitions that cannot be restored while the log or the store is away are one trouble together.
-_ALL_WAIT = "what partitions are restored from does not answer"
 
 
 class Worker:
@@ -87,6 +77,8 @@ class Worker:
         Of pauses; no state depends on it.
     writer
         Writes checkpoints beside the work; closed with the worker.
+    wall
+        Seconds since 1970: how old an open transaction is. No state depends on it either.
     """
 
     def __init__(
@@ -99,31 +91,57 @@ class Worker:
         *,
         clock: Clock | None = None,
         writer: Writer | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._log = log
-        self._store = store
         self._observer = observer
         self._clock = clock or SystemClock()
-        self._builds = Builds(config, build)
         self._topics = input_topics(config)
-        self._wait_s = config.labels.wait_for_other.total_seconds()
-        self._exits = config.exits_on_failure
+        builds = Builds(config, build)
         self.lifecycle = Lifecycle(self._clock, observer.moved)
         self._checkpoints = Checkpoints(
-            config, self._builds.fingerprint, writer or CheckpointWriter(store), observer
+            config, builds.fingerprint, writer or CheckpointWriter(store), observer
         )
-        self._warnings = LastingWarnings(self._clock)
-        self._availability = Availability(self._clock, self._warnings, observer)
+        warnings = LastingWarnings(self._clock)
+        self._availability = Availability(self._clock, warnings, observer)
+        self._failures = Failures(
+            self.lifecycle, warnings, self._clock, observer, exits=config.exits_on_failure
+        )
+        self._doubts = Doubts(log, self._clock, self._availability, observer)
+        self._stepping = Stepping(
+            config,
+            log,
+            self.lifecycle,
+            builds,
+            self._failures,
+            self._doubts,
+            self._clock,
+            self._availability,
+            observer,
+        )
+        self._restorer = Restorer(
+            self.lifecycle,
+            lambda partition: Restoration(
+                log, store, builds, config.app, partition.number, self._clock, partition.attempts
+            ),
+            self._checkpoints,
+            self._failures,
+            self._clock,
+            observer,
+        )
+        self._lags = Lags(log, self.lifecycle, self._clock, self._availability, observer)
         self._watchdog = Watchdog(
-            config, log, self.lifecycle, self._availability, self._warnings, self._clock, observer
+            config,
+            log,
+            self.lifecycle,
+            self._availability,
+            warnings,
+            self._clock,
+            observer,
+            wall,
         )
-        self._in_doubt = False
-        self._doubts = 0  # in a row, without a commit between
         self._silences = 0  # of the log, in a row
-        self._reopen_at = 0.0
-        self._lags_at = 0.0
-        self._replay_logged: dict[int, float] = {}
 
     @property
     def tasks(self) -> dict[int, PartitionTask]:
@@ -195,7 +213,8 @@ class Worker:
         try:
             self._turn(stop)
         except (CommitUncertainError, OvertakenError) as error:
-            self._doubt(error)
+            self._recover_what_is_ahead(str(error))
+            self._doubts.begin(error)
         except FencedError as error:
             self._observer.fenced(str(error))
             self._drop_all()
@@ -203,8 +222,8 @@ class Worker:
         except LogUnavailableError as error:
             self._availability.unanswered(error)
             self._recover_what_is_ahead(str(error))
-            self._show_lags_if_due()
-            self._clock.wait(_BACKOFF_S[min(self._silences, len(_BACKOFF_S) - 1)], stop)
+            self._lags.show_if_due()
+            self._clock.wait(BACKOFF_S[min(self._silences, len(BACKOFF_S) - 1)], stop)
             self._silences += 1
         except BaseException:
             # A step may have run without its commit: such a state must never be made durable,
@@ -216,22 +235,22 @@ class Worker:
 
     def _turn(self, stop: threading.Event | None = None) -> None:
         self._observer.tick()
-        self._reopen_if_due()
+        self._doubts.settle_if_due()
         polled = self._poll()
         self._prove()
         self._accept(polled)
-        if not self._in_doubt:
-            self._step_and_commit()
-            self._restore_some(stop)
+        if not self._doubts.is_open:
+            self._stepping.run()
+            self._restorer.run(stop)
         for partition in self.lifecycle.at(*RUNNING):
             self._hold_back(partition)
-        self._show_lags_if_due()
+        self._lags.show_if_due()
         self._checkpoints.write_due(self.lifecycle, self._clock.monotonic())
-        if not self._in_doubt and not (stop is not None and stop.is_set()):
+        if not self._doubts.is_open and not (stop is not None and stop.is_set()):
             self._watchdog.look()
 
     def _poll(self) -> Polled:
-        positions = {} if self._in_doubt else self.lifecycle.positions()
+        positions = {} if self._doubts.is_open else self.lifecycle.positions()
         records_max = _READ_AHEAD_STEPS * self._config.steps.records_max
         polled = self._log.poll(self._poll_s(), records_max, positions)
         for number in {source.partition for source in positions} & self.lifecycle.running().keys():
@@ -271,7 +290,7 @@ class Worker:
         """Take what was read; what is not taken here is asked for again by the next poll."""
         for source, error in polled.failures.items():
             if source.partition in self.lifecycle.running():
-                self._fail(source.partition, error)
+                self._failures.stop(source.partition, error)
         for batch in polled.batches:
             live = self.lifecycle.running().get(batch.source.partition)
             if live is None or live.task.wanted.get(batch.source, -1) > batch.offsets[0]:
@@ -279,134 +298,7 @@ class Worker:
             try:
                 live.task.accept(batch)
             except Exception as error:
-                self._fail(batch.source.partition, error)
-
-    def _step_and_commit(self) -> None:
-        """Step until nothing is left that may be taken; a commit runs beside the next step.
-
-        Every commit has ended when this returns, so none is ever under way during a poll, in
-        which partitions may change hands.
-        """
-        finish: Callable[[], None] | None = None
-        while True:
-            steps: list[tuple[Live, Step]] = []
-            try:
-                for number, live in self.lifecycle.running().items():
-                    step = self._step(number, live)
-                    if step is not None:
-                        steps.append((live, step))
-            finally:
-                if finish is not None:
-                    finish()
-            if not steps:
-                return
-            finish = self._begin_commit(steps)
-
-    def _step(self, number: int, live: Live) -> Step | None:
-        try:
-            return self._settings_step(live) or self._records_step(live)
-        except Exception as error:
-            self._fail(number, error)
-            return None
-
-    def _settings_step(self, live: Live) -> Step | None:
-        """Change settings by a step of its own where those of the state are not today's."""
-        new = self._builds.settings
-        if live.settings == new:
-            return None
-        _log.info("settings changed", partition=live.task.partition, step=live.task.steps)
-        step = live.task.settings_step(new)
-        live.task = self._builds.change(live.task, live.settings, new)
-        live.settings = new
-        return step
-
-    def _records_step(self, live: Live) -> Step | None:
-        now = self._clock.monotonic()
-        waited = live.blocked_since is not None and now - live.blocked_since >= self._wait_s
-        more = {
-            source.topic: not waited and self._may_hold_more(source) for source in live.task.offsets
-        }
-        step = live.task.step(more, self._config.steps.records_max)
-        waits = any(live.task.waiting(topic) for topic in self._topics)
-        if not waits or step is not None:
-            live.blocked_since = None
-        elif live.blocked_since is None:
-            live.blocked_since = now
-        return step
-
-    def _may_hold_more(self, source: TopicPartition) -> bool:
-        lag = self._log.lag(source)
-        return lag is None or lag.readable > 0
-
-    def _begin_commit(self, steps: list[tuple[Live, Step]]) -> Callable[[], None]:
-        """Begin one transaction for all steps; the returned function waits for it and reports."""
-        identity = self._log.identity
-        assert all(live.proven == identity for live, _ in steps), "an unproven state must not step"
-        offsets, follows = {}, {}
-        for live, step in steps:
-            for source, offset in step.offsets.items():
-                note = StepNote(
-                    step.entry.step + 1, live.task.life, live.topic_ids.get(source.topic, "")
-                )
-                offsets[source] = Committed(offset, str(note))
-                follows[source] = live.committed[source]
-        outputs = [batch for _, step in steps for batch in step.outputs]
-        start = self._clock.monotonic()
-        try:
-            wait = self._log.begin_commit(Transaction(outputs, offsets, identity, follows))
-        except LogUnavailableError as error:
-            # The steps have run, their outputs are not committed: going on would lose them.
-            raise CommitUncertainError(str(error)) from error
-
-        def finish() -> None:
-            try:
-                written = wait()
-            except LogUnavailableError as error:
-                raise CommitUncertainError(str(error)) from error
-            seconds = self._clock.monotonic() - start
-            self._availability.answered()
-            for live, step in steps:
-                live.committed = {source: offsets[source] for source in step.offsets}
-                live.committed_steps = step.entry.step + 1
-                live.journal_offset = written[step.outputs[-1].target] + 1
-                self.lifecycle.has_worked(live.task.partition)
-                self._observer.step(step.report, seconds)
-            self._doubts = 0
-            self._observer.committed(seconds)
-
-        return finish
-
-    def _show_lags_if_due(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._lags_at >= _LAGS_S:
-            self._lags_at = now
-            self._show_lags(now)
-
-    def _show_lags(self, now: float) -> None:
-        """Show how far behind each partition is, whether it moves or not, and whether it runs."""
-        for status in self.lifecycle.statuses:
-            if status.idle_since is not None:
-                self._observer.not_working(status.partition, now - status.idle_since)
-        for partition in self.lifecycle.at(*RUNNING):
-            assert partition.live is not None
-            task = partition.live.task
-            newest_ms = task.parts.labels.stream_time
-            self._observer.lags(
-                partition.number,
-                self._lags(task),
-                None if newest_ms == BEGINNING else newest_ms,
-                now - partition.live.since,
-            )
-
-    def _lags(self, task: PartitionTask) -> dict[str, Lag | None]:
-        lags: dict[str, Lag | None] = {source.topic: None for source in task.offsets}
-        if self._availability.is_away:
-            return lags  # what the log said last is of the time before
-        for source in task.offsets:
-            beyond = self._log.lag(source)
-            waiting = task.waiting(source.topic)
-            lags[source.topic] = beyond and Lag(beyond.readable + waiting, beyond.written + waiting)
-        return lags
+                self._failures.stop(batch.source.partition, error)
 
     def _hold_back(self, partition: Partition) -> None:
         """Bound what is read ahead of the other topic."""
@@ -426,58 +318,6 @@ class Worker:
         waiting = any(live.task.waiting(t) for live in running.values() for t in self._topics)
         return not waiting and all(lag is not None and lag.readable == 0 for lag in lags)
 
-    # What goes wrong.
-
-    def _fail(self, number: int, error: Exception) -> None:
-        """Stop one partition, and try it again later where that can help."""
-        is_known = isinstance(error, DriftgateError)
-        retry = is_known and not isinstance(error, ModelError | InvariantError)
-        waits = isinstance(error, LogUnavailableError | StoreUnavailableError)
-        if self._exits and not waits:
-            raise error
-        if not is_known:
-            _log.error("a defect of driftgate, or of a model", partition=number, exc_info=error)
-        reason = str(error) if is_known else f"{type(error).__name__}: {error}"
-        partition = self.lifecycle.fail(number, reason, retry=retry)
-        if isinstance(error, StoreUnavailableError):
-            self._observer.store_unavailable(reason)
-        pause_s = partition.next_try and round(partition.next_try - self._clock.monotonic(), 1)
-        trouble = _failure(number, error)
-        if partition.attempts == 1 and trouble != _ALL_WAIT:
-            self._warnings.over(trouble)  # an earlier one has long been mended
-        self._warnings.say(
-            trouble,
-            "partition failed",
-            _log.warning if waits else _log.error,
-            partition=number,
-            reason=reason,
-            tried_again_in_s=pause_s,
-            failed=[p.number for p in self.lifecycle.at(State.FAILED)],
-        )
-
-    def _doubt(self, error: DriftgateError) -> None:
-        """Drop what may be ahead of the log; a new producer finds out what became of it."""
-        self._observer.uncertain()
-        self._in_doubt = True
-        self._recover_what_is_ahead(str(error))
-        pause_s = self._doubt_pause_s()
-        self._reopen_at = self._clock.monotonic() + pause_s
-        _log.warning("commit uncertain", reason=str(error), tried_again_in_s=pause_s)
-
-    def _reopen_if_due(self) -> None:
-        """Settle the fate of a doubtful transaction. Polling goes on while that is not possible."""
-        if not self._in_doubt or self._clock.monotonic() < self._reopen_at:
-            return
-        try:
-            self._log.reopen()
-        except LogUnavailableError as error:
-            pause_s = self._doubt_pause_s()
-            self._reopen_at = self._clock.monotonic() + pause_s
-            self._availability.unanswered(error)
-        else:
-            self._availability.answered()
-            self._in_doubt = False
-
     def _recover_what_is_ahead(self, reason: str) -> None:
         for number, live in self.lifecycle.running().items():
             if live.is_ahead:
@@ -486,86 +326,3 @@ class Worker:
     def _drop_all(self) -> None:
         for partition in self.lifecycle.at(*State):
             self.lifecycle.release(partition.number)
-
-    def _doubt_pause_s(self) -> float:
-        """Pause before the next try: none after the first doubt, longer after each further one."""
-        pauses_s = (0.0, *_BACKOFF_S)
-        self._doubts += 1
-        return pauses_s[min(self._doubts, len(pauses_s)) - 1]
-
-    # Restoring and checkpoints.
-
-    def _restore_some(self, stop: threading.Event | None) -> None:
-        """Give each partition that is being restored a slice; polls come between."""
-        room = _RESTORING_MAX - len(self.lifecycle.at(State.RESTORING))
-        for partition in self.lifecycle.due()[: max(0, room)]:
-            self.lifecycle.restore(partition, self._restoration(partition))
-        for partition in self.lifecycle.at(State.RESTORING):
-            if stop is not None and stop.is_set():
-                return
-            self._restore_slice(partition)
-
-    def _restoration(self, partition: Partition) -> Restoration:
-        return Restoration(
-            self._log,
-            self._store,
-            self._builds,
-            self._config.app,
-            partition.number,
-            self._clock,
-            partition.attempts,
-        )
-
-    def _restore_slice(self, partition: Partition) -> None:
-        assert partition.restoration is not None
-        slice_s = _SLICE_S if self.lifecycle.running() else _SLICE_ALONE_S
-        try:
-            restored = partition.restoration.advance(self._clock.monotonic() + slice_s)
-        except LogUnavailableError as error:
-            self._checkpoints.write(partition)
-            self._fail(partition.number, error)
-        except FencedError:
-            raise
-        except Exception as error:
-            self._fail(partition.number, error)
-        else:
-            if restored is None:
-                self._note_replay(partition)
-            else:
-                self._go_live(partition, restored)
-
-    def _note_replay(self, partition: Partition) -> None:
-        self._observer.tick()
-        now, restoration = self._clock.monotonic(), partition.restoration
-        assert restoration is not None
-        last = self._replay_logged.setdefault(partition.number, now)
-        if now - last >= _REPLAY_LOG_S:
-            self._replay_logged[partition.number] = now
-            _log.info(
-                "replaying",
-                partition=partition.number,
-                records=restoration.replayed_records,
-                steps_left=restoration.steps_left,
-            )
-
-    def _go_live(self, partition: Partition, restored: Restored) -> None:
-        self._replay_logged.pop(partition.number, None)
-        self._warnings.over(_ALL_WAIT)
-        self.lifecycle.go_live(partition, restored)
-        self._observer.restored(restored)
-        _log.info(
-            "partition live",
-            partition=partition.number,
-            checkpoint=restored.checkpoint,
-            replayed_steps=restored.replayed_steps,
-            replayed_records=restored.replayed_records,
-            seconds=round(restored.seconds, 3),
-        )
-
-
-def _failure(number: int, error: Exception) -> Hashable:
-    """Name the trouble of a partition: one that all have together, or its own by its kind."""
-    remote = isinstance(error, LogUnavailableError | StoreUnavailableError)
-    if remote and not isinstance(error, LogUnsettledError):
-        return _ALL_WAIT
-    return number, type(error)

@@ -143,8 +143,13 @@ class StalledInputs:
             if not self._holds_more(source, known):
                 known.waits_since, known.remedies, known.verified_at = None, 0, now
                 return ""
-        except LogUnsettledError as error:  # transactions that come and go are no trouble
-            return "" if open_now else f"{where}: nothing can be read for {still_s:.0f} s: {error}"
+        except LogUnsettledError as error:
+            if not open_now:
+                return f"{where}: nothing can be read for {still_s:.0f} s: {error}"
+            # Transactions come and go; what lies before the first of them can be read.
+            first = min(held.start_offset for held, _ in open_now)
+            if not self._holds_records(source, known.position, first):
+                return ""
         except LogUnavailableError:
             raise
         except DriftgateError as error:
@@ -164,15 +169,21 @@ class StalledInputs:
         end = self._log.bounds(source).end
         if end <= max(known.position, known.nothing_below):
             return False
+        if self._holds_records(source, known.position, end):
+            return True
+        known.nothing_below = end
+        return False
+
+    def _holds_records(self, source: TopicPartition, start: int, end: int) -> bool:
+        """Look for a committed record in a range; one that answers slowly may hold some."""
         deadline = self._clock.monotonic() + _SECOND_READER_S
-        batches = self._log.read(source, known.position, end)
+        batches = self._log.read(source, start, end)
         for batch in batches:
             if len(batch) or self._clock.monotonic() > deadline:
                 close = getattr(batches, "close", None)
                 if close is not None:
                     close()
                 return True
-        known.nothing_below = end
         return False
 
     def _apply_remedy(self, source: TopicPartition, where: str, known: _Input, now: float) -> None:

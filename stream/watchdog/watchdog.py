@@ -15,7 +15,6 @@ What is found stands in the log, in a metric and in `/readyz` until it is over.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 import structlog
@@ -72,7 +71,7 @@ class Watchdog:
         warnings: LastingWarnings,
         clock: Clock,
         observer: Observer,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float],
     ) -> None:
         self._inputs = input_topics(config)
         self._outputs = output_topics(config)

@@ -375,7 +375,7 @@ def test_doubts_in_a_row_are_tried_again_after_longer_and_longer_pauses(tmp_path
     world = World(tmp_path / "full")
     worker = world.worker(Full(world.path, "toy"), clock=StepClock(0.1))
     with capture_logs() as lines:
-        world.run(worker, lambda: worker._doubts == 7)
+        world.run(worker, lambda: worker._doubts.count == 7)
     pauses = [line["tried_again_in_s"] for line in lines if line["event"] == "commit uncertain"]
     assert pauses == [0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0]
 

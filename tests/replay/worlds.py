@@ -100,7 +100,9 @@ class World:
         **changes: Any,
     ) -> Worker:
         config = config or self.config
-        store = CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
+        store = changes.pop(
+            "store", CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
+        )
         return Worker(
             config,
             log or EmbeddedLog(self.path, "toy"),

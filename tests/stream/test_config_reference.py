@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 def test_the_page_is_up_to_date() -> None:
     wanted = reference()
     assert PAGE.read_text() == wanted, (
-        "run `python -m stream.config_reference > docs/configuration.md`"
+        "run `python -m stream.config_reference docs/configuration.md`"
     )
 
 

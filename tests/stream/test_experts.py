@@ -20,6 +20,7 @@ from operators.tape import PREDICT, Rows, Tape
 from stream.log.base import OutputBatch
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
+from stream.recovery import lifecycle
 from stream.recovery.settings import fingerprint
 from stream.server import Health
 from stream.task import PartitionTask
@@ -135,7 +136,7 @@ def test_metrics_show_who_is_busy() -> None:
         step = running.step({EVENTS.topic: False}, 10)
         assert step is not None
         assert set(step.report.expert_shares) == set(NAMES)
-        observer.step(step.report, {}, 0.0)
+        observer.step(step.report, 0.0)
     place = {"app": "toy", "partition": "0", "model": "trio"}
     shown = {
         name: metrics.registry.get_sample_value(
@@ -146,5 +147,5 @@ def test_metrics_show_who_is_busy() -> None:
     assert shown == pytest.approx({"careful": 0.25, "bold": 0.75, "idle": 0.0}, abs=0.01)
     entropy = metrics.registry.get_sample_value("driftgate_router_entropy_bits", place)
     assert entropy == pytest.approx(0.5, abs=0.01)
-    observer.revoked([0])
+    observer.moved(lifecycle.Status(0, lifecycle.State.RELEASED, 0.0))
     assert metrics.registry.get_sample_value("driftgate_router_entropy_bits", place) is None

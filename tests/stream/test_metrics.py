@@ -20,8 +20,9 @@ from stream.drift_events import Judgement
 from stream.drift_records import NOWHERE
 from stream.drift_watch import Standing
 from stream.expert_load import ExpertLoad
-from stream.metrics import Metrics, render_reference
+from stream.metrics import PARTITION_STATES, Metrics, render_reference
 from stream.metrics_collect import BatchHistogram
+from stream.recovery.lifecycle import State
 from stream.watchers import Watchers
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,9 @@ UNITS = ("_total", "_seconds", "_bytes", "_bits", "_ratio", "_info")
 # Counts and ratios: Prometheus names these after the thing itself.
 UNITLESS = {
     "driftgate_lag_records",
+    "driftgate_readable_lag_records",
+    "driftgate_available",
+    "driftgate_standing_still",
     "driftgate_pending_labels",
     "driftgate_early_labels",
     "driftgate_prequential",
@@ -40,7 +44,7 @@ UNITLESS = {
 BOUNDED_LABELS = {
     *("topic", "partition", "reason", "outcome", "stage", "model", "figure", "window"),
     *("detector", "expert", "state", "version", "python"),
-    *("source", "action", "result", "monitor"),
+    *("source", "action", "result", "monitor", "remote"),
 }
 
 
@@ -171,16 +175,48 @@ def test_where_a_partition_stands_with_its_last_drift(metrics: Metrics) -> None:
 
 
 def test_partition_state_is_one_hot(metrics: Metrics) -> None:
-    def states() -> dict[str, float | None]:
-        return {
+    assert {state.value for state in State} - {"released"} == set(PARTITION_STATES)
+    for now in PARTITION_STATES:
+        metrics.set_partition_state(1, now)
+        shown = {
             state: value(metrics, "driftgate_partition_state", partition="1", state=state)
-            for state in ("restoring", "live")
+            for state in PARTITION_STATES
         }
+        assert shown == {state: float(state == now) for state in PARTITION_STATES}
 
-    metrics.partition_assigned(1)
-    assert states() == {"restoring": 1.0, "live": 0.0}
-    metrics.set_partition_state(1, "live")
-    assert states() == {"restoring": 0.0, "live": 1.0}
+
+def test_lags_and_failures_are_there_from_the_assignment_on(metrics: Metrics) -> None:
+    metrics.partition_assigned(4, topics=["events", "labels"])
+    for name in ("lag_records", "readable_lag_records"):
+        for topic in ("events", "labels"):
+            assert value(metrics, f"driftgate_{name}", partition="4", topic=topic) == 0.0
+    assert value(metrics, "driftgate_lag_seconds", partition="4") == 0.0
+    assert value(metrics, "driftgate_partition_failures_total", partition="4") == 0.0
+
+
+def test_since_when_a_remote_answers_or_does_not_is_kept_until_that_changes(
+    metrics: Metrics,
+) -> None:
+    def shown() -> tuple[float | None, float | None]:
+        return (
+            value(metrics, "driftgate_available", remote="log"),
+            value(metrics, "driftgate_available_change_timestamp_seconds", remote="log"),
+        )
+
+    answers, began = shown()
+    assert answers == 1.0
+    assert began is not None
+    metrics.set_available("log", True, 1.0)
+    assert shown() == (1.0, began)
+    metrics.set_available("log", False, 1000.0)
+    metrics.set_available("log", False, 2000.0)
+    assert shown() == (0.0, 1000.0)
+    metrics.set_available("log", True)
+    answers, since = shown()
+    assert answers == 1.0
+    assert since is not None
+    assert since >= began
+    assert value(metrics, "driftgate_available", remote="store") == 1.0
 
 
 def test_a_revoked_partition_keeps_counters_and_loses_gauges(metrics: Metrics) -> None:

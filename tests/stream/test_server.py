@@ -6,13 +6,14 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from stream.errors import SetupError
 from stream.metrics import Metrics
+from stream.recovery.lifecycle import State, Status
 from stream.server import Health, Server
 
 
@@ -118,25 +119,96 @@ def test_ready_without_partitions_once_joined(server: Server, health: Health) ->
     assert probe(server, "/readyz") == (200, {"ok": True, "reasons": []})
 
 
-def test_ready_when_every_assigned_partition_is_restored(server: Server, health: Health) -> None:
+def where(*statuses: Status) -> Callable[[], tuple[Status, ...]]:
+    return lambda: statuses
+
+
+def test_ready_when_every_partition_of_this_worker_works(server: Server, health: Health) -> None:
     health.joined()
-    health.assigned([2, 0])
-    assert probe(server, "/readyz")[1]["reasons"] == ["restoring partitions: 0, 2"]
-    health.restored(0)
-    assert probe(server, "/readyz")[1]["reasons"] == ["restoring partitions: 2"]
-    health.restored(2)
+    health.ask(
+        where(
+            Status(0, State.RESTORING, 990.0, idle_since=990.0),
+            Status(1, State.HELD_BACK, 990.0),
+            Status(2, State.RESTORING, 990.0, idle_since=990.0),
+            Status(3, State.ASSIGNED, 990.0, idle_since=990.0),
+            Status(4, State.REVOKING, 990.0, idle_since=990.0),
+        )
+    )
+    status, body = probe(server, "/readyz")
+    assert status == 503
+    assert body["reasons"] == [
+        "waiting to restore partitions: 3",
+        "restoring partitions: 0, 2",
+        "handing over partitions: 4",
+    ]
+    health.ask(where(Status(0, State.LIVE, 995.0), Status(1, State.HELD_BACK, 990.0)))
+    assert probe(server, "/readyz") == (200, {"ok": True, "reasons": []})
+    health.ask(where())
     assert probe(server, "/readyz")[0] == 200
 
 
-def test_a_partition_that_left_while_restoring_is_not_waited_for(health: Health) -> None:
+def test_a_failed_partition_is_named_with_its_reason_and_what_comes_next(
+    server: Server, health: Health, clock: Clock
+) -> None:
     health.joined()
-    health.assigned([0, 1])
-    health.revoked([1, 7])
-    health.restored(1)
-    health.restored(0)
-    assert health.ready().ok
-    health.assigned([1])
-    assert health.ready().reasons == ("restoring partitions: 1",)
+    health.ask(
+        where(
+            Status(0, State.LIVE, 900.0),
+            Status(1, State.FAILED, 990.0, "the model raised", None, 990.0),
+            Status(2, State.FAILED, 999.0, "the store is away", 1030.0, 960.0),
+        )
+    )
+    clock.now_s = 1005.0
+    status, body = probe(server, "/readyz")
+    assert status == 503
+    assert body["reasons"] == [
+        "partition 1 failed (not working for 15 s, not tried again): the model raised",
+        "partition 2 failed (not working for 45 s, tried again in 25 s): the store is away",
+    ]
+
+
+def test_every_trouble_is_named_until_it_is_over(server: Server, health: Health) -> None:
+    health.joined()
+    health.trouble("log", "the log has not answered since noon")
+    health.trouble("still", "toy.features[0]@7: no record came for 30 s")
+    assert probe(server, "/readyz") == (
+        503,
+        {
+            "ok": False,
+            "reasons": [
+                "the log has not answered since noon",
+                "toy.features[0]@7: no record came for 30 s",
+            ],
+        },
+    )
+    health.trouble("log", "")
+    assert probe(server, "/readyz")[1]["reasons"] == ["toy.features[0]@7: no record came for 30 s"]
+    health.trouble("still", "")
+    assert probe(server, "/readyz") == (200, {"ok": True, "reasons": []})
+
+
+def test_what_is_in_nobodys_way_is_said_beside_a_yes(server: Server, health: Health) -> None:
+    health.joined()
+    health.note("store", "checkpoints cannot be written: disk full")
+    assert probe(server, "/readyz") == (
+        200,
+        {"ok": True, "reasons": ["checkpoints cannot be written: disk full"]},
+    )
+    health.note("store", "")
+    assert probe(server, "/readyz")[1]["reasons"] == []
+
+
+def test_live_whatever_is_wrong_with_log_store_and_partitions(
+    server: Server, health: Health
+) -> None:
+    health.tick()
+    health.trouble("log", "the log has not answered since noon")
+    health.trouble("still", "nothing moves")
+    health.note("store", "away")
+    health.ask(where(Status(0, State.FAILED, 0.0, "trimmed", None, 0.0)))
+    assert probe(server, "/readyz")[0] == 503
+    assert probe(server, "/livez") == (200, {"ok": True, "reasons": []})
+    assert probe(server, "/startupz")[0] == 200
 
 
 def test_never_ready_again_after_fencing(server: Server, health: Health) -> None:
