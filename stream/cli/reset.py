@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.table import Table
 from stream.checkpoint_store import CheckpointStore
 from stream.config import Config
 from stream.config_file import load_config
-from stream.errors import SetupError
+from stream.errors import OvertakenError, SetupError
 from stream.log.base import GroupAdmin, Log
 from stream.log.open import open_group, open_log
 from stream.logs import configure_logging
@@ -27,6 +28,7 @@ from stream.recovery.reset import Aim, Resets, read_aim
 from stream.recovery.settings import Builds
 from stream.topology import PartsBuilder, input_topics
 
+_ATTEMPTS = 5  # at a partition that a worker is live on
 _KEEP_ALL = 1_000_000  # nothing of the old life is pruned before the new one has begun
 
 
@@ -92,19 +94,38 @@ def run_reset(
     """Show what will be done, ask, do it."""
     aim = read_aim(to, "--to")
     with opened(path) as pipeline:
-        plan = _plan_kept if keep_model else _plan_anew
-        changes = plan(pipeline, pipeline.numbers(partitions), aim, bool(partitions))
+        make = _plan_kept if keep_model else _plan_anew
+        plan = partial(make, pipeline, pipeline.numbers(partitions), aim, bool(partitions))
+        changes = plan()
         if not force:
             _refuse_owned(pipeline.group, changes)
         console = Console(stderr=as_machine, highlight=False)
         _show(changes, console)
         done = yes or (not as_machine and confirmed("Do this?"))
         if done:
-            carry_out(changes, pipeline.log, pipeline.group, pipeline.store)
+            changes = _carry_out(pipeline, changes, plan)
     if as_machine:
         print(json.dumps({"done": done, "partitions": [as_plain(change) for change in changes]}))
     else:
         console.print(f"Done. Next: driftgate run {escape(str(path))}")
+
+
+def _carry_out(
+    pipeline: Pipeline, changes: list[Change], plan: Callable[[], list[Change]]
+) -> list[Change]:
+    """Carry changes out; those of a partition that a worker has moved meanwhile, as it is then."""
+    for _ in range(_ATTEMPTS):
+        try:
+            carry_out(changes, pipeline.log, pipeline.group, pipeline.store)
+        except OvertakenError as error:
+            why, changes = error, plan()
+        else:
+            return changes
+    raise OvertakenError(
+        "a partition must stand still to be moved; its worker has committed at each of "
+        f"{_ATTEMPTS} attempts. No checkpoint was removed; stop the worker, and run the command "
+        "again."
+    ) from why
 
 
 def confirmed(question: str) -> bool:

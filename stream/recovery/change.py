@@ -21,6 +21,7 @@ from stream.errors import InvariantError, OvertakenError
 from stream.journal import JournalEntry, StepNote, encode_entry
 from stream.log.base import Committed, GroupAdmin, Log, OutputBatch, TopicPartition
 from stream.recovery.inventory import Inventory
+from stream.recovery.position import last_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +127,20 @@ def carry_out(
 
 def _refuse_if_overtaken(change: Change, log: Log) -> None:
     """See that the life goes on: a worker may have had a commit under way."""
-    for source, at in log.committed(change.committed).items():
-        try:
-            life = StepNote.parse(at.note).life if at is not None else None
-        except InvariantError:
-            life = None
-        if life != change.life:
-            raise OvertakenError(
-                f"{source.topic}[{source.partition}]: life {change.life} must go on; {at} was "
-                "committed at the same moment. No checkpoint was removed. Stop the worker of this "
-                "partition, and run the command again."
-            )
+    lives = {_life_of(at) for at in log.committed(change.committed).values()}
+    for output in change.outputs:
+        last = last_entry(log, output.target)
+        lives.add(last.life if last is not None else None)
+    if lives != {change.life}:
+        raise OvertakenError(
+            f"partition {change.partition}: life {change.life} must go on; {lives} is committed, "
+            "for a worker committed at the same moment. No checkpoint was removed. Stop that "
+            "worker, and run the command again."
+        )
+
+
+def _life_of(at: Committed | None) -> str | None:
+    try:
+        return StepNote.parse(at.note).life if at is not None else None
+    except InvariantError:
+        return None  # another program's

@@ -285,7 +285,8 @@ class Restoration:
         except SnapshotUnavailableError as error:
             raise RecoveryError(
                 f"partition {self._partition}: the model's state must be writable for settings to "
-                f"change; {error}. Go back to the settings before, or `driftgate rebuild CONFIG`."
+                f"change; {error} Go back to the settings before, or begin anew with `driftgate "
+                f"reset CONFIG --partition {self._partition} --to earliest`."
             ) from error
         self._settings = settings
 

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from stream.checkpoint_writer import InlineWriter
 from stream.cli.app import app
 from stream.config import Config
 from stream.config_file import load_config
-from stream.errors import DriftgateError, SetupError
+from stream.errors import DriftgateError, OvertakenError, SetupError
 from stream.evaluate import Recorder, committed_values
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.kafka import KafkaAdmin, KafkaLog, KafkaSettings
@@ -235,6 +236,33 @@ def test_a_live_partition_that_is_moved_by_force_recovers_in_its_new_life(
         assert running.worker.tasks[0].life != running.worker.tasks[1].life
     assert len(pipeline.predictions(0)) == COUNT
     assert set(pipeline.ids_twice()) == {f"1-{number}" for number in range(COUNT)}
+
+
+def test_a_partition_under_load_is_moved_by_force_or_not_and_nothing_comes_twice(
+    pipeline: Pipeline,
+) -> None:
+    stop, sent = threading.Event(), iter(range(0, 100_000, 10))
+
+    def feed() -> None:
+        while not stop.wait(0.03):
+            pipeline.fill(0, next(sent), 10)
+
+    feeder = threading.Thread(target=feed)
+    with Running(pipeline) as running:
+        feeder.start()
+        try:
+            running.until(lambda: len(pipeline.predictions(0)) > COUNT)
+            words = ("reset", "--partition", 0, "--to", "latest", "--keep-model", "--yes")
+            with suppress(OvertakenError):  # its worker commits too often
+                pipeline.call(*words, "--force")
+        finally:
+            stop.set()
+            feeder.join()
+        last = next(sent)
+        pipeline.fill(0, last, 10)
+        running.until(lambda: f"0-{last + 9}" in pipeline.predictions(0))
+    numbers = [int(name.removeprefix("0-")) for name in pipeline.predictions(0)]
+    assert numbers == sorted(set(numbers))
 
 
 def test_a_topic_made_anew_begins_a_second_life_that_needs_no_checkpoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,22 @@ class Pipeline:
 
     # Records.
 
-    def fill(self, first: int, count: int) -> None:
-        """Append events of these numbers, each a second after the other, and their labels."""
+    def fill(self, first: int, count: int, delays: Sequence[int] | None = None) -> None:
+        """Append events of these numbers, each a second after the other, and their labels.
+
+        Labels come `DELAY` events later, or each after its own delay in seconds.
+        """
         made = stream(first + count, seed=5)[first:]
         times = [1000 * number for number in range(first, first + count)]
         keys = [b"e%d" % number for number in range(first, first + count)]
         values = [msgspec.json.encode({name: each[name] for name in "abc"}) for each in made]
         labels = [msgspec.json.encode({"y": each["y"]}) for each in made]
         self.append(EVENTS, Series(keys, values, times))
-        self.append(LABELS, Series(keys, labels, delay_labels(times, DELAY)))
+        if self.config.labels.source == "topic":
+            late = delay_labels(times, DELAY)
+            if delays is not None:
+                late = [max(0, at + 1000 * by) for at, by in zip(times, delays, strict=True)]
+            self.append(LABELS, Series(keys, labels, late))
 
     def append(self, target: TopicPartition, series: Series) -> None:
         batch = OutputBatch(target, series.timestamps, series.keys, series.values)

@@ -7,10 +7,13 @@ tests/kafka/test_reset.py. Crashes between its writes are those of a reset: test
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from stream.config import Config
 from stream.errors import OvertakenError, RecoveryError, SetupError
@@ -20,7 +23,7 @@ from stream.recovery.rebuild import Rebuilds
 from stream.recovery.settings import Builds
 from stream.topology import PartsBuilder
 from tests.builders import toy_config
-from tests.replay.pipelines import EVENTS, LABELS, Pipeline, predicted
+from tests.replay.pipelines import EVENTS, JOURNAL, LABELS, Pipeline, predicted
 
 COUNT = 600
 
@@ -82,6 +85,29 @@ def test_later_predictions_are_those_of_a_pipeline_that_always_had_the_new_setti
     assert pipeline.ids() == fresh.ids()
 
 
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_wherever_the_former_pipeline_has_stopped(tmp_path: Path, data: st.DataObject) -> None:
+    """Labels come early, late, out of order or never; the cut is any that a worker leaves."""
+    count = data.draw(st.integers(20, 150), "events")
+    delays = data.draw(st.lists(st.integers(-30, 60), min_size=count, max_size=count), "delays")
+    steps = {"records_max": data.draw(st.integers(3, 40), "records a step")}
+    turns = data.draw(st.integers(2, 8), "turns")
+    stem = uuid.uuid4().hex
+    pipeline, fresh = (Pipeline(tmp_path, f"{stem}-{n}", steps=steps) for n in (0, 1))
+    for each in (pipeline, fresh):
+        each.fill(0, count, delays)
+    pipeline.vanish(turns)
+    before = len(pipeline.predictions())
+    assume(before > 0)
+    rebuild(pipeline, other_shape(pipeline))
+    assert pipeline.work(other_shape(pipeline)) == fresh.work(other_shape(fresh))
+    assert pipeline.predictions()[before:] == fresh.predictions()[before:]
+    assert pipeline.ids() == fresh.ids()
+
+
 def test_a_worker_that_is_killed_afterwards_recovers(tmp_path: Path) -> None:
     pipeline, calm = Pipeline(tmp_path, "killed"), Pipeline(tmp_path, "calm")
     for each in (pipeline, calm):
@@ -120,6 +146,23 @@ def test_what_was_trimmed_is_not_learnt(tmp_path: Path) -> None:
         each.work(other_shape(each))
     later = [predicted(value) for value in pipeline.predictions()[count:]]
     assert later == [predicted(value) for value in fresh.predictions()[first:]]
+
+
+def test_a_state_that_cannot_be_replayed_is_learnt_again(tmp_path: Path) -> None:
+    pipeline, calm = Pipeline(tmp_path, "lost"), Pipeline(tmp_path, "calm")
+    for each in (pipeline, calm):
+        each.fill(0, COUNT)
+        each.work()
+    for path in pipeline.checkpoints():
+        path.unlink()
+    pipeline.admin.trim(JOURNAL, 2)
+    with pytest.raises(RecoveryError, match="`driftgate rebuild CONFIG`"):
+        pipeline.work()
+    rebuild(pipeline, pipeline.config)
+    for each in (pipeline, calm):
+        each.fill(COUNT, 100)
+    assert pipeline.work() == calm.work()
+    assert pipeline.predictions() == calm.predictions()
 
 
 class HesitantLog(EmbeddedLog):

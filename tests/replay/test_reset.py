@@ -17,14 +17,15 @@ import pytest
 
 from stream.checkpoint import Checkpoint
 from stream.errors import OvertakenError, RecoveryError, SetupError
-from stream.journal import StepNote
+from stream.journal import JournalEntry, Range, StepNote, encode_entry
 from stream.log.base import Committed, OutputBatch, TopicPartition
 from stream.log.embedded.group import EmbeddedGroup
 from stream.recovery import change as changes
-from stream.recovery.change import Change, carry_out
+from stream.recovery.change import Change
 from stream.recovery.lifecycle import State
 from stream.recovery.reset import Aim
 from stream.task import PartitionTask
+from stream.topics import topic_specs
 from stream.topology import build_parts
 from tests.replay.pipelines import EVENTS, JOURNAL, LABELS, Pipeline, predicted
 
@@ -134,6 +135,45 @@ def labels_learnt(pipeline: Pipeline, plan: Change) -> int:
     task = PartitionTask(build_parts(pipeline.config, 0), plan.checkpoint.offsets)
     task.restore(plan.checkpoint.state)
     return task.parts.drift_watch.learnt
+
+
+def test_records_that_have_changed_are_passed_by_with_the_model_before_them(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    for path in pipeline.checkpoints()[1:]:
+        path.unlink()
+    write_directly(
+        pipeline,
+        "UPDATE records SET value = X'7b7d' WHERE id = (SELECT id FROM partitions WHERE topic = "
+        f"'toy.features') * {1 << 40} + {COUNT - 10}",
+    )
+    refused(pipeline, "was compacted or changed", "--to journal --keep-model")
+    pipeline.carry_out(pipeline.resets().keep_model(0, "journal"))
+    pipeline.fill(COUNT, 100)
+    pipeline.work()
+    assert pipeline.ids_twice() == []
+    assert f"e{COUNT + 99}" in pipeline.ids()
+
+
+def test_other_inputs_begin_anew(make: Callable[..., Pipeline]) -> None:
+    pipeline = make(labels={"source": "inline"})
+    pipeline.work()
+    inline = pipeline.ids()
+    pipeline.config = Pipeline(pipeline.folder.parent).config.model_copy(
+        update={"log": pipeline.config.log, "checkpoint": pipeline.config.checkpoint}
+    )
+    pipeline.admin.create(topic_specs(pipeline.config))
+    refused(pipeline, "inputs must be those", "--partition 0 --to earliest")
+    plan = pipeline.resets().begin_anew(0, "latest")
+    assert plan.before == {"toy.features": COUNT, "toy.labels": None}
+    pipeline.carry_out(plan)
+    pipeline.fill(COUNT, 100)
+    pipeline.work()
+    assert pipeline.ids()[: len(inline)] == inline
+    assert pipeline.ids_twice() == []
+    assert len(pipeline.ids()) > len(inline) + 90
 
 
 # A topic made anew is noticed.
@@ -423,9 +463,7 @@ def test_a_worker_whose_position_is_moved_recovers_in_the_new_life(
     assert [predicted(value) for value in later] == alone(pipeline, first_event=3 * COUNT)
 
 
-def test_what_a_worker_commits_at_the_same_moment_is_noticed(
-    make: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_worker_commits_meanwhile_is_noticed(make: Callable[..., Pipeline]) -> None:
     pipeline = make()
     pipeline.work()
     pipeline.fill(COUNT, 100)
@@ -434,8 +472,20 @@ def test_what_a_worker_commits_at_the_same_moment_is_noticed(
     before = pipeline.checkpoints()
     with pytest.raises(OvertakenError, match="has committed"):
         pipeline.carry_out(plan)
+    assert pipeline.checkpoints() == before
+
+
+@pytest.mark.parametrize("writes", ["offsets", "journal"])
+def test_a_commit_that_lands_after_that_of_a_reset_keeps_its_checkpoints(
+    make: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch, writes: str
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    before = pipeline.checkpoints()
     plan = pipeline.resets().begin_anew(0, "earliest")
-    other = {source: Committed(3, str(StepNote(9, "0-eeeeeeee"))) for source in (EVENTS, LABELS)}
+    note = str(StepNote(9, "0-eeeeeeee"))
+    late = {source: Committed(3, note) for source in (EVENTS, LABELS)}
+    entry = JournalEntry(8, {source.topic: Range(0, 3) for source in late}, "0-eeeeeeee")
     write = EmbeddedGroup.set_positions
 
     def overtaken(
@@ -445,11 +495,14 @@ def test_what_a_worker_commits_at_the_same_moment_is_noticed(
         follows: dict[TopicPartition, Committed | None],
     ) -> None:
         write(self, outputs, positions, follows)
-        write(self, [], other, dict(positions))
+        if writes == "offsets":
+            write(self, [], late, dict(positions))
+        else:
+            write(self, [OutputBatch(JOURNAL, [0], [None], [encode_entry(entry)])], {}, {})
 
     monkeypatch.setattr(EmbeddedGroup, "set_positions", overtaken)
     with pytest.raises(OvertakenError, match="No checkpoint was removed"):
-        carry_out([plan], pipeline.log, pipeline.group, pipeline.store)
+        pipeline.carry_out(plan)
     assert pipeline.checkpoints() == before
 
 

@@ -44,6 +44,8 @@ COMMANDS = [
     "warmup",
     "run",
     "doctor",
+    "reset",
+    "rebuild",
     "schema",
     "version",
     "topics",

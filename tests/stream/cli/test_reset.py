@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from stream.cli import reset as command
 from stream.cli.app import app
-from stream.errors import ConfigError, DriftgateError, SetupError
+from stream.errors import ConfigError, DriftgateError, OvertakenError, SetupError
 from stream.log.base import TopicPartition
+from stream.recovery import change
 from tests.replay.pipelines import EVENTS, Pipeline
 
 COUNT = 200
@@ -109,6 +112,31 @@ def test_one_partition_of_several(tmp_path: Path) -> None:
     assert [at.offset if at else None for at in found.values()] == [COUNT, 0, 0]
     with pytest.raises(SetupError, match=r"must be below 3.*got \[3\]"):
         call("reset", path, "--to", "latest", "--partition", 3)
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_what_a_worker_commits_meanwhile_is_planned_anew(
+    pipeline: Pipeline, path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    moves = iter(range(times))
+
+    def carry_out(*arguments: Any) -> None:
+        for move in moves:
+            pipeline.fill(COUNT + 50 * move, 50)
+            pipeline.work()
+            break
+        change.carry_out(*arguments)
+
+    monkeypatch.setattr(command, "carry_out", carry_out)
+    words = ("reset", path, "--to", "earliest", "--yes", "--json")
+    if times == 9:
+        with pytest.raises(OvertakenError, match="at each of 5 attempts"):
+            call(*words)
+        assert position(pipeline) == COUNT + 50 * 5
+        return
+    (partition,) = json.loads(call(*words).stdout)["partitions"]
+    assert partition["topics"]["toy.features"] == {"now": COUNT + 50, "then": 0}
+    assert position(pipeline) == 0
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "2026-13-01"])
