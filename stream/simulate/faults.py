@@ -155,13 +155,13 @@ def draw(seed: int) -> Plan:
 def _draw_shape(rng: random.Random, workers: tuple[int, ...]) -> Shape:
     return Shape(
         seed=rng.randrange(8),
-        partitions=rng.choice((1, 2, 3, 4, 6)),
-        events=rng.choice((60, 120, 200, 300)),
+        partitions=rng.choice((1, 2, 2, 3, 4, 6)),
+        events=rng.choice((40, 80, 150)),
         own_topic=rng.random() < 0.7,
         label_delay_s=rng.choice((5, 20, 40)),
         workers=rng.choice(workers),
         records_max=rng.choice((5, 10, 25)),
-        fetch_records=rng.choice((5, 20, 100)),
+        fetch_records=rng.choice((10, 30, 100)),
         work_s=rng.choice((20.0, 40.0, 60.0)),
         replay_s=rng.choice((0.001, 0.01, 0.03, 0.1)),
         checkpoint_s=rng.choice((0.5, 5.0, 1000.0)),
