@@ -23,6 +23,8 @@ class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[mi
     # Members of a group must agree on the name, and no other assignor places in this way.
     name = "driftgate-copartitioned-sticky"
 
+    member_assignment: Any
+
     @classmethod
     def parse_member_metadata(cls, metadata: Any) -> Any:
         """Leave nothing but the leading topic of what a member subscribes to and owns."""

@@ -77,7 +77,7 @@ def test_what_was_lost_is_not_claimed_at_the_next_join() -> None:
     assignor.on_assignment(SimpleNamespace(partitions=lambda: held), 3)
     assignor.forget([at for at in held if at.partition == 1])
     claimed = assignor.metadata(TOPICS).owned_partitions
-    assert {entry.topic: list(entry.partitions) for entry in claimed} == dict.fromkeys(TOPICS, [0])
+    assert {entry.topic: list(entry.partitions) for entry in claimed} == {t: [0] for t in TOPICS}
 
 
 def test_a_member_that_lost_its_partitions_forgets_its_claims() -> None:
