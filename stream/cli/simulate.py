@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from stream.kernel_cache import drop_stale
 from stream.simulate.history import History
 from stream.simulate.run import Failure, Summary, simulate
-from stream.simulate.worker import SimulatedWorker
 
 _CRITICAL = 50
 _NOTES_MAX = 25
@@ -22,6 +21,9 @@ def run_simulate(seeds: int, first: int, as_machine: bool) -> int:
     """Run histories and print what they came to; returns 1 if any diverges."""
     # Hundreds of workers would warn here of what was done to them.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_CRITICAL))
+    # Some modules take up a logger for good when they are imported.
+    from stream.simulate.worker import SimulatedWorker
+
     console = Console(stderr=as_machine, highlight=False)
     drop_stale()
     bar = Progress(
