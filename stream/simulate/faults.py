@@ -151,8 +151,8 @@ THEMES = (
     Theme(("freeze",), ("join", "committed"), seconds_min=7.0, workers=(3, 4)),
     Theme(("freeze",), ("join",), seconds_min=7.0, workers=(3, 4)),
     Theme(
-        ("crash", "coordinator away", "coordinator away", "freeze"),
-        ("committed",),
+        ("crash", "coordinator away", "broker down", "freeze"),
+        ("committed", "read"),
         seconds_min=4.0,
         workers=(2, 3),
         partitions=(4, 6),

@@ -47,10 +47,9 @@ def _stuck(told: Told) -> bool:
 
 
 def _dead_after(told: Told, outages: set[str]) -> bool:
-    """Whether a partition is given up, without replays that never end, after these outages."""
-    others = {"broker down", "cut off", "coordinator away"} - outages
+    """Whether a partition is given up, without replays that never end, after such an outage."""
     is_dead = "not live" in told.kinds and told.replays_max < _REPLAYS
-    return is_dead and bool(told.struck & outages) and not told.struck & others
+    return is_dead and bool(told.struck & outages)
 
 
 ROWS = (
