@@ -48,10 +48,12 @@ class LastingWarnings:
         self,
         trouble: Hashable,
         event: str,
-        write: Callable[..., object] = _log.warning,
+        write: Callable[..., object] | None = None,
         **fields: Any,
     ) -> None:
-        """Write a line, unless the trouble has been spoken of a short while ago."""
+        """Write a line (a warning by default), unless it was said a short while ago."""
+        # Not a default value: that would be bound before logging is configured, to standard out.
+        write = write or _log.warning
         now = self._clock.monotonic()
         known = self._troubles.get(trouble)
         if known is None:

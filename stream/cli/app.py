@@ -238,6 +238,21 @@ def rebuild(
     run_rebuild(config, partition or [], start, yes, json)
 
 
+@app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(help="How many histories.", min=1)] = 100,
+    first: Annotated[int, typer.Option("--from", help="The first seed.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Run workers through simulated outages, crashes, freezes; compare with an undisturbed run.
+
+    One seed is one history. One that diverges is made smaller and printed; the exit code is 1.
+    """
+    from stream.cli.simulate import run_simulate
+
+    raise typer.Exit(run_simulate(seeds, first, json))
+
+
 @topics_app.command("create")
 def topics_create(config: ConfigPath) -> None:
     """Create the pipeline's topics that do not exist, and add partitions that others lack."""

@@ -76,13 +76,13 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     "freeze": Kind(5, "worker", (0.5, 25.0), ("join", "join", "committed", *CALLS)),
-    "crash": Kind(3, "worker", (0.5, 12.0), CALLS),
+    "crash": Kind(3, "worker", (0.5, 12.0), ("join", *_COMMIT_CALLS)),
     "stop": Kind(2, "worker", (0.5, 12.0), ("read", "poll", "end")),
     "broker down": Kind(3, "", (0.5, 15.0), ("committed", "read", "end", "reopen")),
-    "coordinator away": Kind(2, "", (0.5, 12.0), ("committed", "committed", "read", "join")),
+    "coordinator away": Kind(2, "", (0.5, 9.0), ("committed", "committed", "read", "join")),
     "cut off": Kind(1.5, "worker", (1.0, 15.0)),
     "lost": Kind(4, "worker", (0.0, 0.0), _COMMIT_CALLS, ("request", "answer", "late")),
-    "offsets gone": Kind(0.4, "", (0.0, 0.0)),
+    "offsets gone": Kind(1, "", (0.0, 0.0)),
     "disk slow": Kind(0.7, "", (2.0, 20.0)),
     "disk reads fail": Kind(0.7, "", (0.5, 15.0)),
     "disk writes fail": Kind(0.7, "", (1.0, 30.0)),
@@ -117,27 +117,57 @@ def _when(fault: Fault) -> float:
 
 
 class Theme(NamedTuple):
-    """What the faults of a history have in common: the kinds, and at which requests they strike."""
+    """What the faults of a history have in common.
 
-    kinds: tuple[str, ...]
+    Parameters
+    ----------
+    kinds
+        Which kinds there are; none for any few.
+    calls
+        At which requests they strike.
+    seconds_min
+        How long they last at least.
+    workers, partitions
+        How many there are.
+    fetch_records
+        How many records a fetch brings: few keep coming, of many one topic's come long before the
+        other's.
+    is_joined
+        Whether labels always have a topic of their own, and steps are short.
+    """
+
+    kinds: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     seconds_min: float = 0.0
+    workers: tuple[int, ...] = (1, 2, 2, 3, 3, 4)
+    partitions: tuple[int, ...] = (1, 2, 2, 3, 4, 6)
+    fetch_records: tuple[int, ...] = (10, 30, 100)
+    is_joined: bool = False
 
 
 THEMES = (
-    Theme(()),  # any few kinds
-    Theme(()),
-    Theme(("freeze",), ("join", "committed"), seconds_min=7.0),
-    Theme(("freeze", "crash", "coordinator away", "coordinator away"), ("committed", "read")),
+    Theme(),
+    Theme(),
+    Theme(("freeze",), ("join", "committed"), seconds_min=7.0, workers=(3, 4)),
+    Theme(("freeze",), ("join",), seconds_min=7.0, workers=(3, 4)),
+    Theme(
+        ("crash", "coordinator away", "broker down", "freeze"),
+        ("committed", "read"),
+        seconds_min=4.0,
+        workers=(2, 3),
+        partitions=(4, 6),
+        fetch_records=(3,),
+    ),
+    Theme(("lost", "broker down", "freeze"), fetch_records=(100,), is_joined=True),
 )
-"""Drawn from equally. Of what goes wrong in a takeover much goes wrong only there."""
+"""Drawn from equally. Much of what goes wrong goes wrong only in a takeover, or in doubt."""
 
 
 def draw(seed: int) -> Plan:
     """Draw a history."""
     rng = random.Random(seed)
     theme = rng.choice(THEMES)
-    shape = _draw_shape(rng, (3, 4) if theme.kinds else (1, 2, 2, 3, 3, 4))
+    shape = _draw_shape(rng, theme)
     # A swarm: each history draws from a few kinds only, so that rare ones meet each other.
     names = theme.kinds or tuple(
         sorted(set(rng.choices(list(KINDS), [kind.weight for kind in KINDS.values()], k=3)))
@@ -152,19 +182,19 @@ def draw(seed: int) -> Plan:
     return Plan(seed, shape, tuple(sorted(faults, key=_when)))
 
 
-def _draw_shape(rng: random.Random, workers: tuple[int, ...]) -> Shape:
+def _draw_shape(rng: random.Random, theme: Theme) -> Shape:
     return Shape(
         seed=rng.randrange(8),
-        partitions=rng.choice((1, 2, 3, 4, 6)),
-        events=rng.choice((60, 120, 200, 300)),
-        own_topic=rng.random() < 0.7,
+        partitions=rng.choice(theme.partitions),
+        events=rng.choice((40, 80, 150)),
+        own_topic=theme.is_joined or rng.random() < 0.7,
         label_delay_s=rng.choice((5, 20, 40)),
-        workers=rng.choice(workers),
-        records_max=rng.choice((5, 10, 25)),
-        fetch_records=rng.choice((5, 20, 100)),
+        workers=rng.choice(theme.workers),
+        records_max=5 if theme.is_joined else rng.choice((5, 10, 25)),
+        fetch_records=rng.choice(theme.fetch_records),
         work_s=rng.choice((20.0, 40.0, 60.0)),
-        replay_s=rng.choice((0.001, 0.01, 0.03, 0.1)),
-        checkpoint_s=rng.choice((0.5, 5.0, 1000.0)),
+        replay_s=rng.choice((0.001, 0.01, 0.05, 0.15)),
+        checkpoint_s=rng.choice((0.5, 5.0, 1000.0, 1000.0)),
         transactional=rng.random() < 0.3,
     )
 

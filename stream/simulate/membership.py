@@ -39,7 +39,7 @@ class Membership:
         self.member = ""
         self.generation = -1
         self.owned: Assignment = frozenset()
-        self._claims: Assignment = frozenset()  # the assignor's memory: `lost` does not clear it
+        self._claims: Assignment = frozenset()  # the assignor's memory of what was assigned
         self._rejoin_needed = True
         self._attempt_under_way = False
         self._waits = False
@@ -104,7 +104,7 @@ class Membership:
     def _begin_attempt(self) -> None:
         if not self._attempt_under_way:
             if self.generation < 0 and self.owned:
-                lost, self.owned = self.owned, frozenset()
+                lost, self.owned, self._claims = self.owned, frozenset(), frozenset()
                 self._tell(self._listener.lost, lost)
             self._attempt_under_way = True
         self._beats = False

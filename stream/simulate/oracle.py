@@ -93,11 +93,6 @@ def _reason(headers: Headers) -> str:
     return "|".join(f"{name}={value.decode()}" for name, value in headers if name != "app")
 
 
-def is_complete(cluster: Cluster, shape: Shape) -> bool:
-    """Tell whether all that the inputs hold has been committed."""
-    return not unread(cluster, shape)
-
-
 def unread(cluster: Cluster, shape: Shape) -> list[int]:
     """Partitions whose inputs are not committed to their ends."""
     return [
@@ -105,6 +100,15 @@ def unread(cluster: Cluster, shape: Shape) -> list[int]:
         for partition in range(shape.partitions)
         if not _is_read(cluster, partition, expected_of(shape, partition))
     ]
+
+
+def taken(cluster: Cluster, partition: int) -> int:
+    """Sum of a partition's committed offsets."""
+    return sum(
+        committed.offset
+        for source, committed in cluster.offsets.items()
+        if source.partition == partition
+    )
 
 
 def _is_read(cluster: Cluster, partition: int, expected: Expected) -> bool:

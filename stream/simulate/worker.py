@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from stream.checkpoint_store import CheckpointStore
 from stream.observer import Observer
 from stream.recovery.lifecycle import RUNNING, Status
 from stream.recovery.restoration import Restored
+from stream.server import Health
 from stream.simulate.client import SimulatedLog
 from stream.simulate.clock import SimulatedClock
 from stream.simulate.world import Life
 from stream.simulate.writer import SimulatedWriter
 from stream.topology import PartsBuilder
 from stream.worker import Worker
+
+_STALL_S = 10.0
 
 
 class SimulatedWorker:
@@ -29,16 +33,19 @@ class SimulatedWorker:
         world, config = life.world, life.world.config
         store = CheckpointStore(config.checkpoint.store, config.app, config.checkpoint.keep)
         self._life = life
+        self._health = Health(_STALL_S, lambda: world.scheduler.now)
         self._log = SimulatedLog(life.network, world.rng, life.name, world.plan.shape)
         self._worker = Worker(
             config,
             self._log,
             store,
             PartsBuilder(config),
-            _Notes(life),
+            _Notes(life, self._health),
             clock=SimulatedClock(world.scheduler),
             writer=SimulatedWriter(store, world.disk, world.scheduler, life.actor),
         )
+
+        self._health.ask(lambda: self._worker.statuses)
 
     def run(self, stop: threading.Event) -> None:
         try:
@@ -58,12 +65,31 @@ class SimulatedWorker:
             for status in self._worker.statuses
         }
 
+    def ready(self) -> bool:
+        return self._health.ready().ok
+
 
 class _Notes(Observer):
-    """Writes into the history what a person wants to know of a failure."""
+    """Writes into the history what a person wants to know of a failure, and feeds the probes."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, life: Life, health: Health) -> None:
         self._life = life
+        self._health = health
+
+    def tick(self) -> None:
+        self._health.tick()
+
+    def joined(self) -> None:
+        self._health.joined()
+
+    def log_available(self) -> None:
+        self._health.trouble("log", "")
+
+    def log_unavailable(self, reason: str, away_s: float) -> None:
+        self._health.trouble("log", reason)
+
+    def troubles(self, reasons: Sequence[str]) -> None:
+        self._health.trouble("still", "; ".join(reasons))
 
     def moved(self, status: Status) -> None:
         if status.state in RUNNING:
@@ -78,6 +104,7 @@ class _Notes(Observer):
         )
 
     def fenced(self, reason: str) -> None:
+        self._health.fenced(reason)
         self._note(f"is fenced: {reason}")
 
     def uncertain(self) -> None:

@@ -15,6 +15,7 @@ from stream.simulate.faults import Fault, Plan
 from stream.simulate.history import History
 from stream.simulate.inputs import config_of, fill
 from stream.simulate.network import Network
+from stream.simulate.probes import Probes
 from stream.simulate.store import Disk
 from stream.simulate.strike import strike
 
@@ -33,6 +34,9 @@ class Worker(Protocol):
 
     def states(self) -> dict[int, str]:
         """Where each of its partitions is: `live`, or something else in words."""
+
+    def ready(self) -> bool:
+        """Whether its probe says that it does its share of the work."""
 
 
 Build = Callable[["Life"], Worker]
@@ -104,6 +108,7 @@ class World:
         self.history = History(plan.seed)
         self.lives: dict[int, Life] = {}
         self._waiting: list[tuple[Fault, list[int]]] = []
+        self._probes = Probes(self)
         self._stopping = False
         self._exits = 0
         self._complete = False
@@ -208,8 +213,9 @@ class World:
 
     def _look(self, quiet: float) -> None:
         """Look now and then whether everything is done."""
-        over = self.scheduler.now >= quiet
-        self._complete = over and oracle.is_complete(self.cluster, self.plan.shape)
+        unread = oracle.unread(self.cluster, self.plan.shape)
+        self._complete = self.scheduler.now >= quiet and not unread
+        self._probes.look(unread)
         self.scheduler.after(_LOOK_S, lambda: self._look(quiet))
 
     def _note_what_stands(self) -> None:

@@ -288,3 +288,6 @@ class FormerWorker:
 
     def states(self) -> dict[int, str]:
         return dict.fromkeys(self._worker.tasks, "live")
+
+    def ready(self) -> bool:
+        return False  # what its probe said is not looked at

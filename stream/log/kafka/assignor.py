@@ -7,6 +7,7 @@ topics are placed, and those of the others follow by number.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -22,6 +23,8 @@ class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[mi
     # Members of a group must agree on the name, and no other assignor places in this way.
     name = "driftgate-copartitioned-sticky"
 
+    member_assignment: Any
+
     @classmethod
     def parse_member_metadata(cls, metadata: Any) -> Any:
         """Leave nothing but the leading topic of what a member subscribes to and owns."""
@@ -29,6 +32,18 @@ class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[mi
         leader = min(parsed.subscription)
         owned = [partition for partition in parsed.partitions if partition.topic == leader]
         return parsed._replace(partitions=owned, subscription=[leader])
+
+    def forget(self, partitions: Iterable[Any]) -> None:
+        """Claim these no longer: they were lost, or given up by leaving the group.
+
+        The client remembers its latest assignment here and claims it at the next join, whatever
+        became of it since. A leader that gives such a partition to another member takes it to be
+        moving: it leaves it out, and waits for this member to revoke it. This one has nothing to
+        revoke, so nobody would own the partition until some later rebalance.
+        """
+        gone = set(partitions)
+        if self.member_assignment is not None:
+            self.member_assignment = [at for at in self.member_assignment if at not in gone]
 
     def assign(self, cluster: Any, members: Any) -> dict[str, Any]:
         """Place the leading topic; let the others follow."""

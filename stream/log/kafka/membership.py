@@ -208,15 +208,19 @@ class Membership:
 
     def on_revoked(self, partitions: Iterable[Any]) -> None:
         """Tell the listener of partitions that are handed over."""
-        for partition in partitions:
-            self._forget(partition)
+        self._give_up(partitions)
         self._tell("revoked", _ours(partitions))
 
     def on_lost(self, partitions: Iterable[Any]) -> None:
         """Tell the listener of partitions that another worker has already."""
+        self._give_up(partitions)
+        self._tell("lost", _ours(partitions))
+
+    def _give_up(self, partitions: Iterable[Any]) -> None:
         for partition in partitions:
             self._forget(partition)
-        self._tell("lost", _ours(partitions))
+        for assignor in self._consumer._coordinator._assignors.values():
+            assignor.forget(partitions)
 
     def _forget(self, partition: Any) -> None:
         self._next.pop(TopicPartition(*partition), None)

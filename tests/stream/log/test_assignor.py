@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from kafka.protocol.consumer.metadata import ConsumerProtocolSubscription
+from kafka.structs import TopicPartition
 
 from stream.log.kafka.assignor import CopartitionedStickyAssignor
+from stream.log.kafka.membership import Membership
+from tests.stream.log.worlds import RecordingListener
 
 TOPICS = ["x.features", "x.labels"]
 
@@ -66,3 +69,37 @@ def test_a_newcomer_gets_nothing_that_is_still_owned() -> None:
     placed = place(4, member("old", kept), member("new"))
     assert placed["old"]["x.features"] == placed["old"]["x.labels"] == kept
     assert sorted(placed["new"]["x.labels"]) == sorted(set(range(4)) - set(kept))
+
+
+def test_what_was_lost_is_not_claimed_at_the_next_join() -> None:
+    assignor = CopartitionedStickyAssignor()
+    held = [TopicPartition(topic, number) for topic in TOPICS for number in (0, 1)]
+    assignor.on_assignment(SimpleNamespace(partitions=lambda: held), 3)
+    assignor.forget([at for at in held if at.partition == 1])
+    claimed = assignor.metadata(TOPICS).owned_partitions
+    assert {entry.topic: list(entry.partitions) for entry in claimed} == {t: [0] for t in TOPICS}
+
+
+def test_a_member_that_lost_its_partitions_forgets_its_claims() -> None:
+    assignor = CopartitionedStickyAssignor()
+    held = [TopicPartition(TOPICS[0], 0)]
+    assignor.on_assignment(SimpleNamespace(partitions=lambda: held), 3)
+    member = Membership.__new__(Membership)
+    member._consumer = SimpleNamespace(
+        _coordinator=SimpleNamespace(_assignors={assignor.name: assignor})
+    )
+    member._next = {}
+    member._isolation = SimpleNamespace(forget=lambda _: None)  # type: ignore[assignment]
+    listener = RecordingListener()
+    member._listener = listener
+    member.on_lost(held)
+    assert listener.calls == [("lost", [(TOPICS[0], 0)])]
+    assert list(assignor.member_assignment) == []
+
+
+def test_a_claim_to_a_lost_partition_would_leave_it_without_an_owner() -> None:
+    claims_on, honest = member("w0", [0, 1, 2, 3]), member("w0")
+    orphaned = place(4, claims_on, member("w1"), member("w2"))
+    assert sum(len(topics.get("x.features", [])) for topics in orphaned.values()) < 4
+    placed = place(4, honest, member("w1"), member("w2"))
+    assert sum(len(topics.get("x.features", [])) for topics in placed.values()) == 4
