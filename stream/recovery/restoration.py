@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from operators.snapshot import SnapshotRefusedError, SnapshotUnavailableError, State
+from operators.snapshot import SnapshotRefusedError, State
 from stream.checkpoint import Checkpoint
 from stream.checkpoint_store import CheckpointStore
 from stream.clock import Clock
@@ -270,25 +270,14 @@ class Restoration:
         if entry.settings is not None and all(r.first == r.next for r in entry.ranges.values()):
             self.task.settings_step(entry.settings)
             if entry.settings != self._settings:
-                self._change(entry.settings)
+                self.task = self._builds.change(self.task, self._settings, entry.settings)
+                self._settings = entry.settings
             return
         for count in run_again(self.task, entry, readers):
             if count is None:
                 yield
             else:
                 self.replayed_records += count
-
-    def _change(self, settings: str) -> None:
-        assert self.task is not None
-        try:
-            self.task = self._builds.change(self.task, self._settings, settings)
-        except SnapshotUnavailableError as error:
-            raise RecoveryError(
-                f"partition {self._partition}: the model's state must be writable for settings to "
-                f"change; {error} Go back to the settings before, or begin anew with `driftgate "
-                f"reset CONFIG --partition {self._partition} --to earliest`."
-            ) from error
-        self._settings = settings
 
 
 def _described(entry: JournalEntry | None) -> str:

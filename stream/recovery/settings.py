@@ -13,8 +13,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from operators.snapshot import SnapshotUnavailableError
 from stream.config import Config
 from stream.config_operators import OperatorConfig, operator_names
+from stream.errors import RecoveryError
 from stream.task import PartitionTask
 from stream.topology import Parts, PartsBuilder, input_topics
 
@@ -116,14 +118,21 @@ class Builds:
 
         Raises
         ------
-        SnapshotUnavailableError
+        RecoveryError
             The model's state cannot be given as data.
         """
         parts = self.parts(task.partition, new)
         pieces = task.parts.stateful()
-        for name in parts.stateful().keys() - _changed(old, new):
-            if name in pieces:
-                parts.stateful()[name].restore(pieces[name].snapshot())
+        try:
+            for name in parts.stateful().keys() - _changed(old, new):
+                if name in pieces:
+                    parts.stateful()[name].restore(pieces[name].snapshot())
+        except SnapshotUnavailableError as error:
+            raise RecoveryError(
+                f"partition {task.partition}: the model's state must be writable for settings to "
+                f"change; {error} Go back to the settings before, or begin anew with `driftgate "
+                f"reset CONFIG --partition {task.partition} --to earliest`."
+            ) from error
         return task.rebuilt(parts)
 
 

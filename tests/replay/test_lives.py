@@ -266,3 +266,13 @@ def test_more_records_after_all_of_that(tmp_path: Path) -> None:
     worker.close()
     rows = world.admin._store._connection.execute("SELECT offset FROM positions").fetchall()
     assert [row[0] for row in rows] == [COUNT, COUNT]
+
+
+def test_settings_of_a_model_that_cannot_be_written_do_not_change(tmp_path: Path) -> None:
+    """A river model without a key: it says so, keeps what it has, and the others go on."""
+    world = World(tmp_path / "river", model={"name": "river:river.tree.HoeffdingTreeClassifier"})
+    half_way(world)
+    reason = refusal(world, changed(world, CHANGES[2]))
+    assert "the model's state must be writable for settings to change" in reason
+    assert "driftgate reset CONFIG --partition 0 --to earliest" in reason
+    assert len(journalled_settings(world)) == 1
