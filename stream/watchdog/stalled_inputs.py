@@ -29,6 +29,8 @@ _log = structlog.get_logger(__name__)
 
 STALL_S = 30.0
 _REMEDIES = ("fetch", "rejoin")
+# How long a look may ask for the ends of quiet inputs; the others have their turn in the next one.
+_VERIFY_S = 0.05
 # A second reader that finds nothing for so long has not found out whether there is anything.
 _SECOND_READER_S = 2.0
 # Joining anew gives partitions up for a while; one that comes back by then goes on with its count.
@@ -73,6 +75,7 @@ class StalledInputs:
         self._open_for = OpenFor(clock, wall)
         self._inputs: dict[TopicPartition, _Input] = {}
         self._has_rejoined = False
+        self._verify_until = 0.0
 
     def look(self) -> Iterator[Trouble]:
         """Name the inputs that stand still, and try the next remedy.
@@ -85,10 +88,11 @@ class StalledInputs:
         """
         now, positions = self._clock.monotonic(), self._lifecycle.positions()
         self._has_rejoined = False
+        self._verify_until = now + _VERIFY_S
         self._open_for.keep(positions)
         self._pass_over(self._inputs.keys() - positions.keys(), now)
-        for source, position in positions.items():
-            known = self._at(source, position, now)
+        inputs = {source: self._at(source, at, now) for source, at in positions.items()}
+        for source, known in sorted(inputs.items(), key=lambda item: item[1].verified_at):
             self._look_at(source, known, now)
             if known.reason:
                 yield Trouble(("stalled", source), known.reason)
@@ -115,7 +119,7 @@ class StalledInputs:
         if known.waits_since is not None:
             if now - known.waits_since >= STALL_S:
                 known.reason = self._why_still(source, known, now)
-        elif now - known.verified_at >= STALL_S:
+        elif now - known.verified_at >= STALL_S and self._clock.monotonic() <= self._verify_until:
             known.verified_at = now
             if self._may_hold_more(source, known):
                 known.waits_since = now

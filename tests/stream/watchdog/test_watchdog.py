@@ -21,6 +21,7 @@ from stream.errors import (
 from stream.log.base import OpenTransaction, TopicPartition
 from stream.recovery.lifecycle import State
 from stream.watchdog.held_outputs import _BUDGET_S
+from stream.watchdog.stalled_inputs import _VERIFY_S
 from tests.stream.watchdog.worlds import EVENTS, LABELS, WALL_S, World
 
 JOURNAL = TopicPartition("toy.journal", 0)
@@ -113,6 +114,19 @@ def test_markers_and_aborted_records_at_the_end_are_nothing_to_read(world: World
     assert world.log.remedies == []
     assert world.reasons() == ()
     assert world.log.calls.count("read") == 1  # the same end is not read again
+
+
+def test_the_ends_of_many_quiet_inputs_are_asked_for_in_turn(world: World) -> None:
+    for number in range(1, 12):
+        world.live(number, {TopicPartition("toy.features", number): 0})
+    world.log.seconds["bounds"] = _VERIFY_S / 3
+    last = TopicPartition("toy.features", 11)
+    world.log.ends[last], world.log.records[last], world.log.hidden = 1, [0], {last}
+    for _ in range(12):
+        world.log.calls.clear()
+        world.pass_s(10)
+        assert world.log.calls.count("bounds") <= 5
+    assert world.log.remedies[:1] == ["refetch toy.features"]
 
 
 def test_an_open_transaction_is_named_and_nothing_is_tried(world: World) -> None:
