@@ -101,6 +101,18 @@ def test_a_partition_that_comes_back_much_later_starts_over(world: World) -> Non
     assert world.log.remedies[2:] == ["refetch toy.features"]
 
 
+def test_the_time_in_which_an_input_was_not_read_does_not_count(world: World) -> None:
+    more(world)
+    world.pass_s(30)
+    world.lifecycle.hold_back(0, {EVENTS})
+    world.pass_s(100)
+    world.lifecycle.hold_back(0, set())
+    world.pass_s(30)
+    assert world.log.remedies == []
+    world.pass_s(15)
+    assert world.log.remedies == ["refetch toy.features"]
+
+
 def test_one_rejoin_is_enough_for_all_that_stands_still(world: World) -> None:
     more(world)
     world.log.ends[LABELS], world.log.records[LABELS] = 6, [5]
