@@ -45,6 +45,8 @@ class Looking:
     def reasons(self) -> list[str]:
         """Everything that stands still after half a minute at the same position."""
         list(self.inputs.look())
+        for _ in range(3):
+            self.inputs.polled(is_full=False)
         self.clock.now_s += 31
         return [trouble.reason for trouble in self.inputs.look()]
 

@@ -113,6 +113,21 @@ def test_the_time_in_which_an_input_was_not_read_does_not_count(world: World) ->
     assert world.log.remedies == ["refetch toy.features"]
 
 
+def test_an_input_that_has_not_had_its_turn_is_not_stalled(world: World) -> None:
+    """Full polls of a backlog: what they bring of the others says nothing of this one."""
+    more(world)
+    world.pass_s(10)
+    for _ in range(15):
+        world.clock.now_s += 8.0  # a turn over a slow model
+        world.pass_s(1, is_full=True)
+        assert world.log.remedies == []
+    world.pass_s(40, is_full=True)
+    assert world.log.remedies == ["refetch toy.features"]  # others had their turn many times
+    assert len(world.reasons()) == 1
+    world.pass_s(20)
+    assert world.log.remedies == ["refetch toy.features", "rejoin"]
+
+
 def test_one_rejoin_is_enough_for_all_that_stands_still(world: World) -> None:
     more(world)
     world.log.ends[LABELS], world.log.records[LABELS] = 6, [5]
