@@ -81,7 +81,7 @@ class Failures:
         self._warnings.say(
             trouble,
             "partition failed",
-            _log.warning if waits else _log.error,
+            "warning" if waits else "error",
             partition=number,
             reason=reason,
             tried_again_in_s=pause_s,

@@ -6,9 +6,9 @@ there is to say; the later ones say for how long it has been so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -48,12 +48,12 @@ class LastingWarnings:
         self,
         trouble: Hashable,
         event: str,
-        write: Callable[..., object] | None = None,
+        level: Literal["warning", "error"] = "warning",
         **fields: Any,
     ) -> None:
-        """Write a line (a warning by default), unless it was said a short while ago."""
-        # Not a default value: that would be bound before logging is configured, to standard out.
-        write = write or _log.warning
+        """Write a line, unless the trouble has been spoken of a short while ago."""
+        # Looked up now: a method that was taken from the logger earlier writes as it was set then.
+        write = getattr(_log, level)
         now = self._clock.monotonic()
         known = self._troubles.get(trouble)
         if known is None:

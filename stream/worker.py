@@ -253,6 +253,9 @@ class Worker:
         positions = {} if self._doubts.is_open else self.lifecycle.positions()
         records_max = _READ_AHEAD_STEPS * self._config.steps.records_max
         polled = self._log.poll(self._poll_s(), records_max, positions)
+        if positions:
+            count = sum(map(len, polled.batches))
+            self._watchdog.polled(is_full=count >= records_max)
         for number in {source.partition for source in positions} & self.lifecycle.running().keys():
             self.lifecycle.running()[number].is_polled = True
         return polled

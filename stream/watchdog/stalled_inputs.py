@@ -9,6 +9,10 @@ nothing is there. So an input that has been quiet for 30 s is compared with the 
 end beyond the position is not the truth either: what lies there may be the markers of transactions,
 or what was aborted. So the records are looked for by a second reader before anything is called
 stalled.
+
+Nor is an input stalled that has not had its turn: a poll that came back full says nothing of the
+inputs that are not in it. What counts is that polls with room to spare brought nothing of it, or so
+many full ones that each input must have had its turn.
 """
 
 from __future__ import annotations
@@ -29,6 +33,11 @@ _log = structlog.get_logger(__name__)
 
 STALL_S = 30.0
 _REMEDIES = ("fetch", "rejoin")
+# Polls without a record of an input after which it is not merely waiting for its turn: those that
+# had room, or full ones for each input that is read.
+_POLLS_WITH_ROOM, _FULL_POLLS = 3, 10
+# How long a look may ask for the ends of quiet inputs; the others have their turn in the next one.
+_VERIFY_S = 0.05
 # A second reader that finds nothing for so long has not found out whether there is anything.
 _SECOND_READER_S = 2.0
 # Joining anew gives partitions up for a while; one that comes back by then goes on with its count.
@@ -45,6 +54,7 @@ class _Input:
     waits_since: float | None = None
     remedies: int = 0
     remedied_at: float = 0.0
+    polls_before: tuple[int, int] = (0, 0)
     nothing_below: int = -1
     reason: str = ""
 
@@ -73,6 +83,13 @@ class StalledInputs:
         self._open_for = OpenFor(clock, wall)
         self._inputs: dict[TopicPartition, _Input] = {}
         self._has_rejoined = False
+        self._verify_until = 0.0
+        self._polls = (0, 0)
+
+    def polled(self, *, is_full: bool) -> None:
+        """Take note of a poll, and whether it brought as many records as it might."""
+        with_room, full = self._polls
+        self._polls = (with_room, full + 1) if is_full else (with_room + 1, full)
 
     def look(self) -> Iterator[Trouble]:
         """Name the inputs that stand still, and try the next remedy.
@@ -85,10 +102,11 @@ class StalledInputs:
         """
         now, positions = self._clock.monotonic(), self._lifecycle.positions()
         self._has_rejoined = False
+        self._verify_until = now + _VERIFY_S
         self._open_for.keep(positions)
         self._pass_over(self._inputs.keys() - positions.keys(), now)
-        for source, position in positions.items():
-            known = self._at(source, position, now)
+        inputs = {source: self._at(source, at, now) for source, at in positions.items()}
+        for source, known in sorted(inputs.items(), key=lambda item: item[1].verified_at):
             self._look_at(source, known, now)
             if known.reason:
                 yield Trouble(("stalled", source), known.reason)
@@ -111,14 +129,23 @@ class StalledInputs:
     def _look_at(self, source: TopicPartition, known: _Input, now: float) -> None:
         lag = self._log.lag(source)
         if known.waits_since is None and (lag is None or lag.written > 0):
-            known.waits_since = now
+            self._begin_to_wait(known, now)
         if known.waits_since is not None:
             if now - known.waits_since >= STALL_S:
                 known.reason = self._why_still(source, known, now)
-        elif now - known.verified_at >= STALL_S:
+        elif now - known.verified_at >= STALL_S and self._clock.monotonic() <= self._verify_until:
             known.verified_at = now
             if self._may_hold_more(source, known):
-                known.waits_since = now
+                self._begin_to_wait(known, now)
+
+    def _begin_to_wait(self, known: _Input, now: float) -> None:
+        known.waits_since, known.polls_before = now, self._polls
+
+    def _had_its_turn(self, known: _Input) -> bool:
+        with_room, full = (
+            after - before for after, before in zip(self._polls, known.polls_before, strict=True)
+        )
+        return with_room >= _POLLS_WITH_ROOM or full >= _FULL_POLLS * len(self._inputs)
 
     def _may_hold_more(self, source: TopicPartition, known: _Input) -> bool:
         try:
@@ -154,6 +181,8 @@ class StalledInputs:
             raise
         except DriftgateError as error:
             return f"{where}: nothing was read for {still_s:.0f} s: {error}"
+        if not known.remedies and not self._had_its_turn(known):
+            return ""
         self._apply_remedy(source, where, known, now)
         return f"{where}: no record came for {still_s:.0f} s, though there are more"
 
@@ -187,7 +216,8 @@ class StalledInputs:
         return False
 
     def _apply_remedy(self, source: TopicPartition, where: str, known: _Input, now: float) -> None:
-        if known.remedies and now - known.remedied_at < STALL_S:
+        is_early = known.remedies > 0 and now - known.remedied_at < STALL_S
+        if is_early or not self._had_its_turn(known):
             return
         if known.remedies == len(_REMEDIES):
             raise StalledError(
@@ -196,6 +226,7 @@ class StalledInputs:
             )
         remedy = _REMEDIES[known.remedies]
         known.remedies, known.remedied_at = known.remedies + 1, now
+        known.polls_before = self._polls
         _log.warning("stalled", where=where, remedy=remedy)
         if remedy == "fetch":
             self._log.refetch([source])

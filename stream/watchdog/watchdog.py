@@ -90,6 +90,10 @@ class Watchdog:
         self._troubles: dict[Hashable, str] = {}
         self._found: dict[str, list[Trouble]] = {}
 
+    def polled(self, *, is_full: bool) -> None:
+        """Take note of a poll that asked for records; a full one brought as many as it might."""
+        self._stalled_inputs.polled(is_full=is_full)
+
     def look(self) -> None:
         """Look around if it is time to.
 

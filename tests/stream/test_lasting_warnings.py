@@ -6,6 +6,9 @@ What the watchdog and the worker say with them: tests/stream/watchdog/, tests/re
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
+import sys
 import threading
 
 from hypothesis import given
@@ -69,7 +72,9 @@ def test_lines_of_one_trouble_never_come_closer_than_the_intervals(pauses: list[
     times: list[float] = []
     for pause_s in pauses:
         clock.now_s += pause_s
-        warnings.say("x", "x", lambda *_, **__: times.append(clock.now_s))
+        with capture_logs() as lines:
+            warnings.say("x", "x")
+        times += [clock.now_s] * len(lines)
     for index, (earlier, later) in enumerate(itertools.pairwise(times)):
         assert later - earlier >= INTERVALS_S[min(index, len(INTERVALS_S) - 1)]
 
@@ -102,3 +107,19 @@ def test_the_log_is_away_since_its_last_answer() -> None:
     assert seen.away == [15.0, 16.0]
     assert not availability.is_away
     assert [line["event"] for line in lines] == ["log unavailable", "log answers again"]
+
+
+_SETS_UP_AFTER_IMPORT = """
+from stream.clock import SystemClock
+from stream.lasting_warnings import LastingWarnings
+from stream.logs import configure_logging
+configure_logging("json", "info")
+LastingWarnings(SystemClock()).say("x", "away")
+"""
+
+
+def test_lines_are_written_as_logging_was_set_up_after_the_import() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SETS_UP_AFTER_IMPORT], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout + done.stderr)["event"] == "away"

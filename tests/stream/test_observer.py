@@ -120,6 +120,13 @@ def restored() -> Any:
     return SimpleNamespace(task=SimpleNamespace(partition=2), seconds=0.5, replayed_records=7)
 
 
+def test_how_a_partition_came_back(shown: Shown) -> None:
+    shown.observer.restored(restored())
+    shown.observer.restored(restored())
+    assert shown.value("replayed_records_total", partition="2") == 14.0
+    assert shown.value("restore_duration_seconds", partition="2") == 0.5
+
+
 def test_everything_that_stands_still_is_counted_and_named(shown: Shown) -> None:
     shown.observer.troubles(["toy.events[2]@7: no record", "toy.labels[2]@9: no record"])
     assert shown.value("standing_still") == 2.0

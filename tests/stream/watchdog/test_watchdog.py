@@ -22,6 +22,7 @@ from stream.errors import (
 from stream.log.base import OpenTransaction, TopicPartition
 from stream.recovery.lifecycle import State
 from stream.watchdog.held_outputs import _BUDGET_S
+from stream.watchdog.stalled_inputs import _VERIFY_S
 from tests.stream.watchdog.worlds import EVENTS, LABELS, WALL_S, World
 
 JOURNAL = TopicPartition("toy.journal", 0)
@@ -101,6 +102,33 @@ def test_a_partition_that_comes_back_much_later_starts_over(world: World) -> Non
     assert world.log.remedies[2:] == ["refetch toy.features"]
 
 
+def test_the_time_in_which_an_input_was_not_read_does_not_count(world: World) -> None:
+    more(world)
+    world.pass_s(30)
+    world.lifecycle.hold_back(0, {EVENTS})
+    world.pass_s(100)
+    world.lifecycle.hold_back(0, set())
+    world.pass_s(30)
+    assert world.log.remedies == []
+    world.pass_s(15)
+    assert world.log.remedies == ["refetch toy.features"]
+
+
+def test_an_input_that_has_not_had_its_turn_is_not_stalled(world: World) -> None:
+    """Full polls of a backlog: what they bring of the others says nothing of this one."""
+    more(world)
+    world.pass_s(10)
+    for _ in range(15):
+        world.clock.now_s += 8.0  # a turn over a slow model
+        world.pass_s(1, is_full=True)
+        assert world.log.remedies == []
+    world.pass_s(40, is_full=True)
+    assert world.log.remedies == ["refetch toy.features"]  # others had their turn many times
+    assert len(world.reasons()) == 1
+    world.pass_s(20)
+    assert world.log.remedies == ["refetch toy.features", "rejoin"]
+
+
 def test_one_rejoin_is_enough_for_all_that_stands_still(world: World) -> None:
     more(world)
     world.log.ends[LABELS], world.log.records[LABELS] = 6, [5]
@@ -114,6 +142,19 @@ def test_markers_and_aborted_records_at_the_end_are_nothing_to_read(world: World
     assert world.log.remedies == []
     assert world.reasons() == ()
     assert world.log.calls.count("read") == 1  # the same end is not read again
+
+
+def test_the_ends_of_many_quiet_inputs_are_asked_for_in_turn(world: World) -> None:
+    for number in range(1, 12):
+        world.live(number, {TopicPartition("toy.features", number): 0})
+    world.log.seconds["bounds"] = _VERIFY_S / 3
+    last = TopicPartition("toy.features", 11)
+    world.log.ends[last], world.log.records[last], world.log.hidden = 1, [0], {last}
+    for _ in range(12):
+        world.log.calls.clear()
+        world.pass_s(10)
+        assert world.log.calls.count("bounds") <= 5
+    assert world.log.remedies[:1] == ["refetch toy.features"]
 
 
 def test_an_open_transaction_is_named_and_nothing_is_tried(world: World) -> None:

@@ -74,6 +74,7 @@ class FakeLog:
 
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         self._called("read")
+        yield RecordBatch(source, [], [], [], [])  # none came for a moment
         for offset in self.records.get(source, []):
             if start <= offset < end:
                 yield RecordBatch(source, [offset], [0], [None], [b"{}"])
@@ -158,12 +159,13 @@ class World:
         found: Task = task
         return found
 
-    def pass_s(self, seconds: float) -> None:
-        """Let time pass, with a look each second."""
+    def pass_s(self, seconds: float, *, is_full: bool = False) -> None:
+        """Let time pass, with a poll and a look each second."""
         until = self.clock.now_s + seconds
         while self.clock.now_s < until:
             self.clock.now_s += 1.0
             self.log.positions = self.lifecycle.positions()
+            self.watchdog.polled(is_full=is_full)
             self.watchdog.look()
 
     def reasons(self) -> Sequence[str]:
