@@ -325,16 +325,6 @@ class LogAdmin(Protocol):
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
 
-    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
-        """List the transactions that hold back a partition, the oldest first."""
-
-    def abort(self, transaction: OpenTransaction) -> None:
-        """End a transaction that hangs, in its partition alone; its records are never read.
-
-        Only for one that its coordinator has lost: aborted under a producer that is alive, the
-        rest of its transaction may still commit in other partitions.
-        """
-
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records (dead letters carry their reason there)."""
 

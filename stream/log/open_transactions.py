@@ -40,7 +40,8 @@ class JudgedTransaction:
     """One producer's open transaction on one partition.
 
     `open_s` is the time since its start where the coordinator knows it; otherwise that since the
-    time written on its newest record, which the producer chose.
+    time written on its newest record, which the producer chose. `coordinator_epoch` is what the
+    partition knows of the coordinator; it takes no marker with another one.
     """
 
     source: TopicPartition
@@ -51,6 +52,7 @@ class JudgedTransaction:
     open_s: float
     transactional_id: str | None = None
     state: str | None = None
+    coordinator_epoch: int = -1
 
     @property
     def stuck(self) -> bool:

@@ -17,6 +17,7 @@ import pytest
 from stream.errors import LogUnavailableError, LogUnsettledError, RecoveryError, SetupError
 from stream.log.base import Bounds, Lag, OutputBatch, Polled, TopicPartition, TopicSpec
 from stream.log.kafka import KafkaLog, settings
+from stream.log.kafka.transaction_admin import KafkaTransactions
 from tests.stream.log.worlds import (
     KafkaWorld,
     RecordingListener,
@@ -192,15 +193,23 @@ def test_a_hanging_transaction_can_be_aborted(
 ) -> None:
     topic = world.topic()
     source = TopicPartition(topic, 0)
+    stranger.send(topic, b"before", partition=0).get(timeout=5)
+    stranger.commit_transaction()
+    stranger.begin_transaction()
     stranger.send(topic, b"open", partition=0).get(timeout=5)
     world.append(topic, [b"after"])
     with pytest.raises(LogUnsettledError):
         world.admin.bounds(source)
-    (hanging,) = world.admin.open_transactions(source)
-    world.admin.abort(hanging)
-    assert world.admin.open_transactions(source) == []
+    admin = KafkaTransactions(world.settings("transactions"))
+    world.stack.callback(admin.close)
+    (found,) = admin.transactions([topic])
+    (hanging,) = found.transactions
+    # The coordinator has spoken to the partition: it takes no marker without the epoch it knows.
+    assert hanging.coordinator_epoch >= 0
+    admin.abort(hanging)
+    assert admin.transactions([topic])[0].transactions == []
     end = world.admin.bounds(source).end
-    assert values(read(world.admin, source, 0, end)) == [b"after"]
+    assert values(read(world.admin, source, 0, end)) == [b"before", b"after"]
 
 
 def test_a_topic_that_is_deleted_while_it_is_read(world: KafkaWorld) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stream.errors import SetupError
 from stream.log.base import (
     Bounds,
     Headers,
-    OpenTransaction,
     OutputBatch,
     RecordBatch,
     TopicPartition,
@@ -70,15 +68,6 @@ class EmbeddedAdmin:
         """Read the records with start <= offset < end."""
         with self._store.translated():
             yield from self._store.read_range(source, start, end)
-
-    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
-        """List none: SQLite shows nothing of a transaction before it has committed."""
-        del source
-        return []
-
-    def abort(self, transaction: OpenTransaction) -> None:
-        """Refuse: no transaction of an embedded log can be seen open."""
-        raise SetupError(f"log: there is no open transaction to abort; got {transaction}.")
 
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records."""

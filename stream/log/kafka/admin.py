@@ -9,13 +9,11 @@ from typing import Any
 import kafka
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
-from kafka.admin._transactions import AbortTransactionSpec
 
 from stream.errors import LogUnavailableError, SetupError, TopicMissingError
 from stream.log.base import (
     Bounds,
     Headers,
-    OpenTransaction,
     OutputBatch,
     RecordBatch,
     TopicPartition,
@@ -109,20 +107,6 @@ class KafkaAdmin:
     def read(self, source: TopicPartition, start: int, end: int) -> Iterator[RecordBatch]:
         """Read the committed records with start <= offset < end."""
         return (batch for batch in self._reader.read(source, start, end) if len(batch))
-
-    def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
-        """List the transactions that hold back a partition, the oldest first."""
-        return self._reader.open_transactions(source)
-
-    def abort(self, transaction: OpenTransaction) -> None:
-        """Write the marker that the transaction's coordinator does not write any more."""
-        marker = AbortTransactionSpec(
-            kafka.TopicPartition(*transaction.source),
-            transaction.producer_id,
-            transaction.producer_epoch,
-        )
-        with translated(self._settings):
-            self._admin.abort_transaction(marker)
 
     def read_headers(self, source: TopicPartition, start: int, end: int) -> list[Headers]:
         """Headers of the same records."""

@@ -71,7 +71,10 @@ class KafkaTransactions:
         from kafka.admin._transactions import AbortTransactionSpec
 
         spec = AbortTransactionSpec(
-            kafka.TopicPartition(*transaction.source), transaction.producer_id, transaction.epoch
+            kafka.TopicPartition(*transaction.source),
+            transaction.producer_id,
+            transaction.epoch,
+            transaction.coordinator_epoch,
         )
         where = f"{transaction.source.topic}[{transaction.source.partition}]"
         with translated(self._settings):
@@ -186,6 +189,7 @@ def _judged(
         since_record if known is None else known,
         said.transactional_id if said is not None else None,
         said.state if said is not None else None,
+        producer.coordinator_epoch,
     )
 
 
