@@ -44,7 +44,9 @@ class Probes:
         for life in self._world.lives.values():
             if life.worker is None or life.ended or now < life.actor.frozen_until:
                 continue
-            for number in life.worker.states():
+            for number, state in life.worker.states().items():
+                if state != "live":
+                    continue  # and so not ready
                 held[life, number] = self._held.get((life, number), now)
                 if number in unread:
                     self._compare(life, number, held[life, number])
