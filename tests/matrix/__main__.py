@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ from tests.matrix.stage import Stage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the scenarios that were asked for."""
     options = _parse(arguments)
+    # A worker or broker must not outlive this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     scenarios = chosen(options.only, options.nodes)
     folder = Path(tempfile.mkdtemp(prefix="driftgate-matrix-"))
     print(f"logs and checkpoints: {folder}", flush=True)
@@ -51,7 +54,7 @@ def perform(scenario: Scenario, stage: Stage) -> Result:
     result = Result(scenario.id, scenario.title)
     try:
         scenario.run(stage, result)
-    except Exception as error:  # noqa: BLE001 - the other scenarios are to run
+    except Exception as error:
         traceback.print_exc()
         result.check("ran to its end", False, f"{type(error).__name__}: {error}")
     return result.finish(stage.cluster.nodes, time.monotonic() - start)

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.matrix.report import Result
-from tests.matrix.scenarios import t01_kills
+from tests.matrix.scenarios import (
+    t01_kills,
+    t02_rolling,
+    t03_zombies,
+    t04_end_txn,
+    t07_broker,
+    t08_storm,
+    t09_replay,
+)
 from tests.matrix.stage import Stage
 
 
@@ -19,7 +27,20 @@ class Scenario(NamedTuple):
     nodes: tuple[int, ...] = (1, 3)
 
 
-SCENARIOS = (Scenario("T1", "SIGKILL of workers at random points", t01_kills.run),)
+SCENARIOS = (
+    Scenario("T1", "SIGKILL of workers at random points", t01_kills.run),
+    Scenario("T2", "rolling restarts by SIGTERM", t02_rolling.run),
+    Scenario("T3", "zombies: frozen longer than their session", t03_zombies.run),
+    Scenario("T3b", "frozen while its JoinGroup is under way", t03_zombies.run_in_a_rebalance),
+    Scenario("T4", "EndTxn lost, unanswered, or late", t04_end_txn.run_end_txn),
+    Scenario("T4b", "EndTxn answers lost, and SIGKILLs", t04_end_txn.run_answers_with_kills),
+    Scenario("T5", "Produce lost until batches expire", t04_end_txn.run_produce),
+    Scenario("T6", "fenced while commits are pending", t04_end_txn.run_fencing),
+    Scenario("T7", "coordinators and leaders bounce", t07_broker.run_bounces),
+    Scenario("T7b", "the whole cluster is away", t07_broker.run_outage),
+    Scenario("T8", "members join and leave all the time", t08_storm.run),
+    Scenario("T9", "a replay longer than poll_interval_max", t09_replay.run),
+)
 
 
 def chosen(only: str | None, nodes: int) -> list[Scenario]:

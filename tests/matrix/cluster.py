@@ -68,11 +68,19 @@ class Cluster:
     def thaw(self, index: int) -> None:
         self._signal(index, signal.SIGCONT)
 
-    def restart(self, index: int) -> None:
-        """Start a node again on its data; returns once it says that it has started."""
-        before = self._starts(index)
-        dev_broker.restart_node(self.broker, index)
-        wait_until(lambda: self._starts(index) > before, _UP_S, f"node {index} has started")
+    def restart(self, *nodes: int) -> None:
+        """Start nodes again on their data; returns once they say that they have started.
+
+        All that are down together: the controllers want a majority before one of them starts.
+        """
+        before = {index: self._starts(index) for index in nodes}
+        for index in nodes:
+            dev_broker.restart_node(self.broker, index)
+
+        def started() -> bool:
+            return all(self._starts(index) > count for index, count in before.items())
+
+        wait_until(started, _UP_S, f"nodes {nodes} have started")
 
     def wait_in_step(self) -> None:
         """Wait until every partition has a leader, and all of its copies are in step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -20,12 +21,12 @@ _EVENT_MS = 1000
 
 @dataclass(frozen=True)
 class Load:
-    """What the input topics hold.
+    """What the input topics hold at first.
 
     Parameters
     ----------
     partitions, events
-        Number of partitions, and of events over all of them.
+        Number of partitions, and of events over all of them; more may follow.
     label_delay
         A label comes this many events after its own, in a topic of its own; 0: within the event.
     seed
@@ -57,7 +58,7 @@ class Item(NamedTuple):
 
 
 def events_of(load: Load, partition: int) -> Iterator[Item]:
-    """Events of one partition; the concept turns round in the middle."""
+    """Events of one partition, without end; the concept turns round in the middle of the load."""
     for number, fields in enumerate(_fields(load, partition)):
         label = {"y": fields.pop("y")}
         value = msgspec.json.encode(fields | (label if load.label_delay == 0 else {}))
@@ -84,7 +85,7 @@ def _key(partition: int, number: int) -> bytes:
 
 def _fields(load: Load, partition: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(f"{load.seed}-{partition}")
-    for number in range(load.events_each):
+    for number in itertools.count():
         a = rng.random()
         wanted = (a > 0.5) != (number > load.events_each // 2)
         label = wanted if rng.random() < 0.9 else not wanted
@@ -189,7 +190,7 @@ class Feeder:
                     appender.append(self._topic, item)
                     owed -= 1
                     self.sent += 1
-        except BaseException as error:  # noqa: BLE001 - told by `join`, in the caller's thread
+        except BaseException as error:  # told by `join`, in the caller's thread
             self.error = error
 
 

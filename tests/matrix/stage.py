@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tests.matrix.cluster import Cluster, wait_until
+from tests.matrix.cluster import Cluster
 from tests.matrix.committed import Record, hidden_records, read_topic
 from tests.matrix.load import Appender, Item, Load, events_of, labels_of
 from tests.matrix.pipeline import SESSION_S, Pipeline, unique
@@ -27,8 +28,14 @@ from tests.matrix.workers import Fleet
 TAKEOVER_S = SESSION_S + 10.0
 """A killed worker's partitions must be live elsewhere within its session and ten seconds."""
 
-_IDLE_S = 900.0
+STANDSTILL_S = 60.0
+"""Work that does not go on for so long stands still."""
+
 Journal = dict[int, list[Record]]
+
+
+class StandstillError(Exception):
+    """There is work, and nobody does it."""
 
 
 @dataclass
@@ -39,6 +46,8 @@ class Inputs:
     labels: str | None
     partitions: int
     calm: dict[str, Outcome] = field(default_factory=dict)
+    coming: dict[int, tuple[Iterator[Item], Iterator[Item]]] = field(default_factory=dict)
+    """Events and labels that are still to be appended, by partition."""
 
     @property
     def topics(self) -> tuple[str, str | None]:
@@ -68,15 +77,22 @@ class Stage:
         """Input topics that hold the whole load; filled at the first call."""
         if load not in self._filled:
             inputs = self.inputs(unique(load.name), load.partitions, labelled=load.label_delay > 0)
-            with Appender(self.cluster.bootstrap) as appender:
-                for partition in range(load.partitions):
-                    for item in events_of(load, partition):
-                        appender.append(inputs.features, item)
-                    if inputs.labels is not None:
-                        for item in labels_of(load, partition):
-                            appender.append(inputs.labels, item)
+            for partition in range(load.partitions):
+                inputs.coming[partition] = events_of(load, partition), labels_of(load, partition)
+            self.extend(inputs, load.events_each)
             self._filled[load] = inputs
         return self._filled[load]
+
+    def extend(self, inputs: Inputs, events_each: int) -> None:
+        """Append so many more events, and labels, to each partition."""
+        inputs.calm.clear()
+        with Appender(self.cluster.bootstrap) as appender:
+            for events, labels in inputs.coming.values():
+                for item in islice(events, events_each):
+                    appender.append(inputs.features, item)
+                if inputs.labels is not None:
+                    for item in islice(labels, events_each):
+                        appender.append(inputs.labels, item)
 
     def inputs(
         self, name: str, partitions: int, *, labelled: bool, **settings: dict[str, str]
@@ -112,23 +128,49 @@ class Stage:
         made.create()
         return made
 
-    def wait_idle(self, pipeline: Pipeline, fleet: Fleet, timeout_s: float = _IDLE_S) -> float:
+    def finish(self, result: Result, pipeline: Pipeline, fleet: Fleet) -> list[int | None]:
+        """Wait until the inputs are taken, and stop all workers; return their exit codes.
+
+        Where work stands still, that is a check that does not hold; then the workers are started
+        anew, so that what they leave behind can still be judged.
+        """
+        try:
+            result.figure("seconds to the end", round(self.wait_idle(pipeline, fleet)))
+        except StandstillError as error:
+            result.check("nothing stands still", False, str(error))
+            fleet.stop()
+            for worker in fleet.workers:
+                worker.start()
+            self.wait_idle(pipeline, fleet)
+        fleet.wait_ready()
+        return fleet.stop()
+
+    def wait_idle(self, pipeline: Pipeline, fleet: Fleet) -> float:
         """Wait until all that the inputs hold is committed, with a supervisor at work.
 
         Returns
         -------
         Seconds that it took.
+
+        Raises
+        ------
+        StandstillError
+            Nothing was committed for a minute.
         """
-
-        def idle() -> bool:
+        start = moved = time.monotonic()
+        before: dict[int, int] = {}
+        while True:
             fleet.revive()
+            left = pipeline.behind()
+            if not any(left.values()):
+                return time.monotonic() - start
+            if left != before:
+                before, moved = left, time.monotonic()
+            elif time.monotonic() - moved > STANDSTILL_S:
+                still = {partition: count for partition, count in left.items() if count}
+                said = {worker.name: worker.ask("/readyz").body.strip() for worker in fleet.running}
+                raise StandstillError(f"records left by partition: {still}; /readyz: {said}")
             time.sleep(0.5)
-            return not any(pipeline.behind().values())
-
-        try:
-            return wait_until(idle, timeout_s, f"{pipeline.app} has taken all of its inputs")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}; still to take: {pipeline.behind()}") from None
 
     def calm(self, inputs: Inputs, **changes: Any) -> Outcome:
         """What one undisturbed worker leaves behind over the same inputs."""

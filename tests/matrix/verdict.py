@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ def commit_gaps(journal: Journal, begin_ms: int | None = None) -> dict[int, list
     for partition, records in journal.items():
         times = [record.timestamp for record in records]
         starts = times if begin_ms is None else [begin_ms, *times]
-        found[partition] = list(zip(starts, starts[1:], strict=False))
+        found[partition] = list(itertools.pairwise(starts))
     return found
 
 

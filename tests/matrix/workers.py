@@ -57,6 +57,8 @@ class Worker:
         """Exit codes of processes that ended, in order; -9 is a kill."""
         self.kills = 0
         self.frozen = False
+        self.wanted = False
+        """Whether a supervisor would start it again when it ends."""
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -64,7 +66,7 @@ class Worker:
         """Start a process; the one before must have ended."""
         assert not self.running, f"{self.name} is running"
         self._collect()
-        self.frozen = False
+        self.frozen, self.wanted = False, True
         with self.log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(
@@ -95,7 +97,8 @@ class Worker:
         self._collect()
 
     def terminate(self) -> None:
-        """SIGTERM, without waiting."""
+        """SIGTERM, without waiting; it is not wanted any more."""
+        self.wanted = False
         self._send(signal.SIGTERM)
 
     def stop(self, timeout_s: float = _STOP_S) -> int | None:
@@ -220,8 +223,9 @@ class Fleet:
         return [worker for worker in self.workers if worker.running]
 
     def revive(self, workers: Iterable[Worker] | None = None) -> int:
-        """Start again, as a supervisor does, those that have ended; return how many."""
-        ended = [w for w in (self.workers if workers is None else workers) if not w.running]
+        """Start again, as a supervisor does, those that have ended unasked; return how many."""
+        asked = self.workers if workers is None else workers
+        ended = [worker for worker in asked if worker.wanted and not worker.running]
         for worker in ended:
             worker.start()
         return len(ended)
@@ -239,7 +243,7 @@ class Fleet:
         return sum(worker.events()[event] for worker in self.workers)
 
     def unasked_exits(self) -> list[str]:
-        """Ends of processes that nobody killed and that did not end with 0, with their last words."""
+        """Ends of processes that nobody killed, but for those with 0."""
         found = []
         for worker in self.workers:
             codes = Counter(worker.exits)

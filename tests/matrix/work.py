@@ -1,0 +1,133 @@
+"""A backlog that workers take while faults are put in, and the verdict that follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.matrix.load import Load
+from tests.matrix.pipeline import Pipeline
+from tests.matrix.report import Result
+from tests.matrix.sampling import Sampler
+from tests.matrix.stage import TAKEOVER_S, Inputs, Journal, Stage
+from tests.matrix.workers import Fleet
+
+Fault = Callable[[Pipeline, Fleet], Sequence[int]]
+"""Puts faults in; returns when each began, in milliseconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A backlog and those who take it.
+
+    Parameters
+    ----------
+    load
+        What the input topics hold before the workers start.
+    workers
+        How many workers there are.
+    records_max
+        Records of a step. Few: work lasts as long as the faults.
+    """
+
+    load: Load
+    workers: int = 3
+    records_max: int = 12
+
+    @property
+    def dose(self) -> dict[str, Any]:
+        """The work as a table shows it."""
+        return {
+            "records": self.load.events,
+            "partitions": self.load.partitions,
+            "workers": self.workers,
+        }
+
+
+_LEFT_MIN = 1500
+"""Records of a partition; a worker takes fewer between two looks."""
+
+_MORE_EACH = 1000
+
+FULL = Work(Load(12, 100_000))
+SMALL = Work(Load(6, 12_000), records_max=8)
+
+
+def work_under(
+    stage: Stage,
+    result: Result,
+    work: Work,
+    fault: Fault,
+    *,
+    bootstrap: str | None = None,
+    log: dict[str, Any] | None = None,
+    may_exit: bool = False,
+    standstill_s: float = TAKEOVER_S,
+) -> Journal:
+    """Let workers take a backlog under a fault, and check what exactly-once asks for.
+
+    Parameters
+    ----------
+    fault
+        Is called once the workers are ready; whoever ends meanwhile is started again at the end.
+    bootstrap, log
+        As for `Pipeline`.
+    may_exit
+        Whether workers may end by themselves, to be started again by their supervisor.
+    standstill_s
+        Longest time without a commit of a partition, for each fault that falls into it.
+    """
+    inputs = stage.filled(work.load)
+    pipeline = stage.pipeline(
+        result.id.lower(),
+        inputs,
+        bootstrap=bootstrap,
+        log=log,
+        steps={"records_max": work.records_max},
+    )
+    with Fleet(pipeline, work.workers) as fleet:
+        fleet.wait_ready()
+        with Backlog(stage, pipeline, inputs) as backlog:
+            began_ms = fault(pipeline, fleet)
+        result.dose["records"] += backlog.added
+        codes = stage.finish(result, pipeline, fleet)
+    result.check("orderly end", set(codes) == {0}, f"exit codes {codes}")
+    exits = fleet.unasked_exits()
+    if may_exit:
+        result.figure("exits", len(exits))
+    else:
+        result.check("no worker ended by itself", not exits, "; ".join(exits))
+    result.figure("uncertain commits", fleet.count("commit uncertain"))
+    stage.check(result, pipeline, inputs)
+    journal = stage.journal(pipeline)
+    stage.check_gaps(result, journal, began_ms, standstill_s)
+    return journal
+
+
+class Backlog(Sampler):
+    """Sees to it that a backlog lasts as long as a `with` statement.
+
+    More is appended while every partition still has some of both topics before it: what is taken
+    next then depends on the records alone, as in the undisturbed run.
+    """
+
+    def __init__(self, stage: Stage, pipeline: Pipeline, inputs: Inputs) -> None:
+        super().__init__(self._look, every_s=0.5)
+        self.added = 0
+        self._stage, self._pipeline, self._inputs = stage, pipeline, inputs
+
+    def _look(self, _: float) -> None:
+        try:
+            left = min(self._pipeline.behind().values())
+        except Exception:
+            return  # the coordinator is away, and nothing is taken
+        if left < _LEFT_MIN:
+            self._stage.extend(self._inputs, _MORE_EACH)
+            self.added += _MORE_EACH * self._inputs.partitions
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return int(1000 * time.time())
