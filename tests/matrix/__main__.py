@@ -1,6 +1,7 @@
 """The fault matrix against a real Apache Kafka: `python -m tests.matrix`.
 
-    python -m tests.matrix [--only T1,T3] [--short] [--nodes 1|3] [--soak MINUTES] [--json FILE]
+    python -m tests.matrix [--only T1,T3] [--short] [--nodes 1|3] [--soak MINUTES]
+                           [--older REVISION] [--json FILE]
 
 Every scenario runs real workers (`driftgate run`) and looks at nothing but processes, topics, HTTP
 and files. Each result goes to `tests/matrix/results/`, from which `python -m tests.matrix.document`
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"logs and checkpoints: {folder}", flush=True)
     results = []
     with Cluster(options.nodes, folder / "kafka", proxied=True) as cluster:
-        stage = Stage(cluster, folder, short=options.short, soak_s=60.0 * options.soak)
+        stage = Stage(
+            cluster, folder, short=options.short, soak_s=60.0 * options.soak, older=options.older
+        )
         for scenario in scenarios:
             results.append(perform(scenario, stage))
             if not options.short:
@@ -66,6 +69,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="small doses; nothing is saved")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
     parser.add_argument("--soak", type=float, default=60.0, help="minutes of T16")
+    parser.add_argument("--older", default="HEAD~1", help="revision that T17 upgrades from")
     parser.add_argument("--json", help="write the results to this file, too")
     parser.add_argument("--results", default=str(FOLDER), help="folder of the results")
     return parser.parse_args(arguments)

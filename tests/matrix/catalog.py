@@ -14,6 +14,15 @@ from tests.matrix.scenarios import (
     t07_broker,
     t08_storm,
     t09_replay,
+    t10_trimmed,
+    t11_damage,
+    t12_poison,
+    t13_labels,
+    t14_burst,
+    t16_soak,
+    t17_upgrade,
+    t19_probes,
+    t20_stall,
 )
 from tests.matrix.stage import Stage
 
@@ -40,6 +49,17 @@ SCENARIOS = (
     Scenario("T7b", "the whole cluster is away", t07_broker.run_outage),
     Scenario("T8", "members join and leave all the time", t08_storm.run),
     Scenario("T9", "a replay longer than poll_interval_max", t09_replay.run),
+    Scenario("T10", "one of six partitions trimmed", t10_trimmed.run_one_of_six),
+    Scenario("T10b", "events, journal trimmed; events compacted", t10_trimmed.run_lost_history),
+    Scenario("T11", "checkpoints damaged, store away", t11_damage.run),
+    Scenario("T12", "poison records", t12_poison.run),
+    Scenario("T13", "labels missing, twice, out of order, early", t13_labels.run),
+    Scenario("T14", "outputs blocked, then a burst", t14_burst.run),
+    Scenario("T16", "a long run at half load", t16_soak.run),
+    Scenario("T17", "from an older version and back", t17_upgrade.run),
+    Scenario("T19", "probes while the broker is away", t19_probes.run),
+    Scenario("T20", "fetches that nobody answers", t20_stall.run_black_hole),
+    Scenario("T20b", "a stranger's open transaction", t20_stall.run_open_transaction),
 )
 
 

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple, Self
 import kafka
 import msgspec
 
+POISON = b"poison-"
+"""Begin of the keys of records that are no events."""
+
 _CATEGORIES = "pqrstuvw"
 _START_MS = 1_700_000_000_000
 _EVENT_MS = 1000
@@ -53,7 +56,7 @@ class Item(NamedTuple):
 
     partition: int
     key: bytes
-    value: bytes
+    value: bytes | None
     timestamp: int
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.matrix.cluster import Cluster
 from tests.matrix.committed import Record, hidden_records, read_topic
-from tests.matrix.load import Appender, Item, Load, events_of, labels_of
+from tests.matrix.load import POISON, Appender, Item, Load, events_of, labels_of
 from tests.matrix.pipeline import SESSION_S, Pipeline, unique
 from tests.matrix.report import Result
 from tests.matrix.states import state_digests
@@ -34,8 +34,18 @@ STANDSTILL_S = 60.0
 Journal = dict[int, list[Record]]
 
 
+_RESCUES = 3
+
+
 class StandstillError(Exception):
     """There is work, and nobody does it."""
+
+
+class Calm(NamedTuple):
+    """An undisturbed run over the same inputs."""
+
+    pipeline: Pipeline
+    outcome: Outcome
 
 
 @dataclass
@@ -45,7 +55,7 @@ class Inputs:
     features: str
     labels: str | None
     partitions: int
-    calm: dict[str, Outcome] = field(default_factory=dict)
+    calm: dict[str, Calm] = field(default_factory=dict)
     coming: dict[int, tuple[Iterator[Item], Iterator[Item]]] = field(default_factory=dict)
     """Events and labels that are still to be appended, by partition."""
 
@@ -65,12 +75,21 @@ class Stage:
         Whether doses are those of the short form.
     soak_s
         How long the soak lasts.
+    older
+        Revision of the code that an upgrade starts from.
     """
 
     def __init__(
-        self, cluster: Cluster, folder: Path, *, short: bool, soak_s: float = 3600.0
+        self,
+        cluster: Cluster,
+        folder: Path,
+        *,
+        short: bool,
+        soak_s: float = 3600.0,
+        older: str = "HEAD~1",
     ) -> None:
-        self.cluster, self.folder, self.short, self.soak_s = cluster, folder, short, soak_s
+        self.cluster, self.folder, self.short = cluster, folder, short
+        self.soak_s, self.older = soak_s, older
         self._filled: dict[Load, Inputs] = {}
 
     def filled(self, load: Load) -> Inputs:
@@ -134,14 +153,15 @@ class Stage:
         Where work stands still, that is a check that does not hold; then the workers are started
         anew, so that what they leave behind can still be judged.
         """
-        try:
-            result.figure("seconds to the end", round(self.wait_idle(pipeline, fleet)))
-        except StandstillError as error:
-            result.check("nothing stands still", False, str(error))
-            fleet.stop()
-            for worker in fleet.workers:
-                worker.start()
-            self.wait_idle(pipeline, fleet)
+        for _ in range(_RESCUES):
+            try:
+                result.figure("seconds to the end", round(self.wait_idle(pipeline, fleet)))
+                break
+            except StandstillError as error:
+                result.check("nothing stands still", False, str(error))
+                fleet.stop()
+                for worker in fleet.workers:
+                    worker.start()
         fleet.wait_ready()
         return fleet.stop()
 
@@ -172,21 +192,24 @@ class Stage:
                 raise StandstillError(f"records left by partition: {still}; /readyz: {said}")
             time.sleep(0.5)
 
-    def calm(self, inputs: Inputs, **changes: Any) -> Outcome:
-        """What one undisturbed worker leaves behind over the same inputs."""
+    def calm(self, inputs: Inputs, **changes: Any) -> Calm:
+        """Let one undisturbed worker take the same inputs, once."""
         key = repr(sorted(changes.items()))
         if key not in inputs.calm:
             pipeline = self.pipeline("calm", inputs, **changes)
             with Fleet(pipeline, 1) as fleet:
                 self.wait_idle(pipeline, fleet)
                 fleet.stop()
-            inputs.calm[key] = self.outcome(pipeline, inputs)
+            inputs.calm[key] = Calm(pipeline, self.outcome(pipeline, inputs))
         return inputs.calm[key]
 
     def outcome(self, pipeline: Pipeline, inputs: Inputs) -> Outcome:
         """Read what a pipeline has left behind, after its workers have ended."""
         events = read_topic(self.cluster.bootstrap, inputs.features)
-        ids = {p: [record.key or b"" for record in records] for p, records in events.items()}
+        ids = {
+            partition: [r.key for r in records if r.key and not r.key.startswith(POISON)]
+            for partition, records in events.items()
+        }
         outcome = judge_predictions(self.predictions(pipeline), ids)
         outcome.torn = journal_tears(self.journal(pipeline))
         outcome.states = state_digests(pipeline.checkpoints, inputs.partitions)
@@ -206,7 +229,8 @@ class Stage:
             if (found := hidden_records(self.cluster.bootstrap, pipeline.topic(role)))
         }
         result.check("nothing hidden by a hanging transaction", not hidden, str(hidden))
-        outcome, undisturbed = self.outcome(pipeline, inputs), self.calm(inputs, **calm)
+        outcome = self.outcome(pipeline, inputs)
+        undisturbed = self.calm(inputs, **calm).outcome
         result.figure("predictions", outcome.predictions)
         result.check("no duplicate", outcome.duplicates == 0, f"{outcome.duplicates} twice")
         result.check("nothing missing", outcome.missing == 0, f"{outcome.missing} missing")

@@ -61,6 +61,8 @@ def work_under(
     work: Work,
     fault: Fault,
     *,
+    inputs: Inputs | None = None,
+    settings: dict[str, Any] | None = None,
     bootstrap: str | None = None,
     log: dict[str, Any] | None = None,
     may_exit: bool = False,
@@ -72,6 +74,10 @@ def work_under(
     ----------
     fault
         Is called once the workers are ready; whoever ends meanwhile is started again at the end.
+    inputs
+        Input topics; those of the work's load where it is None, which last as long as the fault.
+    settings
+        Sections of the pipeline's file that differ, in the undisturbed run, too.
     bootstrap, log
         As for `Pipeline`.
     may_exit
@@ -79,19 +85,23 @@ def work_under(
     standstill_s
         Longest time without a commit of a partition, for each fault that falls into it.
     """
-    inputs = stage.filled(work.load)
+    bounded, inputs = inputs is not None, inputs or stage.filled(work.load)
     pipeline = stage.pipeline(
         result.id.lower(),
         inputs,
         bootstrap=bootstrap,
         log=log,
         steps={"records_max": work.records_max},
+        **(settings or {}),
     )
     with Fleet(pipeline, work.workers) as fleet:
         fleet.wait_ready()
-        with Backlog(stage, pipeline, inputs) as backlog:
+        if bounded:
             began_ms = fault(pipeline, fleet)
-        result.dose["records"] += backlog.added
+        else:
+            with Backlog(stage, pipeline, inputs) as backlog:
+                began_ms = fault(pipeline, fleet)
+            result.dose["records"] += backlog.added
         codes = stage.finish(result, pipeline, fleet)
     result.check("orderly end", set(codes) == {0}, f"exit codes {codes}")
     exits = fleet.unasked_exits()
@@ -100,7 +110,7 @@ def work_under(
     else:
         result.check("no worker ended by itself", not exits, "; ".join(exits))
     result.figure("uncertain commits", fleet.count("commit uncertain"))
-    stage.check(result, pipeline, inputs)
+    stage.check(result, pipeline, inputs, **(settings or {}))
     journal = stage.journal(pipeline)
     stage.check_gaps(result, journal, began_ms, standstill_s)
     return journal
