@@ -30,11 +30,17 @@ def run_answers_with_kills(stage: Stage, result: Result) -> None:
     with Proxy(stage.cluster) as proxy:
         proxy.rules = [Rule(END_TXN, "response", 0.1)]
         result.dose = {**work.dose, "SIGKILLs": kills, "EndTxn answers lost": "10 %"}
+
+        def fault(_: Pipeline, fleet: Fleet) -> list[int]:
+            times = kill_at_random(fleet, kills)
+            proxy.rules = []
+            return times
+
         work_under(
             stage,
             result,
             work,
-            lambda _, fleet: kill_at_random(fleet, kills),
+            fault,
             bootstrap=proxy.bootstrap,
             log=_QUICK,
             standstill_s=2 * TAKEOVER_S,
@@ -62,7 +68,8 @@ def run_end_txn(stage: Stage, result: Result) -> None:
                 if pipeline.done() != done:
                     done, moved = pipeline.done(), time.monotonic()
                 elif time.monotonic() - moved > STANDSTILL_S / 2:
-                    return []  # which is found out, and told, afterwards
+                    break  # which is found out, and told, afterwards
+            proxy.rules = []
             return []
 
         work_under(

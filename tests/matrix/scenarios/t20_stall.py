@@ -28,12 +28,7 @@ def run_black_hole(stage: Stage, result: Result) -> None:
             for _ in range(cases):
                 time.sleep(5.0)
                 proxy.rules = [Rule(FETCH, "response", opened_before=time.monotonic())]
-                committed = stream.pipeline.done()
-                wait_until(
-                    lambda committed=committed: stream.pipeline.done() > committed + flow.rate,
-                    _MENDS_WITHIN_S * 2,
-                    "work goes on over other connections",
-                )
+                _wait_more(stream, flow)
                 slowest = max(slowest, _wait_caught_up(stream, flow))
             result.figure("slowest mend s", round(slowest, 1))
             result.check("mends by itself", slowest <= _MENDS_WITHIN_S, f"{slowest:.0f} s")
@@ -100,6 +95,16 @@ def _wait_told(stream: Stream, partition: int) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def _wait_more(stream: Stream, flow: Flow) -> None:
+    """Wait until more than a second's worth is committed."""
+    before = stream.pipeline.done()
+
+    def more() -> bool:
+        return stream.pipeline.done() > before + flow.rate
+
+    wait_until(more, 2 * _MENDS_WITHIN_S, "work goes on over other connections")
 
 
 def _wait_caught_up(stream: Stream, flow: Flow) -> float:
