@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from kafka import errors
 from kafka.admin import KafkaAdminClient
@@ -16,6 +16,7 @@ from kafka.admin import KafkaAdminClient
 from deploy.kafka import dev_broker
 
 _UP_S = 90.0
+_ANSWER_S = 60.0
 _INTERNAL_PARTITIONS = 4
 """Of the two internal topics, as `deploy/kafka/dev_broker.py` makes them."""
 
@@ -88,8 +89,7 @@ class Cluster:
 
     def leader(self, topic: str, partition: int) -> int:
         """Node that leads a partition; -1 if none does."""
-        with self.admin() as admin:
-            (found,) = admin.client.describe_topics([topic])
+        (found,) = patiently(lambda: self._describe([topic]))
         leaders = {row["partition_index"]: row["leader_id"] for row in found["partitions"]}
         return int(leaders[partition])
 
@@ -113,8 +113,7 @@ class Cluster:
 
     def _in_step(self) -> bool:
         try:
-            with self.admin() as admin:
-                topics = admin.client.describe_topics()
+            topics = self._describe()
         except (errors.KafkaError, AssertionError):
             return False
         return all(
@@ -122,6 +121,11 @@ class Cluster:
             for topic in topics
             for row in topic["partitions"]
         )
+
+    def _describe(self, topics: list[str] | None = None) -> list[dict[str, Any]]:
+        with self.admin() as admin:
+            found: list[dict[str, Any]] = admin.client.describe_topics(topics)
+        return found
 
     def _starts(self, index: int) -> int:
         log = Path(self.broker.state) / f"node-{index}.log"
@@ -154,6 +158,21 @@ class Admin:
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
+
+
+T = TypeVar("T")
+
+
+def patiently(question: Callable[[], T]) -> T:
+    """Ask the cluster again, for a while, where it cannot answer yet or any more."""
+    deadline = time.monotonic() + _ANSWER_S
+    while True:
+        try:
+            return question()
+        except (errors.KafkaError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> float:

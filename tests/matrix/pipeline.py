@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import kafka
 import yaml
 
-from tests.matrix.cluster import Cluster
+from tests.matrix.cluster import Cluster, patiently
 from tests.matrix.committed import ends_of
 
 ROOT = Path(__file__).parents[2]
@@ -159,8 +160,13 @@ class Pipeline:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """The group's committed offset of each input partition."""
-        with self.cluster.admin() as admin:
-            found = admin.client.list_group_offsets({self.app: None})[self.app]
+
+        def listed() -> dict[Any, Any]:
+            with self.cluster.admin() as admin:
+                found: dict[Any, Any] = admin.client.list_group_offsets({self.app: None})[self.app]
+            return found
+
+        found = patiently(listed)
         return {(at.topic, at.partition): position.offset for at, position in found.items()}
 
     def behind(self) -> dict[int, int]:
@@ -168,7 +174,8 @@ class Pipeline:
         committed = self.committed()
         left = dict.fromkeys(range(self.partitions), 0)
         for topic in self.inputs:
-            for partition, end in ends_of(self.cluster.bootstrap, topic).items():
+            ends = patiently(partial(ends_of, self.cluster.bootstrap, topic))
+            for partition, end in ends.items():
                 left[partition] += end - committed.get((topic, partition), 0)
         return left
 
@@ -178,8 +185,13 @@ class Pipeline:
 
     def members(self) -> dict[str, set[int]]:
         """Partitions of each member of the group by its client's name, as the broker gave them."""
-        with self.cluster.admin() as admin:
-            group = admin.client.describe_groups([self.app])[self.app]
+
+        def described() -> dict[str, Any]:
+            with self.cluster.admin() as admin:
+                group: dict[str, Any] = admin.client.describe_groups([self.app])[self.app]
+            return group
+
+        group = patiently(described)
         found: dict[str, set[int]] = {}
         for member in group["members"]:
             given = (member["member_assignment"] or {}).get("assigned_partitions", ())

@@ -176,7 +176,9 @@ def _bury(stage: Stage, pipeline: Pipeline, inputs: Inputs, partition: int) -> N
     _configure(pipeline, inputs.features, {"segment.ms": "1000"})
     first, far = 1_760_000_000_000, 10_000
     tombstones = [Item(partition, b"5-%d" % n, None, first) for n in range(_TOMBSTONES)]
-    stage.append(inputs.features, [*tombstones, Item(partition, POISON, b"", first + far)])
+    stage.append(inputs.features, tombstones)
+    # In a batch of its own: segments are closed between batches.
+    stage.append(inputs.features, [Item(partition, POISON, b"", first + far)])
 
 
 def _compact_events(pipeline: Pipeline, inputs: Inputs, partition: int) -> None:

@@ -21,6 +21,7 @@ _RUN_S = 4.0
 def run(stage: Stage, result: Result) -> None:
     """Kill all workers, damage every partition's newest checkpoint, and start them again."""
     work, rounds = (SMALL, 1) if stage.short else (FULL, 9)
+    result.dose = {**work.dose, "rounds of damage": rounds, "store away s": 2 * _RUN_S}
     damaged: Counter[str] = Counter()
 
     def fault(pipeline: Pipeline, fleet: Fleet) -> list[int]:
@@ -42,7 +43,7 @@ def run(stage: Stage, result: Result) -> None:
         return times
 
     work_under(stage, result, work, fault)
-    result.dose |= {"damaged": damaged.total(), "store away s": 2 * _RUN_S, **damaged}
+    result.dose |= {"damaged": damaged.total(), **damaged}
 
 
 def _flip(path: Path, rng: random.Random) -> None:
