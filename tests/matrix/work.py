@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.matrix.committed import ends_of
 from tests.matrix.load import Load
 from tests.matrix.pipeline import Pipeline
 from tests.matrix.report import Result
@@ -46,13 +47,15 @@ class Work:
         }
 
 
-_LEFT_MIN = 1500
+_LEFT_MIN = 3000
 """Records of a partition; a worker takes fewer between two looks."""
 
-_MORE_EACH = 1000
+_MORE_EACH = 2000
+_READ_AHEAD_STEPS = 20
+"""More than a worker reads ahead of what it has committed."""
 
 FULL = Work(Load(12, 100_000))
-SMALL = Work(Load(6, 12_000), records_max=8)
+SMALL = Work(Load(6, 18_000), records_max=8)
 
 
 def work_under(
@@ -102,6 +105,8 @@ def work_under(
             with Backlog(stage, pipeline, inputs) as backlog:
                 began_ms = fault(pipeline, fleet)
             result.dose["records"] += backlog.added
+            # Then what was taken next may have depended on when it was appended.
+            result.check("the backlog lasted", backlog.ran_out == 0, "it was taken too fast")
         codes = stage.finish(result, pipeline, fleet)
     result.check("orderly end", set(codes) == {0}, f"exit codes {codes}")
     exits = fleet.unasked_exits()
@@ -125,17 +130,27 @@ class Backlog(Sampler):
 
     def __init__(self, stage: Stage, pipeline: Pipeline, inputs: Inputs) -> None:
         super().__init__(self._look, every_s=0.5)
-        self.added = 0
+        self.added = self.ran_out = 0
         self._stage, self._pipeline, self._inputs = stage, pipeline, inputs
 
     def _look(self, _: float) -> None:
         try:
             left = min(self._pipeline.behind().values())
+            if left < _LEFT_MIN:
+                self._extend()
         except Exception:
             return  # the coordinator is away, and nothing is taken
-        if left < _LEFT_MIN:
-            self._stage.extend(self._inputs, _MORE_EACH)
-            self.added += _MORE_EACH * self._inputs.partitions
+
+    def _extend(self) -> None:
+        pipeline = self._pipeline
+        ends = {topic: ends_of(pipeline.cluster.bootstrap, topic) for topic in pipeline.inputs}
+        self._stage.extend(self._inputs, _MORE_EACH)
+        self.added += _MORE_EACH * self._inputs.partitions
+        ahead = _READ_AHEAD_STEPS * pipeline.settings["steps"]["records_max"]
+        self.ran_out += sum(
+            ends[topic][partition] - offset < ahead
+            for (topic, partition), offset in pipeline.committed().items()
+        )
 
 
 def now_ms() -> int:
