@@ -14,9 +14,6 @@ from tests.matrix.work import FULL, SMALL, now_ms, work_under
 from tests.matrix.workers import Fleet
 
 _DOWN_S = 3.0
-_ALONE_S = 30.0
-"""A single node that was killed is back within this: its old session has to end first."""
-
 _SLACK = 4
 """Threads or descriptors that a worker may hold for a moment, such as a probe's connection."""
 
@@ -27,16 +24,22 @@ def run_bounces(stage: Stage, result: Result) -> None:
     hard = (bounces + 1) // 2
     result.dose = {**work.dose, "killed nodes": hard, "stopped nodes": bounces - hard}
 
+    times: list[int] = []
+    away_s: list[float] = []
+
     def fault(pipeline: Pipeline, _: Fleet) -> list[int]:
-        times = []
         for number in range(bounces):
             time.sleep(3.0)
             times.append(now_ms())
-            _bounce(stage.cluster, _target(stage.cluster, pipeline, number), hard=number % 2 == 0)
+            node = _target(stage.cluster, pipeline, number)
+            away_s.append(_bounce(stage.cluster, node, hard=number % 2 == 0))
         return times
 
-    standstill_s = TAKEOVER_S + (0 if stage.cluster.nodes > 1 else _ALONE_S)
-    work_under(stage, result, work, fault, standstill_s=standstill_s)
+    journal = work_under(stage, result, work, fault, standstill_s=None)
+    result.figure("longest away s", round(max(away_s), 1))
+    # Where there are others, they take over while the node is away.
+    alone_s = max(away_s) if stage.cluster.nodes == 1 else 0.0
+    stage.check_gaps(result, journal, times, round(alone_s + TAKEOVER_S))
 
 
 def run_outage(stage: Stage, result: Result) -> None:
@@ -83,11 +86,14 @@ def _target(cluster: Cluster, pipeline: Pipeline, number: int) -> int:
     return choices[number % 3]()
 
 
-def _bounce(cluster: Cluster, node: int, *, hard: bool) -> None:
+def _bounce(cluster: Cluster, node: int, *, hard: bool) -> float:
+    """Take a node away and bring it back; return for how many seconds it was missed."""
+    start = time.monotonic()
     (cluster.kill if hard else cluster.stop)(node)
     time.sleep(_DOWN_S)
     cluster.restart(node)
     cluster.wait_in_step()
+    return time.monotonic() - start
 
 
 def _away(cluster: Cluster, seconds: float) -> None:
