@@ -24,12 +24,12 @@ _EVENT_MS = 1000
 
 @dataclass(frozen=True)
 class Load:
-    """What the input topics hold at first.
+    """What the input topics hold.
 
     Parameters
     ----------
     partitions, events
-        Number of partitions, and of events over all of them; more may follow.
+        Number of partitions, and of events over all of them.
     label_delay
         A label comes this many events after its own, in a topic of its own; 0: within the event.
     seed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -56,8 +56,6 @@ class Inputs:
     labels: str | None
     partitions: int
     calm: dict[str, Calm] = field(default_factory=dict)
-    coming: dict[int, tuple[Iterator[Item], Iterator[Item]]] = field(default_factory=dict)
-    """Events and labels that are still to be appended, by partition."""
 
     @property
     def topics(self) -> tuple[str, str | None]:
@@ -96,22 +94,15 @@ class Stage:
         """Input topics that hold the whole load; filled at the first call."""
         if load not in self._filled:
             inputs = self.inputs(unique(load.name), load.partitions, labelled=load.label_delay > 0)
-            for partition in range(load.partitions):
-                inputs.coming[partition] = events_of(load, partition), labels_of(load, partition)
-            self.extend(inputs, load.events_each)
+            with Appender(self.cluster.bootstrap) as appender:
+                for partition in range(load.partitions):
+                    for item in islice(events_of(load, partition), load.events_each):
+                        appender.append(inputs.features, item)
+                    if inputs.labels is not None:
+                        for item in islice(labels_of(load, partition), load.events_each):
+                            appender.append(inputs.labels, item)
             self._filled[load] = inputs
         return self._filled[load]
-
-    def extend(self, inputs: Inputs, events_each: int) -> None:
-        """Append so many more events, and labels, to each partition."""
-        inputs.calm.clear()
-        with Appender(self.cluster.bootstrap) as appender:
-            for events, labels in inputs.coming.values():
-                for item in islice(events, events_each):
-                    appender.append(inputs.features, item)
-                if inputs.labels is not None:
-                    for item in islice(labels, events_each):
-                        appender.append(inputs.labels, item)
 
     def inputs(
         self, name: str, partitions: int, *, labelled: bool, **settings: dict[str, str]

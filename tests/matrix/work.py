@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.matrix.committed import ends_of
+from tests.matrix.cluster import wait_until
 from tests.matrix.load import Load
 from tests.matrix.pipeline import Pipeline
 from tests.matrix.report import Result
-from tests.matrix.sampling import Sampler
 from tests.matrix.stage import TAKEOVER_S, Inputs, Journal, Stage
 from tests.matrix.workers import Fleet
 
@@ -30,12 +29,13 @@ class Work:
     workers
         How many workers there are.
     records_max
-        Records of a step. Few: work lasts as long as the faults.
+        Records of a step. Few: work lasts as long as the faults. What is left then is taken in
+        large steps, on which no output depends.
     """
 
     load: Load
     workers: int = 3
-    records_max: int = 12
+    records_max: int = 2
 
     @property
     def dose(self) -> dict[str, Any]:
@@ -47,15 +47,11 @@ class Work:
         }
 
 
-_LEFT_MIN = 3000
-"""Records of a partition; a worker takes fewer between two looks."""
-
-_MORE_EACH = 2000
-_READ_AHEAD_STEPS = 20
-"""More than a worker reads ahead of what it has committed."""
+_DRAIN = {"records_max": 2000}
+_MOVES_WITHIN_S = 30.0
 
 FULL = Work(Load(12, 100_000))
-SMALL = Work(Load(6, 18_000), records_max=8)
+SMALL = Work(Load(6, 18_000))
 
 
 def work_under(
@@ -73,12 +69,14 @@ def work_under(
 ) -> Journal:
     """Let workers take a backlog under a fault, and check what exactly-once asks for.
 
+    Returns the journal as it was when the faults were over.
+
     Parameters
     ----------
     fault
         Is called once the workers are ready; whoever ends meanwhile is started again at the end.
     inputs
-        Input topics; those of the work's load where it is None, which last as long as the fault.
+        Input topics; those of the work's load where it is None.
     settings
         Sections of the pipeline's file that differ, in the undisturbed run, too.
     bootstrap, log
@@ -89,7 +87,7 @@ def work_under(
         Longest time without a commit of a partition, for each fault that falls into it; None:
         that is looked at by the caller.
     """
-    bounded, inputs = inputs is not None, inputs or stage.filled(work.load)
+    inputs = inputs or stage.filled(work.load)
     pipeline = stage.pipeline(
         result.id.lower(),
         inputs,
@@ -100,16 +98,18 @@ def work_under(
     )
     with Fleet(pipeline, work.workers) as fleet:
         fleet.wait_ready()
-        if bounded:
-            began_ms = fault(pipeline, fleet)
-        else:
-            with Backlog(stage, pipeline, inputs) as backlog:
-                began_ms = fault(pipeline, fleet)
-            result.dose["records"] += backlog.added
-            # Then what was taken next may have depended on when it was appended.
-            result.check("the backlog lasted", backlog.ran_out == 0, "it was taken too fast")
+        began_ms = fault(pipeline, fleet)
+        result.check("work lasted as long as the faults", any(pipeline.behind().values()))
+        _check_moving(result, pipeline, fleet)
+        codes = fleet.stop()
+        journal = stage.journal(pipeline)
+        result.check("orderly end", set(codes) <= {0}, f"exit codes {codes}")
+        pipeline.settings["steps"] = _DRAIN
+        pipeline.write()
+        for worker in fleet.workers[: work.workers]:
+            worker.start()
         codes = stage.finish(result, pipeline, fleet)
-    result.check("orderly end", set(codes) == {0}, f"exit codes {codes}")
+    result.check("orderly end after the rest", set(codes) == {0}, f"exit codes {codes}")
     exits = fleet.unasked_exits()
     if may_exit:
         result.figure("exits", len(exits))
@@ -117,42 +117,27 @@ def work_under(
         result.check("no worker ended by itself", not exits, "; ".join(exits))
     result.figure("uncertain commits", fleet.count("commit uncertain"))
     stage.check(result, pipeline, inputs, **(settings or {}))
-    journal = stage.journal(pipeline)
     if standstill_s is not None:
         stage.check_gaps(result, journal, began_ms, standstill_s)
     return journal
 
 
-class Backlog(Sampler):
-    """Sees to it that a backlog lasts as long as a `with` statement.
+def _check_moving(result: Result, pipeline: Pipeline, fleet: Fleet) -> None:
+    """Every partition with records before it gets on, without anybody's help."""
+    before = {partition: left for partition, left in pipeline.behind().items() if left}
+    still = set(before)
 
-    More is appended while every partition still has some of both topics before it: what is taken
-    next then depends on the records alone, as in the undisturbed run.
-    """
+    def moving() -> bool:
+        fleet.revive()
+        now = pipeline.behind()
+        still.intersection_update(p for p in before if now[p] == before[p])
+        return not still
 
-    def __init__(self, stage: Stage, pipeline: Pipeline, inputs: Inputs) -> None:
-        super().__init__(self._look, every_s=0.5)
-        self.added = self.ran_out = 0
-        self._stage, self._pipeline, self._inputs = stage, pipeline, inputs
-
-    def _look(self, _: float) -> None:
-        try:
-            left = min(self._pipeline.behind().values())
-            if left < _LEFT_MIN:
-                self._extend()
-        except Exception:
-            return  # the coordinator is away, and nothing is taken
-
-    def _extend(self) -> None:
-        pipeline = self._pipeline
-        ends = {topic: ends_of(pipeline.cluster.bootstrap, topic) for topic in pipeline.inputs}
-        self._stage.extend(self._inputs, _MORE_EACH)
-        self.added += _MORE_EACH * self._inputs.partitions
-        ahead = _READ_AHEAD_STEPS * pipeline.settings["steps"]["records_max"]
-        self.ran_out += sum(
-            ends[topic][partition] - offset < ahead
-            for (topic, partition), offset in pipeline.committed().items()
-        )
+    try:
+        wait_until(moving, _MOVES_WITHIN_S, "every partition gets on")
+    except TimeoutError:
+        said = {worker.name: worker.ask("/readyz").body.strip() for worker in fleet.running}
+        result.check("nothing stands still", False, f"partitions {sorted(still)}; /readyz: {said}")
 
 
 def now_ms() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 
 import kafka
 
@@ -73,7 +72,7 @@ def run_end_txn(stage: Stage, result: Result) -> None:
             return []
 
         work_under(
-            stage, result, replace(work, records_max=50), fault,
+            stage, result, work, fault,
             bootstrap=proxy.bootstrap, log=_QUICK, standstill_s=2 * TAKEOVER_S,
         )  # fmt: skip
         _count(proxy, result)

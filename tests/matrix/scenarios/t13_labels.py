@@ -37,7 +37,7 @@ def run(stage: Stage, result: Result) -> None:
     load = Load(6, 12_000 if stage.short else 120_000, label_delay=150, seed=13)
     kills = 2 if stage.short else 10
     inputs, fed = _filled(stage, load)
-    work = Work(load, records_max=40)
+    work = Work(load)
     result.dose = {
         **work.dose,
         "labels missing": fed.missing,
