@@ -1,6 +1,6 @@
 """The fault matrix against a real Apache Kafka: `python -m tests.matrix`.
 
-    python -m tests.matrix [--only T1,T3] [--short] [--nodes 1|3] [--soak MINUTES]
+    python -m tests.matrix [--only T1,T3] [--short [--save]] [--nodes 1|3] [--soak MINUTES]
                            [--older REVISION] [--json FILE]
 
 Every scenario runs real workers (`driftgate run`) and looks at nothing but processes, topics, HTTP
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for scenario in scenarios:
             results.append(perform(scenario, stage))
-            if not options.short:
+            if options.save or not options.short:
                 results[-1].save(Path(options.results))
             print(table(results[-1:]), flush=True)
     if options.json:
@@ -60,13 +60,15 @@ def perform(scenario: Scenario, stage: Stage) -> Result:
     except Exception as error:
         traceback.print_exc()
         result.check("ran to its end", False, f"{type(error).__name__}: {error}")
-    return result.finish(stage.cluster.nodes, time.monotonic() - start)
+    form = "short" if stage.short else "long"
+    return result.finish(stage.cluster.nodes, time.monotonic() - start, form)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     parser.add_argument("--only", help="scenarios by id, comma between them")
-    parser.add_argument("--short", action="store_true", help="small doses; nothing is saved")
+    parser.add_argument("--short", action="store_true", help="small doses, not saved")
+    parser.add_argument("--save", action="store_true", help="save results of small doses, too")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1)
     parser.add_argument("--soak", type=float, default=60.0, help="minutes of T16")
     parser.add_argument("--older", default="HEAD~1", help="revision that T17 upgrades from")

@@ -74,8 +74,10 @@ def _shown(text: str) -> str:
 def _measured(results: Sequence[Result]) -> str:
     said = sorted({(r.day, r.commit, r.machine) for r in results})
     runs = "; ".join(f"{day} at `{commit}` on {machine}" for day, commit, machine in said)
+    short = [result.id for result in results if result.form == "short"]
+    small = f" Small doses (`--short`): {', '.join(short)}." if short else ""
     minutes = sum(result.seconds for result in results) / 60
-    return f"Measured {runs}; {minutes:.0f} minutes in all."
+    return f"Measured {runs}; {minutes:.0f} minutes in all.{small}"
 
 
 def main() -> int:

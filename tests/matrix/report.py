@@ -46,6 +46,7 @@ class Result:
     nodes: int = 1
     commit: str = ""
     day: str = ""
+    form: str = "long"
     machine: str = ""
 
     def figure(self, name: str, value: float | str) -> None:
@@ -64,9 +65,9 @@ class Result:
         """What does not hold, in words."""
         return [f"{check.name}: {check.detail}" for check in self.checks if not check.ok]
 
-    def finish(self, nodes: int, seconds: float) -> Self:
-        """Note where and when it was measured."""
-        self.nodes, self.seconds = nodes, round(seconds, 1)
+    def finish(self, nodes: int, seconds: float, form: str) -> Self:
+        """Note where, when and in which form (long or short) it was measured."""
+        self.nodes, self.seconds, self.form = nodes, round(seconds, 1), form
         self.commit = _commit()
         self.day = time.strftime("%Y-%m-%d")
         self.machine = f"{platform.machine()}, {_cores()} cores"

@@ -35,6 +35,11 @@ def test_a_row_says_dose_and_figures() -> None:
     assert row.endswith("| all 1 |")
 
 
+def test_small_doses_are_said_to_be_small() -> None:
+    assert "Small doses (`--short`): T1." in sheet([result(form="short")])
+    assert "--short" not in sheet([result()])
+
+
 def test_what_does_not_hold_is_said_in_words() -> None:
     failing = result()
     failing.check("in order", False, "3 out of order")
@@ -44,7 +49,7 @@ def test_what_does_not_hold_is_said_in_words() -> None:
 
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
-    written = result().finish(3, 61.25)
+    written = result().finish(3, 61.25, "short")
     written.save(tmp_path)
     assert load_results(tmp_path) == [written]
 
