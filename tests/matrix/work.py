@@ -49,6 +49,9 @@ class Work:
 
 _DRAIN = {"records_max": 2000}
 _MOVES_WITHIN_S = 30.0
+_UNDER_WAY_S = 2.0
+"""Commits come before the first fault, so that a standstill has a beginning."""
+
 
 FULL = Work(Load(12, 100_000))
 SMALL = Work(Load(6, 18_000))
@@ -98,6 +101,7 @@ def work_under(
     )
     with Fleet(pipeline, work.workers) as fleet:
         fleet.wait_ready()
+        time.sleep(_UNDER_WAY_S)
         began_ms = fault(pipeline, fleet)
         result.check("work lasted as long as the faults", any(pipeline.behind().values()))
         _check_moving(result, pipeline, fleet)

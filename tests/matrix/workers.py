@@ -20,6 +20,7 @@ from tests.matrix.pipeline import ROOT, Pipeline, command, environment
 
 _STOP_S = 60.0
 _PROBE_S = 3.0
+_LISTENS_S = 30.0
 _SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -231,10 +232,20 @@ class Fleet:
         return len(ended)
 
     def stop(self) -> list[int | None]:
-        """SIGTERM to all at once; return the exit codes of those that ran."""
+        """SIGTERM to all at once; return the exit codes of those that ran.
+
+        One that has only begun to start is waited for: before its handlers are there, a signal
+        simply ends it.
+        """
         running = self.running
         for worker in running:
             worker.thaw()
+        deadline = time.monotonic() + _LISTENS_S
+        while any(w.running and w.ask("/livez").status == 0 for w in running):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        for worker in running:
             worker.terminate()
         return [worker.wait() for worker in running]
 
