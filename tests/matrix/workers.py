@@ -56,7 +56,7 @@ class Worker:
         self.log = pipeline.folder / f"{name}.log"
         self.exits: list[int] = []
         """Exit codes of processes that ended, in order; -9 is a kill."""
-        self.kills = 0
+        self.kills = self.terminations = 0
         self.frozen = False
         self.wanted = False
         """Whether a supervisor would start it again when it ends."""
@@ -100,6 +100,7 @@ class Worker:
     def terminate(self) -> None:
         """SIGTERM, without waiting; it is not wanted any more."""
         self.wanted = False
+        self.terminations += self.running
         self._send(signal.SIGTERM)
 
     def stop(self, timeout_s: float = _STOP_S) -> int | None:
@@ -260,6 +261,7 @@ class Fleet:
             codes = Counter(worker.exits)
             codes.pop(0, None)
             codes[-signal.SIGKILL] -= worker.kills
+            codes[-signal.SIGTERM] -= worker.terminations  # before its handlers were there
             found += [f"{worker.name} ended with {code}" for code, n in codes.items() if n > 0]
         return found
 
