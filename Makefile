@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One thread each: sums split over threads would not come out the same everywhere.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test fast check format kafka kafka-stop bench-kafka docs fuzz tools clean
+.PHONY: help demo test fast check format kafka kafka-stop bench-kafka matrix docs fuzz tools clean
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,11 +46,16 @@ kafka-stop:  ## Stop it
 bench-kafka: $(VENV)/.driftgate-installed  ## Kafka to Kafka beside a bare transactional echo
 	$(BIN)/python -m tests.bench.kafka_to_kafka
 
+matrix: $(VENV)/.driftgate-installed  ## Put faults into workers on a real Kafka, at full dose (NODES=3; hours)
+	$(BIN)/python -m tests.matrix --nodes $(or $(NODES),1)
+	$(BIN)/python -m tests.matrix.document docs/reliability.md
+
 docs: $(VENV)/.driftgate-installed  ## Write the generated pages of docs/
 	$(BIN)/python -m stream.config_reference docs/configuration.md
 	$(BIN)/python -m stream.metrics docs/metrics.md
 	$(BIN)/python -m stream.bench.document docs/benchmarks.md
 	$(BIN)/python -m stream.bench.detection.document docs/drift-benchmarks.md
+	$(BIN)/python -m tests.matrix.document docs/reliability.md
 
 fuzz: $(VENV)/.driftgate-installed  ## Feed the readers with bad inputs (SECONDS=60 each)
 	for target in event label configuration journal note; do \

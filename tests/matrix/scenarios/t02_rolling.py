@@ -1,0 +1,61 @@
+"""T2: rolling restarts: one worker after the other is told to end, and started again."""
+
+from __future__ import annotations
+
+from tests.matrix.cluster import wait_until
+from tests.matrix.pipeline import Pipeline
+from tests.matrix.report import Result
+from tests.matrix.stage import Journal, Stage
+from tests.matrix.verdict import commit_gaps, quantile
+from tests.matrix.work import FULL, SMALL, now_ms, work_under
+from tests.matrix.workers import Fleet
+
+_GAP_P95_S = 5.0
+_AFTER_MS = 20_000
+"""A gap belongs to a restart that began at most so long before its end."""
+
+
+def run(stage: Stage, result: Result) -> None:
+    """See the module."""
+    work, rounds = (SMALL, 1) if stage.short else (FULL, 3)
+    result.dose = {**work.dose, "rolling restarts": rounds}
+    began: list[int] = []
+    apps: list[str] = []
+
+    def fault(pipeline: Pipeline, fleet: Fleet) -> list[int]:
+        apps.append(pipeline.app)
+        for _ in range(rounds):
+            began.extend(restart_in_turn(fleet, result))
+        return began
+
+    journal = work_under(stage, result, work, fault)
+    gap = quantile(gaps_after(journal, began), 0.95)
+    result.figure("gap p95 s", round(gap, 1))
+    result.check(f"gap p95 within {_GAP_P95_S:g} s", gap <= _GAP_P95_S, f"{gap:.1f} s")
+    rolled_back = stage.cluster.rolled_back(apps[0])
+    result.check("no transaction timed out", rolled_back == 0, f"{rolled_back} were rolled back")
+
+
+def restart_in_turn(fleet: Fleet, result: Result) -> list[int]:
+    """Stop and start each worker once; return when each was told to end."""
+    times = []
+    for worker in list(fleet.workers):
+        times.append(now_ms())
+        code = worker.stop()
+        if code != 0:
+            result.check(f"{worker.name} ends in an orderly way", False, f"exit code {code}")
+        worker.start()
+        wait_until(worker.ready, 90.0, f"{worker.name} is ready again")
+    return times
+
+
+def gaps_after(journal: Journal, began_ms: list[int]) -> list[float]:
+    """Longest gap in seconds of each partition around each restart."""
+    found = []
+    for pairs in commit_gaps(journal).values():
+        for at in began_ms:
+            near = [
+                end - start for start, end in pairs if start - 500 <= at + _AFTER_MS and end > at
+            ]
+            found.append(max(near, default=0) / 1000)
+    return found
