@@ -87,7 +87,10 @@ KINDS: dict[str, Kind] = {
     "disk reads fail": Kind(0.7, "", (0.5, 15.0)),
     "disk writes fail": Kind(0.7, "", (1.0, 30.0)),
     "checkpoint": Kind(1, "partition", (0.0, 0.0), (), ("flipped", "cut", "removed")),
-    "open transaction": Kind(0.7, "partition", (1.0, 40.0), (), ("predictions", "journal")),
+    "open transaction": Kind(
+        0.7, "partition", (1.0, 40.0), (), ("features", "predictions", "journal")
+    ),
+    "trim": Kind(0.5, "partition", (0.0, 0.0)),
 }
 
 
