@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -183,7 +184,7 @@ class SimulatedLog:
         return self._ask(
             "bounds",
             lambda: [
-                OpenTransaction(source, o.producer, o.epoch, start, round(1000 * o.since))
+                OpenTransaction(source, o.producer, o.epoch, start, self._wall_ms(o.since))
                 for o, start in partition.open.items()
             ],
             self._limits.request_s,
@@ -309,6 +310,10 @@ class SimulatedLog:
             if error.name == "UNSTABLE_OFFSET_COMMIT":
                 raise LogUnsettledError("log: a transaction holds the offsets back") from error
             raise LogUnavailableError(f"log: {kind}: {error.name}") from error
+
+    def _wall_ms(self, since: float) -> int:
+        """Date by the clock that the worker reads for this: as long ago as simulated."""
+        return round(1000 * (time.time() - (self._network.now - since)))
 
     def _partition(self, source: TopicPartition) -> Partition:
         if source.partition >= self._cluster.counts.get(source.topic, 0):

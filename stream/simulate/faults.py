@@ -75,19 +75,22 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "freeze": Kind(5, "worker", (0.5, 25.0), ("join", "join", "committed", *CALLS)),
+    "freeze": Kind(3, "worker", (0.5, 25.0), ("join", "join", "committed", *CALLS)),
     "crash": Kind(3, "worker", (0.5, 12.0), ("join", *_COMMIT_CALLS)),
-    "stop": Kind(2, "worker", (0.5, 12.0), ("read", "poll", "end")),
+    "stop": Kind(3, "worker", (0.5, 12.0), ("read", "poll", "end")),
     "broker down": Kind(3, "", (0.5, 15.0), ("committed", "read", "end", "reopen")),
     "coordinator away": Kind(2, "", (0.5, 9.0), ("committed", "committed", "read", "join")),
-    "cut off": Kind(1.5, "worker", (1.0, 15.0)),
-    "lost": Kind(4, "worker", (0.0, 0.0), _COMMIT_CALLS, ("request", "answer", "late")),
-    "offsets gone": Kind(1, "", (0.0, 0.0)),
-    "disk slow": Kind(0.7, "", (2.0, 20.0)),
-    "disk reads fail": Kind(0.7, "", (0.5, 15.0)),
-    "disk writes fail": Kind(0.7, "", (1.0, 30.0)),
-    "checkpoint": Kind(1, "partition", (0.0, 0.0), (), ("flipped", "cut", "removed")),
-    "open transaction": Kind(0.7, "partition", (1.0, 40.0), (), ("predictions", "journal")),
+    "cut off": Kind(2, "worker", (1.0, 15.0)),
+    "lost": Kind(3, "worker", (0.0, 0.0), _COMMIT_CALLS, ("request", "answer", "late")),
+    "offsets gone": Kind(1.5, "", (0.0, 0.0)),
+    "disk slow": Kind(1.5, "", (2.0, 20.0)),
+    "disk reads fail": Kind(1.5, "", (0.5, 15.0)),
+    "disk writes fail": Kind(1.5, "", (1.0, 30.0)),
+    "checkpoint": Kind(2, "partition", (0.0, 0.0), (), ("flipped", "cut", "removed")),
+    "open transaction": Kind(
+        1.5, "partition", (1.0, 40.0), (), ("features", "predictions", "journal")
+    ),
+    "trim": Kind(1, "partition", (0.0, 0.0)),
 }
 
 
@@ -193,7 +196,7 @@ def _draw_shape(rng: random.Random, theme: Theme) -> Shape:
         records_max=5 if theme.is_joined else rng.choice((5, 10, 25)),
         fetch_records=rng.choice(theme.fetch_records),
         work_s=rng.choice((20.0, 40.0, 60.0)),
-        replay_s=rng.choice((0.001, 0.01, 0.05, 0.15)),
+        replay_s=rng.choice((0.001, 0.01, 0.15, 0.15)),
         checkpoint_s=rng.choice((0.5, 5.0, 1000.0, 1000.0)),
         transactional=rng.random() < 0.3,
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stream.simulate.world import Life, World
 
 _STRANGER = 9000
+_TRIMMED = 30
 
 
 def strike(world: World, fault: Fault, life: Life | None) -> None:
@@ -107,13 +108,31 @@ def _damage(world: World, fault: Fault) -> None:
 
 
 def _open_transaction(world: World, fault: Fault) -> None:
-    """A stranger's transaction in an output, which ends after a while."""
-    partition = world.cluster.partition(TopicPartition(f"{APP}.{fault.part}", fault.partition))
+    """A stranger's transaction, which ends after a while.
+
+    Not in one of two inputs: what the other one holds would be taken meanwhile.
+    """
+    is_held = fault.part == "features" and world.plan.shape.own_topic
+    topic = f"{APP}.{'journal' if is_held else fault.part}"
+    partition = world.cluster.partition(TopicPartition(topic, fault.partition))
     outcome = Outcome(_STRANGER, 0, world.scheduler.now)
     partition.append([Entry(world.cluster.timestamp, None, b"stranger", [], outcome)])
     world.scheduler.after(
         fault.seconds, lambda: partition.mark(outcome, False, world.cluster.timestamp)
     )
+
+
+def _trim(world: World, fault: Fault) -> None:
+    """Remove events that were not read yet: this partition cannot go on, and all others must.
+
+    One that has never committed would begin at what is left.
+    """
+    source = TopicPartition(f"{APP}.features", fault.partition)
+    committed = world.cluster.offsets.get(source)
+    if committed is None:
+        return
+    world.cluster.partition(source).trim(committed.offset + _TRIMMED)
+    world.excused.add(fault.partition)
 
 
 _OF_WORKERS: dict[str, Callable[[World, Fault, Life], None]] = {
@@ -132,4 +151,5 @@ _OF_THE_REST: dict[str, Callable[[World, Fault], None]] = {
     "disk writes fail": _disk_writes_fail,
     "checkpoint": _damage,
     "open transaction": _open_transaction,
+    "trim": _trim,
 }

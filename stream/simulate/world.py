@@ -113,6 +113,8 @@ class World:
         self._exits = 0
         self._complete = False
         self.restarts_held = False
+        self.excused: set[int] = set()
+        """Partitions that cannot go on, because records were removed that they had not read."""
         fill(self.cluster, plan.shape)
 
     def run(self) -> History:
@@ -209,12 +211,12 @@ class World:
         if not self._complete:
             self._note_what_stands()
         self._stop_all()
-        oracle.compare(self.cluster, self.disk, shape, self.history)
+        oracle.compare(self.cluster, self.disk, shape, self.excused, self.history)
 
     def _look(self, quiet: float) -> None:
         """Look now and then whether everything is done."""
         unread = oracle.unread(self.cluster, self.plan.shape)
-        self._complete = self.scheduler.now >= quiet and not unread
+        self._complete = self.scheduler.now >= quiet and self.excused.issuperset(unread)
         self._probes.look(unread)
         self.scheduler.after(_LOOK_S, lambda: self._look(quiet))
 
@@ -225,7 +227,7 @@ class World:
             if life.worker is not None and not life.ended
             for number, state in life.worker.states().items()
         ]
-        for number in oracle.unread(self.cluster, self.plan.shape):
+        for number in set(oracle.unread(self.cluster, self.plan.shape)) - self.excused:
             here = [state for other, state in states if other == number]
             kind = "stands still" if "live" in here else "not live"
             why = "; ".join(here) or "with no worker"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -11,7 +12,7 @@ from stream.cli.app import app
 from stream.log.base import Transaction
 from stream.recovery.lifecycle import Lifecycle
 from stream.simulate.client import SimulatedLog
-from stream.simulate.faults import KINDS, Plan, draw
+from stream.simulate.faults import KINDS, Fault, Plan, draw
 from stream.simulate.run import failure_of, histories, play
 from stream.simulate.worker import SimulatedWorker
 
@@ -33,6 +34,16 @@ def test_one_seed_is_one_history(seed: int) -> None:
     first, second = (play(draw(seed), SimulatedWorker) for _ in range(2))
     assert first.notes == second.notes
     assert len(first.notes) > 10
+
+
+def test_one_trimmed_partition_stops_no_other() -> None:
+    plan = draw(0)
+    shape = replace(plan.shape, partitions=3, events=80, fetch_records=3, work_s=40.0)
+    history = play(Plan(1, shape, (Fault("trim", at=10.0, partition=1),)), SimulatedWorker)
+    assert history.divergences == []
+    failed = {text[10:] for _, text in history.notes if "is failed" in text}
+    assert failed
+    assert all(text.startswith("partition 1 ") for text in failed)
 
 
 def _first_found(seeds: int = FOUND_WITHIN) -> Plan | None:
