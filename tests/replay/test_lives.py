@@ -8,6 +8,7 @@ tests/golden/.
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,20 @@ def test_a_change_of_settings_keeps_what_was_learnt(tmp_path: Path) -> None:
     config = changed(world, CHANGES[2])
     world.finish(world.worker(config=config))
     assert world.predictions() == predictions[0]
+
+
+def test_catching_up_takes_what_a_change_of_settings_left_unread(tmp_path: Path) -> None:
+    """All that is left comes with the poll before the change, which lets go of it."""
+    world = World(tmp_path / "caught-up")
+    worker = world.worker()
+    world.run(worker, lambda: len(world.predictions()) >= COUNT - 50)
+    worker.close()
+    again = world.worker(config=changed(world, CHANGES[0] | {"steps": {"records_max": 500}}))
+    again.start()
+    again.catch_up(threading.Event())
+    again.close()
+    rows = world.admin._store._connection.execute("SELECT offset FROM positions").fetchall()
+    assert [row[0] for row in rows] == [COUNT, COUNT]
 
 
 def test_the_same_settings_again_are_no_change(tmp_path: Path) -> None:
