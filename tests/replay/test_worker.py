@@ -444,9 +444,10 @@ def test_an_input_that_fails_as_soon_as_it_is_read_is_tried_with_pauses(tmp_path
 
     _, predictions = calm(tmp_path, 2)
     world = World(tmp_path / "codec", 2)
-    log, clock = Unreadable(world.path, "toy"), StepClock(0.02)
+    log, clock = Unreadable(world.path, "toy"), StepClock(0.2)
     worker = world.worker(log, clock=clock)
-    world.run(worker, lambda: clock.now_s > 60)
+    every = len(predictions[0])
+    world.run(worker, lambda: clock.now_s > 60 and len(world.predictions(0)) == every)
     assert world.predictions(0) == predictions[0]
     assert "codec must be known" in worker.statuses[1].reason
     assert 3 <= log.tries <= 9
