@@ -447,7 +447,12 @@ def test_an_input_that_fails_as_soon_as_it_is_read_is_tried_with_pauses(tmp_path
     log, clock = Unreadable(world.path, "toy"), StepClock(0.2)
     worker = world.worker(log, clock=clock)
     every = len(predictions[0])
-    world.run(worker, lambda: clock.now_s > 60 and len(world.predictions(0)) == every)
+
+    def is_over() -> bool:
+        is_done = clock.now_s > 60 and len(world.predictions(0)) == every
+        return is_done and worker.statuses[1].state is State.FAILED
+
+    world.run(worker, is_over)
     assert world.predictions(0) == predictions[0]
     assert "codec must be known" in worker.statuses[1].reason
     assert 3 <= log.tries <= 9
