@@ -283,11 +283,28 @@ def test_more_records_after_all_of_that(tmp_path: Path) -> None:
     assert [row[0] for row in rows] == [COUNT, COUNT]
 
 
-def test_settings_of_a_model_that_cannot_be_written_do_not_change(tmp_path: Path) -> None:
-    """A river model without a key: it says so, keeps what it has, and the others go on."""
+@pytest.mark.parametrize("changes", CHANGES[1:3], ids=lambda changes: "-".join(changes))
+def test_settings_of_a_model_that_cannot_be_written_change_too(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """A river model without a key: an update of driftgate may change settings, too."""
     world = World(tmp_path / "river", model={"name": "river:river.tree.HoeffdingTreeClassifier"})
     half_way(world)
-    reason = refusal(world, changed(world, CHANGES[2]))
-    assert "the model's state must be writable for settings to change" in reason
-    assert "driftgate reset CONFIG --partition 0 --to earliest" in reason
-    assert len(journalled_settings(world)) == 1
+    config = changed(world, changes)
+    states = []
+    for _ in range(2):  # changes them, and then replays all that
+        worker = world.worker(config=config)
+        world.run(worker)
+        pieces = worker.tasks[0].parts.stateful()
+        states.append(
+            {name: digest(piece.snapshot()) for name, piece in pieces.items() if name != "model"}
+        )
+        worker.close()
+    assert states[0] == states[1]
+    assert len(journalled_settings(world)) == 2
+    if "detectors" in changes:
+        quiet = World(tmp_path / "quiet", model={"name": world.config.model.name})
+        worker = quiet.worker()
+        quiet.run(worker)
+        worker.close()
+        assert world.predictions() == quiet.predictions()
