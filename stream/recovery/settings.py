@@ -79,6 +79,13 @@ def under(config: Config, settings: str) -> Config:
     return Config.model_validate(dump)
 
 
+def before(settings: str) -> str:
+    """Return what a version that kept no settings had, where the one after it kept these."""
+    kept = json.loads(settings)
+    kept["record"]["event_time_ahead_max"] = _UNBOUNDED
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+
+
 class Builds:
     """Builds the parts of tasks under the settings that were in force at some step.
 
