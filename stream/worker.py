@@ -110,7 +110,8 @@ class Worker:
         )
         self._watchdog = Watchdog(config, log, self.lifecycle, self._clock, observer)
         self._in_doubt = False
-        self._failures = 0
+        self._doubts = 0  # in a row, without a commit between them
+        self._failures = 0  # of the log to answer, in a row
         self._reopen_at = 0.0
         self._lags_at = 0.0
         self._replay_logged: dict[int, float] = {}
@@ -193,7 +194,8 @@ class Worker:
             self._observer.log_unavailable(str(error))
             _log.warning("log unavailable", reason=str(error))
             self._recover_what_is_ahead(str(error))
-            self._clock.wait(self._pause_s(), stop)
+            self._failures += 1
+            self._clock.wait(_pause_s(self._failures), stop)
         except BaseException:
             # A step may have run without its commit: such a state must never be made durable,
             # which leaving the group would do.
@@ -354,6 +356,7 @@ class Worker:
                 written = wait()
             except LogUnavailableError as error:
                 raise CommitUncertainError(str(error)) from error
+            self._doubts = 0
             seconds = self._clock.monotonic() - start
             for live, step in steps:
                 live.committed = {source: offsets[source] for source in step.offsets}
@@ -399,9 +402,9 @@ class Worker:
             return False
         if not all(live.is_polled for live in running.values()):
             return False  # what the log says of its lag is of a position before
+        # Where nothing is left to read, nothing waits for the other topic either.
         lags = [self._log.lag(s) for live in running.values() for s in live.task.offsets]
-        waiting = any(live.task.waiting(t) for live in running.values() for t in self._topics)
-        return not waiting and all(lag is not None and lag.readable == 0 for lag in lags)
+        return all(lag is not None and lag.readable == 0 for lag in lags)
 
     # What goes wrong.
 
@@ -425,8 +428,8 @@ class Worker:
         self._observer.uncertain()
         self._in_doubt = True
         self._recover_what_is_ahead(str(error))
-        pause_s = self._pause_s() if self._failures else 0.0
-        self._failures += 1
+        pause_s = _pause_s(self._doubts)
+        self._doubts += 1
         self._reopen_at = self._clock.monotonic() + pause_s
         _log.warning("commit uncertain", reason=str(error), tried_again_in_s=pause_s)
 
@@ -437,7 +440,8 @@ class Worker:
         try:
             self._log.reopen()
         except LogUnavailableError as error:
-            pause_s = self._pause_s()
+            self._failures += 1
+            pause_s = _pause_s(self._failures)
             self._reopen_at = self._clock.monotonic() + pause_s
             self._observer.log_unavailable(str(error))
             _log.warning("log unavailable", reason=str(error), tried_again_in_s=pause_s)
@@ -453,17 +457,12 @@ class Worker:
         for partition in self.lifecycle.at(*State):
             self.lifecycle.release(partition.number)
 
-    def _pause_s(self) -> float:
-        pause_s = _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
-        self._failures += 1
-        return pause_s
-
     # Restoring and checkpoints.
 
     def _restore_some(self, stop: threading.Event | None) -> None:
         """Give each partition that is being restored a slice; polls come between."""
         room = _RESTORING_MAX - len(self.lifecycle.at(State.RESTORING))
-        for partition in self.lifecycle.due()[: max(0, room)]:
+        for partition in self.lifecycle.due()[:room]:
             self.lifecycle.restore(partition, self._restoration(partition))
         for partition in self.lifecycle.at(State.RESTORING):
             if stop is not None and stop.is_set():
@@ -530,3 +529,8 @@ class Worker:
         """Write what is not durable yet of these partitions, within the budget."""
         partitions = self.lifecycle.at(*RUNNING, State.RESTORING)
         self._checkpoints.write_all([p for p in partitions if p.number in numbers])
+
+
+def _pause_s(failures: int) -> float:
+    """Pause after so many failures in a row; none before the first."""
+    return _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1] if failures else 0.0
