@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,29 +37,29 @@ def main() -> int:
     try:
         for mutant in MUTANTS:
             mutant.applied((ROOT / mutant.file).read_text())
-        ran = run(chosen)
+        ran = {}
+        for result in run(chosen):
+            ran[result.file, result.name] = result
+            results = [ran.get((old.file, old.name), old) for old in before]
+            write_results(MUTANTS, results)  # at once: all of them take an hour
     except (ValueError, SyntaxError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 2
-    results = [ran.get((old.file, old.name), old) for old in before]
-    write_results(MUTANTS, results)
     if arguments.json:
         rows = [asdict(result) for result in ran.values()]
         arguments.json.write_text(json.dumps(rows, indent=1))
     print(f"killed: {score(chosen, list(ran.values()))}; of the whole list: ", end="")
-    print(score(MUTANTS, results))
+    print(score(MUTANTS, read_results(MUTANTS)))
     return 1 if wrong(chosen, list(ran.values())) else 0
 
 
-def run(mutants: Sequence[Mutant]) -> dict[tuple[str, str], Result]:
-    ran = {}
+def run(mutants: Sequence[Mutant]) -> Iterator[Result]:
     with copied_tree() as tree:
         check_tests(tree, mutants)
         for mutant in mutants:
             result = run_mutant(tree, mutant)
-            ran[mutant.file, mutant.name] = result
             print(f"{result.outcome:8}  {mutant.file}: {mutant.name}  {result.failed}", flush=True)
-    return ran
+            yield result
 
 
 def wrong(mutants: Sequence[Mutant], results: Sequence[Result]) -> list[str]:

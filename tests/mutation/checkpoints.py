@@ -52,7 +52,11 @@ CHECKPOINTS = mutants_of(
         "                task.life,\n",
         '                "",\n',
     ),
-    ("a checkpoint does not hold the settings", "                settings,\n            )", '                "",\n            )'),
+    (
+        "a checkpoint does not hold the settings",
+        "                settings,\n            )",
+        '                "",\n            )',
+    ),
     (
         "a state whose last checkpoint is being written is not handed over",
         "            for partition in busy:\n                self.write(partition)\n",
@@ -192,8 +196,7 @@ STORE = mutants_of(
         "a folder that cannot be listed after a write fails the write",
         "        except StoreUnavailableError as error:\n"
         '            _log.warning("checkpoints not pruned"',
-        "        except KeyError as error:\n"
-        '            _log.warning("checkpoints not pruned"',
+        '        except KeyError as error:\n            _log.warning("checkpoints not pruned"',
     ),
     (
         "a checkpoint that cannot be removed fails the write",
@@ -254,7 +257,11 @@ FILES = mutants_of(
         "        if error.errno != errno.EINVAL:",
         "        if True:",
     ),
-    ("a folder that cannot be flushed will do", "            raise\n    finally:", "            pass\n    finally:"),
+    (
+        "a folder that cannot be flushed will do",
+        "            raise\n    finally:",
+        "            pass\n    finally:",
+    ),
     ("a folder's listing is from memory", "        self._filesystem.invalidate_cache()\n", ""),
 )
 

@@ -51,7 +51,11 @@ LIFECYCLE = mutants_of(
         "    State.REVOKING: {State.RELEASED}",
         "    State.REVOKING: {State.RELEASED, State.LIVE, State.HELD_BACK}",
     ),
-    ("what is held back does not run", "RUNNING = {State.LIVE, State.HELD_BACK}", "RUNNING = {State.LIVE}"),
+    (
+        "what is held back does not run",
+        "RUNNING = {State.LIVE, State.HELD_BACK}",
+        "RUNNING = {State.LIVE}",
+    ),
     ("what is full is read on", "            if source not in partition.full\n", ""),
     (
         "no state is ahead of the log",
@@ -78,7 +82,11 @@ LIFECYCLE = mutants_of(
         '            assert number not in self._partitions, f"partition {number} is assigned already"\n',
         "",
     ),
-    ("what lives keeps its restoration", "        partition.restoration = None\n        partition.attempts", "        partition.attempts"),
+    (
+        "what lives keeps its restoration",
+        "        partition.restoration = None\n        partition.attempts",
+        "        partition.attempts",
+    ),
     ("pauses never begin anew", "        partition.attempts = 0\n", ""),
     (
         "a restored state counts as written at no step",
@@ -162,8 +170,16 @@ LIFECYCLE = mutants_of(
         "        if state is not State.FAILED:\n            partition.next_try = None\n",
         "",
     ),
-    ("a state is as old as its partition", "        partition.since = self._clock.monotonic()\n", ""),
-    ("no reason is given", "partition.state, partition.reason = state, reason", "partition.state = state"),
+    (
+        "a state is as old as its partition",
+        "        partition.since = self._clock.monotonic()\n",
+        "",
+    ),
+    (
+        "no reason is given",
+        "partition.state, partition.reason = state, reason",
+        "partition.state = state",
+    ),
     (
         "what was released is still shown",
         "self.statuses = others if gone else",

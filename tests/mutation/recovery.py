@@ -19,7 +19,11 @@ RESTORATION = mutants_of(
         "            if self._clock.monotonic() >= until:\n                return None\n",
         "",
     ),
-    ("end of replay unchecked", "        reached(self.task, position.offsets, position.steps)\n", ""),
+    (
+        "end of replay unchecked",
+        "        reached(self.task, position.offsets, position.steps)\n",
+        "",
+    ),
     (
         "steps left are not known",
         "        self._target_steps = position.steps\n",
@@ -221,7 +225,11 @@ RESTORATION = mutants_of(
         "            if count is None:\n                yield\n",
         "            if count is None:\n                pass\n",
     ),
-    ("replayed records are not counted", "                self.replayed_records += count\n", "                pass\n"),
+    (
+        "replayed records are not counted",
+        "                self.replayed_records += count\n",
+        "                pass\n",
+    ),
     (
         "replayed steps are counted from the first",
         "replayed_steps=position.steps - first_steps,",
@@ -252,15 +260,27 @@ POSITION = mutants_of(
         "    elif not found:\n",
         "    elif len(found) < len(sources):\n",
     ),
-    ("records that were removed unread are passed by", "    _refuse_trimmed(log, position, partition)\n", ""),
+    (
+        "records that were removed unread are passed by",
+        "    _refuse_trimmed(log, position, partition)\n",
+        "",
+    ),
     (
         "the first record kept counts as removed",
         "        if offset < first:",
         "        if offset <= first:",
     ),
-    ("a removed record is passed by", "        if offset < first:", "        if offset < first - 1:"),
+    (
+        "a removed record is passed by",
+        "        if offset < first:",
+        "        if offset < first - 1:",
+    ),
     ("a position beyond the end is taken", "        if offset > end:", "        if False:"),
-    ("a position at the end counts as beyond", "        if offset > end:", "        if offset >= end:"),
+    (
+        "a position at the end counts as beyond",
+        "        if offset > end:",
+        "        if offset >= end:",
+    ),
     (
         "an open transaction stops a partition",
         "        except LogUnsettledError:\n            continue",
@@ -428,7 +448,11 @@ REPLAY = mutants_of(
         "    if taken.count != UNKNOWN and (got.count",
         "    if (got.count",
     ),
-    ("nobody counts what is replayed", "                count += len(batch)\n", "                count = len(batch)\n"),
+    (
+        "nobody counts what is replayed",
+        "                count += len(batch)\n",
+        "                count = len(batch)\n",
+    ),
     (
         "a replay may end before the committed offsets",
         "    if got != offsets or task.steps != steps:",

@@ -221,8 +221,16 @@ SERVER = mutants_of(
 WATCHDOG = mutants_of(
     "stream/watchdog.py",
     ("tests/stream/test_watchdog.py", "tests/stream/test_watchdog_markers.py"),
-    ("it looks at each turn", "        if now - self._looked_at < LOOK_S:\n            return\n", ""),
-    ("it looks once", "        if now - self._looked_at < LOOK_S:", "        if now - self._looked_at >= LOOK_S:"),
+    (
+        "it looks at each turn",
+        "        if now - self._looked_at < LOOK_S:\n            return\n",
+        "",
+    ),
+    (
+        "it looks once",
+        "        if now - self._looked_at < LOOK_S:",
+        "        if now - self._looked_at >= LOOK_S:",
+    ),
     (
         "a log that is away ends the worker",
         "        except LogUnavailableError as error:",

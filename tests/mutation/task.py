@@ -27,7 +27,11 @@ TASK = mutants_of(
         "return {inbox.source: inbox.end for",
         "return {inbox.source: inbox.position for",
     ),
-    ("records that cannot be read vanish", "_records(batch, read), dead)", "_records(batch, read), [])"),
+    (
+        "records that cannot be read vanish",
+        "_records(batch, read), dead)",
+        "_records(batch, read), [])",
+    ),
     ("a step takes everything", "self._turns(more)[:records_max]", "self._turns(more)"),
     (
         "a step is taken of nothing",
@@ -79,7 +83,11 @@ TASK = mutants_of(
         "clock = max(timestamps, default",
         "clock = min(timestamps, default",
     ),
-    ("a step is not counted", "        self._read_seconds = 0.0\n        self.steps += 1\n", "        self._read_seconds = 0.0\n"),
+    (
+        "a step is not counted",
+        "        self._read_seconds = 0.0\n        self.steps += 1\n",
+        "        self._read_seconds = 0.0\n",
+    ),
     (
         "an invariant of ours is a complaint of the model",
         "        except AssertionError:\n            raise  # an invariant of ours, not a complaint of the model\n",
@@ -136,8 +144,16 @@ TASK = mutants_of(
         "            predicted=len(answers.rows),",
         "            predicted=len(plan.accepted),",
     ),
-    ("dead letters not counted by the step", "dead=Counter(letter.reason for letter in dead),", "dead=Counter(),"),
-    ("labels learnt not counted", "            learnt=len(plan.learn_codes),", "            learnt=0,"),
+    (
+        "dead letters not counted by the step",
+        "dead=Counter(letter.reason for letter in dead),",
+        "dead=Counter(),",
+    ),
+    (
+        "labels learnt not counted",
+        "            learnt=len(plan.learn_codes),",
+        "            learnt=0,",
+    ),
     (
         "expired labels not counted",
         "            expired_by_delay=plan.expired_by_delay,",
@@ -148,8 +164,16 @@ TASK = mutants_of(
         "            expired_by_capacity=plan.expired_by_capacity,",
         "            expired_by_capacity=0,",
     ),
-    ("orphaned labels not counted", "            orphaned=plan.orphaned,", "            orphaned=0,"),
-    ("records taken not counted", "                topic: piece.count\n", "                topic: len(piece.records)\n"),
+    (
+        "orphaned labels not counted",
+        "            orphaned=plan.orphaned,",
+        "            orphaned=0,",
+    ),
+    (
+        "records taken not counted",
+        "                topic: piece.count\n",
+        "                topic: len(piece.records)\n",
+    ),
     (
         "waiting events not counted",
         "            pending=self.parts.labels.pending,",
@@ -212,7 +236,11 @@ INBOX = mutants_of(
         "while self._dead and self._dead[0].offset <= bound:",
         "the bound is the offset of a readable record or the end, where no unreadable one stands",
     ),
-    ("unreadable records leave early", "            bound = self._records.offsets[0]\n", "            bound = self._end\n"),
+    (
+        "unreadable records leave early",
+        "            bound = self._records.offsets[0]\n",
+        "            bound = self._end\n",
+    ),
     (
         "what was read is not what waits",
         "        return len(self._records) + len(self._dead)\n\n    @property\n    def end",

@@ -70,7 +70,11 @@ WORKER = mutants_of(
         "            self._doubts = 0\n            seconds",
         "            seconds",
     ),
-    ("the loop's turn is not shown", "        self._observer.tick()\n        self._reopen", "        self._reopen"),
+    (
+        "the loop's turn is not shown",
+        "        self._observer.tick()\n        self._reopen",
+        "        self._reopen",
+    ),
     ("a transaction in doubt is never settled", "        self._reopen_if_due()\n", ""),
     (
         "steps are taken while a commit is in doubt",
@@ -79,7 +83,11 @@ WORKER = mutants_of(
     ),
     ("lag never set", "            self._show_lags(now)\n", ""),
     ("lag set at every turn", "        if now - self._lags_at >= _LAGS_S:", "        if True:"),
-    ("no checkpoint at its interval", "        self._checkpoints.write_due(self.lifecycle, now)\n", ""),
+    (
+        "no checkpoint at its interval",
+        "        self._checkpoints.write_due(self.lifecycle, now)\n",
+        "",
+    ),
     ("nobody looks for what stands still", "        self._watchdog.look()\n", ""),
     ("a log that answers is not shown", "        self._observer.log_available()\n", ""),
     (
@@ -97,7 +105,11 @@ WORKER = mutants_of(
         "            live.proven = None  # stays so when the next line raises\n",
         "            pass\n",
     ),
-    ("what is committed is not compared", "            if found == live.committed:", "            if True:"),
+    (
+        "what is committed is not compared",
+        "            if found == live.committed:",
+        "            if True:",
+    ),
     (
         "a new proof is not kept",
         "                live.proven = identity\n                continue",
@@ -186,7 +198,11 @@ WORKER = mutants_of(
         'live.topic_ids.get(source.topic, "")',
         '""',
     ),
-    ("the note does not name the life", "step.entry.step + 1, live.task.life,", 'step.entry.step + 1, "",'),
+    (
+        "the note does not name the life",
+        "step.entry.step + 1, live.task.life,",
+        'step.entry.step + 1, "",',
+    ),
     (
         "a commit follows whatever there is",
         "                follows[source] = live.committed[source]\n",

@@ -1,0 +1,38 @@
+"""Covers stream.recovery.life: names of lives, and which of them are the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream.recovery.life import Life, same_life, topics_digest
+
+
+@pytest.mark.parametrize("text", ["", "12", "12-", "-5d01e7aa", "x-5d01e7aa", "driftgate/1"])
+def test_what_is_no_name_of_a_life_is_none(text: str) -> None:
+    assert Life.parse(text) is None
+
+
+def test_a_name_comes_back() -> None:
+    life = Life.of(12, {"a": "1", "b": "2"})
+    assert Life.parse(str(life)) == life
+
+
+def test_the_ids_count_and_their_order_does_not() -> None:
+    ids = {"a": "1", "b": "2"}
+    assert topics_digest(ids) == topics_digest(dict(reversed(ids.items())))
+    for other in ({"a": "1", "b": "3"}, {"a": "2", "b": "1"}, {"a": "1"}, {"a": "1", "c": "2"}):
+        assert topics_digest(other) != topics_digest(ids)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("0-aa", "0-aa", True),
+        ("0-aa", "1-aa", False),
+        ("0-aa", "0-bb", False),
+        ("", "0-aa", True),
+        ("0-aa", "", True),
+    ],
+)
+def test_which_lives_are_the_same(one: str, other: str, expected: bool) -> None:
+    assert same_life(one, other) is expected
