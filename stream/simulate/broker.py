@@ -82,9 +82,7 @@ class Cluster:
         """Find a partition, which must exist."""
         return self._partitions[source]
 
-    def committed(
-        self, sources: Iterable[TopicPartition]
-    ) -> dict[TopicPartition, Committed | None]:
+    def committed(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, Committed | None]:
         """Read the group's offsets.
 
         Raises

@@ -79,9 +79,8 @@ class Fetcher:
 
         `trimmed` names, afterwards, the partitions whose position is below the first offset kept.
         """
-        self._queue = [
-            item for item in self._queue if positions.get(item.source) in (None, item.asked)
-        ]
+        self._queue = [item for item in self._queue if positions.get(item.source) in
+                       (None, item.asked)]
         idle_s = _IDLE_S
         while True:
             self._fetch(positions)

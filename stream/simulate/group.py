@@ -209,7 +209,9 @@ class Group:
             self._begin_session(member)  # one that waits for an answer is not silent
             return
         if self._cluster.scheduler.now < member.deadline:
-            member.timer = self._cluster.scheduler.at(member.deadline, lambda: self._expire(member))
+            member.timer = self._cluster.scheduler.at(
+                member.deadline, lambda: self._expire(member)
+            )
             return
         self._remove(member)
 

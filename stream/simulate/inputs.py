@@ -113,7 +113,9 @@ def fill(cluster: Cluster, shape: Shape) -> None:
             _append(cluster, rng, shape, TopicPartition(f"{APP}.labels", number), labels)
 
 
-def _records(rng: random.Random, shape: Shape, number: int) -> tuple[list[Entry], list[Entry]]:
+def _records(
+    rng: random.Random, shape: Shape, number: int
+) -> tuple[list[Entry], list[Entry]]:
     events: list[Entry] = []
     labels: list[tuple[int, Entry]] = []
     for index in range(shape.events):

@@ -74,7 +74,9 @@ class Membership:
                 if self._network.now >= deadline:
                     return
                 if outcome.name == "COORDINATOR_NOT_AVAILABLE":
-                    self._network.actor.sleep(max(0.0, min(_RETRY_S, deadline - self._network.now)))
+                    self._network.actor.sleep(
+                        max(0.0, min(_RETRY_S, deadline - self._network.now))
+                    )
                 continue
             self._attempt_under_way = self._rejoin_needed = False
             self._beats = True

@@ -147,7 +147,9 @@ def _compare_predictions(
         history.diverge("different", f"partition {partition}: {others} predictions differ")
 
 
-def _compare_others(cluster: Cluster, partition: int, expected: Expected, history: History) -> None:
+def _compare_others(
+    cluster: Cluster, partition: int, expected: Expected, history: History
+) -> None:
     source = cluster.partition(TopicPartition(f"{APP}.dead-letters", partition))
     offsets, _ = source.visible(0, source.end, source.end + 1)
     dead = Counter(
@@ -171,7 +173,9 @@ def _committed(cluster: Cluster, name: str, partition: int) -> list[Row]:
 
 def _check_journal(cluster: Cluster, partition: int, history: History) -> int:
     """Check that steps rise by one; returns how many there are."""
-    steps = [decode_entry(value).step for _, value in _committed(cluster, "journal", partition)]
+    steps = [
+        decode_entry(value).step for _, value in _committed(cluster, "journal", partition)
+    ]
     for index, step in enumerate(steps):
         if step != index:
             before = steps[index - 1] if index else "the beginning"

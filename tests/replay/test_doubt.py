@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ def test_commits_that_stay_doubtful_come_ever_more_slowly(tmp_path: Path) -> Non
         if len(seen.of("uncertain")) > doubts:
             moments.append(clock.now_s)
         clock.now_s += 0.02
-    pauses = [round(later - before, 1) for before, later in zip(moments, moments[1:], strict=False)]
+    pauses = [round(later - before, 1) for before, later in pairwise(moments)]
     assert pauses[1:6] == pytest.approx([0.2, 0.5, 1.0, 2.0, 5.0], abs=0.15)
     log.at_commit = None
     clock.now_s += 10.0

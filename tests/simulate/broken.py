@@ -116,8 +116,7 @@ def search(seeds: int) -> int:
             break
     for row, seed, plan in sorted(found, key=lambda entry: entry[0].number):
         small = shrink(
-            plan,
-            lambda other, row=row: row.is_seen(tell(play(other, FormerWorker))),  # type: ignore[misc]
+            plan, lambda other, row=row: row.is_seen(tell(play(other, FormerWorker)))  # type: ignore[misc]
         )
         print(f"\nrow {row.number}: {row.what}\n  found after {seed + 1} seeds; shrunk history:")
         print("    " + str(small).replace("\n", "\n    "))

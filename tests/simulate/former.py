@@ -50,7 +50,9 @@ class FormerLog:
         self._limits = self._cluster.limits
         shape = life.world.plan.shape
         self._shape = shape
-        self._fetcher = Fetcher(self._network, life.world.rng, shape.fetch_records, shape.fetch_s)
+        self._fetcher = Fetcher(
+            self._network, life.world.rng, shape.fetch_records, shape.fetch_s
+        )
         self._membership: Membership | None = None
         self._listener: AssignmentListener | None = None
         self._positions: dict[TopicPartition, int] = {}

@@ -1,4 +1,4 @@
-"""What one step of a task takes, commits and reports; that cuts do not matter is in test_task.py."""
+"""What one step of a task takes, commits and reports; cuts do not matter: see test_task.py."""
 
 from __future__ import annotations
 
@@ -184,5 +184,5 @@ def test_a_model_that_raises_is_told_from_an_invariant(
         raise error
 
     task.parts.learner.run = run  # type: ignore[method-assign]
-    with pytest.raises(expected, match="no|ours"):
+    with pytest.raises(expected, match=r"no|ours"):
         stepped(task, events(1))

@@ -68,10 +68,15 @@ def note(steps: int = 8, life: str = LIFE, topic: str = "") -> str:
     return str(StepNote(steps, life, topic))
 
 
+EVENTS_AT = Committed(40, note(topic="id-e"))
+LABELS_AT = Committed(30, note(topic="id-l"))
+TAIL = entry()
+
+
 def log(
-    events: Committed | None = Committed(40, note(topic="id-e")),
-    labels: Committed | None = Committed(30, note(topic="id-l")),
-    tail: JournalEntry | None = entry(),
+    events: Committed | None = EVENTS_AT,
+    labels: Committed | None = LABELS_AT,
+    tail: JournalEntry | None = TAIL,
 ) -> FakeLog:
     entries = {} if tail is None else {80: tail}
     return FakeLog({EVENTS: events, LABELS: labels}, entries, Bounds(0, 82))
@@ -157,8 +162,9 @@ def test_ids_that_nobody_knows_are_not_compared() -> None:
     there = log()
     there.ids = dict.fromkeys(IDS, "")
     there.positions = {
-        source: Committed(at, str(StepNote(8, "", "id"))) for source, at in ((EVENTS, 40), (LABELS, 30))
-    }  # fmt: skip
+        source: Committed(at, str(StepNote(8, "", "id")))
+        for source, at in ((EVENTS, 40), (LABELS, 30))
+    }
     there.entries[80] = entry(life="")
     assert find(there).steps == 8
 

@@ -93,10 +93,11 @@ def none_read() -> Iterator[RecordBatch]:
 def test_a_step_is_taken_again_and_its_records_are_counted() -> None:
     step, events = ran()
     task = new_task()
+    columns = (events.offsets, events.timestamps, events.keys, events.values)
     halves = [
-        RecordBatch(EVENTS, *(c[s] for c in (events.offsets, events.timestamps, events.keys, events.values)))
-        for s in (slice(0, 5), slice(5, 10))
-    ]  # fmt: skip
+        RecordBatch(EVENTS, *(column[half] for column in columns))
+        for half in (slice(0, 5), slice(5, 10))
+    ]
     readers = {EVENTS.topic: RangeReader(iter([halves[0], piece(), halves[1]])),
                LABELS.topic: RangeReader(none_read())}  # fmt: skip
     assert list(run_again(task, step.entry, readers)) == [None, 10]
