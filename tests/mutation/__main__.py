@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from tests.mutation.run import ROOT, check_tests, copied_tree, run_mutant
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run mutants of our own code.")
-    parser.add_argument("--only", default="", help="part of a mutant's name or file")
+    parser.add_argument("--only", default="", help="regular expression, found in file and name")
     parser.add_argument("--json", type=Path, help="write the results there, too")
     parser.add_argument("--left", action="store_true", help="only those that nothing has killed")
     arguments = parser.parse_args()
@@ -31,7 +32,7 @@ def main() -> int:
     chosen = [
         mutant
         for mutant, result in zip(MUTANTS, before, strict=True)
-        if arguments.only in f"{mutant.file} {mutant.name}"
+        if re.search(arguments.only, f"{mutant.file} {mutant.name}")
         and not (arguments.left and result.outcome is Outcome.KILLED)
     ]
     try:

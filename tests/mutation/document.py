@@ -22,7 +22,7 @@ tests, or code that is not needed. The list is ours (`tests/mutation/`), so that
 what would be wrong; it stops with an error where it no longer fits the code.
 
     python -m tests.mutation                       # all of them, one after the other: an hour
-    python -m tests.mutation --only restoration    # those with this in their file or name
+    python -m tests.mutation --only restoration    # those in whose file or name this is found
     python -m tests.mutation --left                # those that nothing has killed yet
 
 """

@@ -28,7 +28,7 @@ class FakeLog:
 
     positions: dict[TopicPartition, Committed | None]
     entries: dict[int, JournalEntry] = field(default_factory=dict)
-    journal: Bounds = Bounds(0, 0)
+    journal: Bounds = field(default_factory=lambda: Bounds(0, 0))
     ids: dict[str, str] = field(default_factory=lambda: dict(IDS))
     unsettled: bool = False
     first_kept: int = 10
