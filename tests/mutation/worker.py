@@ -39,6 +39,19 @@ WORKER = mutants_of(
         '            _log.warning("log unavailable", reason=str(error))\n            self._recover',
     ),
     (
+        "a state ahead of the log goes on after the log was away",
+        "            self._recover_what_is_ahead(str(error))\n            self._failures += 1\n",
+        "            self._failures += 1\n",
+        "a log that is away between a step and the end of its commit leaves doubt, and that is "
+        "handled before this; the call guards whatever may come to lie between them",
+    ),
+    (
+        "records are read while a commit is in doubt",
+        "positions = {} if self._in_doubt else self.lifecycle.positions()",
+        "positions = self.lifecycle.positions()",
+        "what is read waits in the inboxes, within their bound, until steps are taken again",
+    ),
+    (
         "no pause while the log is away",
         "            self._clock.wait(_pause_s(self._failures), stop)\n",
         "",

@@ -178,15 +178,17 @@ def test_what_is_restored_begins_as_it_was_left() -> None:
 
 
 @pytest.mark.parametrize("change", ["fail", "recover"])
-@pytest.mark.parametrize("was", ["live", "restoring"])
+@pytest.mark.parametrize("was", ["live", "held back", "restoring"])
 def test_what_stops_working_keeps_nothing_in_memory(change: str, was: str) -> None:
     made, _, _ = lifecycle()
     made.assign([3])
     (partition,) = made.due()
     restoring = Restoring()
     made.restore(partition, restoring)  # type: ignore[arg-type]
-    if was == "live":
+    if was != "restoring":
         made.go_live(partition, restored())
+    if was == "held back":
+        made.hold_back(3, {LABELS})
     if change == "fail":
         made.fail(3, "away", retry=True)
     else:

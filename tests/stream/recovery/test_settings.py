@@ -34,6 +34,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "a column": {"schema": {"features": [{"name": "a", "type": "float"}]}},
     "target": {"target": {"type": "classification", "path": "$.z", "classes": ["no", "yes"]}},
     "label source": {"labels": {"source": "inline"}},
+    "the labels' ids": {"labels": {"source": "topic", "max_delay": "1h", "id": "$.x"}},
+    "the labels' times": {"labels": {"source": "topic", "max_delay": "1h", "event_time": "$.t"}},
     "model": {"model": {"name": "naive_bayes"}},
     "the model's parameters": {"model": {"name": "hoeffding_tree", "params": {"grace_period": 26}}},
     "seed": {"seed": 2},
@@ -63,6 +65,12 @@ NOT_KEPT: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", SHAPES.values(), ids=SHAPES)
 def test_what_shapes_a_state_changes_its_fingerprint(changes: dict[str, Any]) -> None:
     assert fingerprint(config(**changes)) != fingerprint(config())
+
+
+def test_another_app_on_the_same_topics_has_another_state() -> None:
+    topics = {"features": "events", "labels": "answers"}
+    one, other = config(topics=topics), config(topics=topics, app="other")
+    assert fingerprint(one) != fingerprint(other)
 
 
 @pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
@@ -140,10 +148,12 @@ def test_a_change_keeps_all_but_the_operators_that_changed() -> None:
     assert part_digests(task, "model") != part_digests(first, "model")
 
 
-def test_an_operator_that_is_new_begins() -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_operator_that_is_new_begins(is_known: bool) -> None:
     old, new = inline(), inline(detectors=[{"name": "adwin"}, {"name": "ddm"}])
     task = fed(PartitionTask(PartsBuilder(old)(0), dict.fromkeys(input_topics(old), 0)))
-    changed = Builds(new, PartsBuilder(new)).change(task, changeable(old), changeable(new))
+    former = changeable(old) if is_known else ""
+    changed = Builds(new, PartsBuilder(new)).change(task, former, changeable(new))
     assert part_digests(changed, "detector/adwin") == part_digests(task, "detector/adwin")
     assert "detector/ddm" in changed.parts.stateful()
 
