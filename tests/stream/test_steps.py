@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from stream.config import Config
@@ -169,6 +170,37 @@ def test_records_beside_bad_ones_keep_their_own_keys() -> None:
     step = stepped(new_task(INLINE), batch(EVENTS, [event(), b"{", event()]))
     assert step.outputs[0].keys == [b"e0", b"e2"]
     assert step.outputs[0].timestamps == [0, 2000]
+
+
+def predictions(step: Step) -> list[dict[str, Any]]:
+    (written,) = [each for each in step.outputs if each.target.topic == "toy.predictions"]
+    return [msgspec.json.decode(value or b"") for value in written.values]
+
+
+def test_an_event_without_an_answer_is_dead_and_not_predicted() -> None:
+    task = new_task(INLINE)
+    run = task.parts.learner.run
+
+    def half(tape: Any, rows: Any) -> None:
+        run(tape, rows)
+        rows.output[1] = float("nan")
+
+    task.parts.learner.run = half  # type: ignore[method-assign]
+    step = stepped(task, events(3))
+    assert step.report.predicted == 2
+    assert [each["id"] for each in predictions(step)] == ["e0", "e2"]
+    assert dead_places(step) == [(EVENTS.topic, 1)]
+    assert sum(step.report.dead.values()) == 1
+
+
+def test_a_prediction_knows_no_class_that_came_after_it() -> None:
+    target = {"type": "classification", "path": "$.y", "classes_max": 3}
+    task = new_task(toy_config(model={"name": "naive_bayes"}, target=target))
+    values = [event(y=name) for name in ("p", "q", "r")]
+    classes = [
+        set(each["probabilities"]) for each in predictions(stepped(task, batch(EVENTS, values)))
+    ]
+    assert classes == [set(), {"p"}, {"p", "q"}]
 
 
 @pytest.mark.parametrize(

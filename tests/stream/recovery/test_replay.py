@@ -74,10 +74,10 @@ def new_task(first: int = 0) -> PartitionTask:
     return PartitionTask(build_parts(SPLIT, 0), {EVENTS.topic: first, LABELS.topic: 0})
 
 
-def ran() -> tuple[Step, RecordBatch]:
+def ran(bad: bytes = b"{") -> tuple[Step, RecordBatch]:
     """A step over ten events, one of them unreadable, and no label."""
     values = [event(a=n / 10) for n in range(9)]
-    events = batch(EVENTS, [*values[:4], b"{", *values[4:]])
+    events = batch(EVENTS, [*values[:4], bad, *values[4:]])
     task = new_task()
     task.accept(events)
     step = task.step({EVENTS.topic: False, LABELS.topic: False}, 100)
@@ -126,6 +126,11 @@ def test_other_records_than_those_of_the_step_are_noticed(changes: dict[str, int
 def test_a_range_of_a_version_that_did_not_count_is_taken() -> None:
     step, events = ran()
     again(entry_with(step, count=-1, crc=0), events)
+
+
+def test_a_step_of_good_records_alone_is_taken_whole() -> None:
+    step, events = ran(bad=event())
+    again(step.entry, events)
 
 
 @pytest.mark.parametrize("left", [[], [0, 1, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8]])
