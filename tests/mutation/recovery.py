@@ -13,6 +13,7 @@ RESTORATION = mutants_of(
         *_LIVES,
         "tests/replay/test_worker.py",
         "tests/golden/test_checkpoints.py",
+        "tests/replay/test_reset.py",
     ),
     (
         "a slice has no end",

@@ -114,7 +114,7 @@ STEPPING = mutants_of(
 
 RESTORER = mutants_of(
     "stream/recovery/restorer.py",
-    (*_TESTS, "tests/replay/test_surfaces.py"),
+    ("tests/stream/recovery/test_restorer.py", *_TESTS),
     (
         "any number of partitions is restored at a time",
         "_RESTORING_MAX - len(self._lifecycle.at(State.RESTORING))",

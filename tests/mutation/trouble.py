@@ -14,7 +14,7 @@ _TESTS = (
 
 DOUBTS = mutants_of(
     "stream/doubts.py",
-    _TESTS,
+    ("tests/stream/test_doubts.py", *_TESTS),
     ("uncertain commits not counted", "        self._observer.uncertain()\n", ""),
     ("doubt is not kept", "        self.is_open = True\n", ""),
     (
@@ -59,7 +59,7 @@ DOUBTS = mutants_of(
 
 FAILURES = mutants_of(
     "stream/failures.py",
-    (*_TESTS, "tests/replay/test_surfaces.py"),
+    ("tests/stream/test_failures.py", *_TESTS),
     (
         "what cannot be mended is tried again",
         "retry = is_known and not isinstance(error, ModelError | InvariantError)",
@@ -109,7 +109,7 @@ FAILURES = mutants_of(
 
 LAGS = mutants_of(
     "stream/lags.py",
-    (*_TESTS, "tests/replay/test_surfaces.py"),
+    ("tests/replay/test_surfaces.py", *_TESTS),
     ("lag set at every turn", "        if now - self._shown_at < _EVERY_S:", "        if False:"),
     (
         "the age of a partition without events is the beginning of time",

@@ -10,6 +10,7 @@ _TESTS = (
     "tests/replay/test_worker.py",
     "tests/replay/test_recovery.py",
     "tests/replay/test_lives.py",
+    "tests/replay/test_surfaces.py",
 )
 
 WORKER = mutants_of(

@@ -111,8 +111,10 @@ def test_a_doubtful_commit_is_settled_before_anything_else(
     assert seen.of("uncertain") == [()]
     assert [status.state for status in worker.statuses] == [State.ASSIGNED]
     assert log.reopened == 0
+    answers = len(seen.of("log_available"))
     turn(worker)
     assert log.reopened == 1
+    assert len(seen.of("log_available")) > answers
     world.go_on(worker)
     assert log.reopened == 1
     assert [digest(task.snapshot()) for task in worker.tasks.values()] == states
@@ -196,14 +198,16 @@ class Flipping(Moody):
 def test_an_identity_that_came_back_is_no_proof(tmp_path: Path) -> None:
     """Between the two, others may have committed; nobody could be asked meanwhile."""
     world = World(tmp_path / "w")
-    log = Flipping(world.path, "toy")
-    worker = world.worker(log)
+    log, seen = Flipping(world.path, "toy"), Seen()
+    worker = world.worker(log, observer=seen)
     world.run(worker, lambda: len(world.steps()) >= 4)
     log.shift, log.at_look = 1, LogUnavailableError("the coordinator is away")
     turn(worker)
     log.shift, log.at_look, looks = 0, None, log.looks
+    seen.calls.clear()
     turn(worker)
     assert log.looks == looks + 1
+    assert [name for name, _ in seen.calls][:2] == ["tick", "log_available"]
     turn(worker, 3)
     assert log.looks == looks + 1
 

@@ -84,6 +84,30 @@ def test_what_stands_still_is_looked_for(tmp_path: Path) -> None:
     assert seen.of("troubles") == [((),)]
 
 
+class Polls:
+    """A watchdog that remembers what it was told of polls."""
+
+    def __init__(self) -> None:
+        self.full: list[bool] = []
+
+    def polled(self, *, is_full: bool) -> None:
+        self.full.append(is_full)
+
+    def look(self) -> None:
+        pass
+
+
+def test_the_watchdog_knows_which_polls_brought_all_they_might(tmp_path: Path) -> None:
+    world, polls = World(tmp_path / "w"), Polls()
+    worker = world.worker()
+    worker._watchdog = polls  # type: ignore[assignment]
+    world.run(worker)
+    asked = 4 * world.config.steps.records_max
+    assert polls.full.count(True) == 2 * COUNT // asked
+    worker._turn()
+    assert polls.full[-1] is False
+
+
 def test_lag_is_shown_every_second_with_what_waits_in_the_inbox(tmp_path: Path) -> None:
     world, seen, clock = World(tmp_path / "w"), Seen(), ManualClock()
     log = LabelsAway(world.path, "toy")
@@ -263,6 +287,13 @@ def test_a_partition_of_which_both_topics_fail_has_failed_once(tmp_path: Path) -
     (status,) = [s for (s,) in seen.of("moved") if s.state is State.FAILED]
     assert status.reason == "the codec is not known"
     assert status.next_try == pytest.approx(clock.now_s + 0.2)
+    clock.now_s += 0.2
+    reached = len(world.steps()) + 1
+    world.go_on(worker, lambda: len(world.steps()) >= reached)
+    log.fails = True
+    worker._turn()
+    # It has got something done in between, so this is a first failure again.
+    assert worker.statuses[0].next_try == pytest.approx(clock.now_s + 0.2)
 
 
 class Unreadable(PartsBuilder):

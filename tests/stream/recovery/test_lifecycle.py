@@ -124,6 +124,11 @@ def test_pauses_grow_with_each_failure_and_begin_anew_once_it_has_lived_for_long
     made.go_live(partition, restored())
     made.has_worked(3)
     assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + RETRY_S[0])
+    for lived_s, pause_s in ((RETRY_S[-1] - 1, RETRY_S[1]), (RETRY_S[-1], RETRY_S[0])):
+        made.restore(partition, Restoring())  # type: ignore[arg-type]
+        made.go_live(partition, restored())
+        clock.now_s += lived_s
+        assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + pause_s)
 
 
 def test_one_that_fails_again_as_soon_as_it_is_live_is_left_alone_for_longer_and_longer() -> None:
