@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One thread each: sums split over threads would not come out the same everywhere.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test fast check format kafka kafka-stop bench-kafka matrix docs fuzz tools clean
+.PHONY: help demo test fast check format kafka kafka-stop bench-kafka matrix docs fuzz mutants tools clean
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,10 @@ docs: $(VENV)/.driftgate-installed  ## Write the generated pages of docs/
 	$(BIN)/python -m stream.bench.document docs/benchmarks.md
 	$(BIN)/python -m stream.bench.detection.document docs/drift-benchmarks.md
 	$(BIN)/python -m tests.matrix.document docs/reliability.md
+	$(BIN)/python -m tests.mutation.document docs/mutations.md
+
+mutants: $(VENV)/.driftgate-installed  ## Change our own code for the worse; the tests must notice
+	$(BIN)/python -m tests.mutation
 
 fuzz: $(VENV)/.driftgate-installed  ## Feed the readers with bad inputs (SECONDS=60 each)
 	for target in event label configuration journal note; do \

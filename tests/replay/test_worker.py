@@ -434,7 +434,8 @@ def test_an_input_that_fails_as_soon_as_it_is_read_is_tried_with_pauses(tmp_path
         def poll(
             self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
         ) -> Polled:
-            polled = super().poll(timeout_s, records_max, positions)
+            clock.now_s += timeout_s
+            polled = super().poll(0.0, records_max, positions)
             bad = TopicPartition("toy.features", 1)
             if bad not in positions:
                 return polled

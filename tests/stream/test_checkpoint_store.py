@@ -229,6 +229,83 @@ def test_files_that_cannot_be_read(
     assert isinstance(data, bytes)
 
 
+def test_two_processes_that_write_the_same_use_objects_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    write = LocalFiles.write
+
+    def noted(files: LocalFiles, path: str, data: bytes) -> None:
+        written.append(path)
+        write(files, path, data)
+
+    monkeypatch.setattr(LocalFiles, "write", noted)
+    for _ in range(2):
+        CheckpointStore(f"file://{tmp_path}", "app", keep=2).write(CHECKPOINT)
+    assert len(set(written)) == 2
+
+
+def test_removing_that_is_cut_short_leaves_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CheckpointStore(f"file://{tmp_path}", "app", keep=9)
+    for number in (1, 2, 3):
+        store.write(replace(CHECKPOINT, steps=number))
+    remove, removed = LocalFiles.remove, []
+
+    def once(files: LocalFiles, path: str) -> None:
+        if removed:
+            raise PermissionError(errno.EACCES, "forbidden", path)
+        removed.append(path)
+        remove(files, path)
+
+    monkeypatch.setattr(LocalFiles, "remove", once)
+    with pytest.raises(StoreUnavailableError, match=r"000002\.checkpoint must be removed"):
+        store.remove(stored.path for stored in store.listed(3))
+    assert steps(store) == [3, 2]
+
+
+@pytest.mark.parametrize("what", ["remove", "modified"])
+def test_what_cannot_be_removed_or_dated_stays_and_fails_no_write(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CheckpointStore(f"file://{tmp_path}", "app", keep=1)
+    store.write(replace(CHECKPOINT, steps=1))
+    (tmp_path / "app" / "3" / "000000000000009.checkpoint.tmp").write_bytes(b"half")
+
+    def fails(files: LocalFiles, path: str) -> None:
+        raise OSError(errno.EIO, "input/output error", path)
+
+    monkeypatch.setattr(LocalFiles, what, fails)
+    assert store.write(replace(CHECKPOINT, steps=2)) > 0
+    assert steps(store) == ([2, 1] if what == "remove" else [2])
+
+
+def test_a_checkpoint_of_long_ago_is_no_leftover(tmp_path: Path) -> None:
+    store = CheckpointStore(f"file://{tmp_path}", "app", 2, now=lambda: 1e10)
+    store.write(replace(CHECKPOINT, steps=1))
+    store.write(replace(CHECKPOINT, steps=2))
+    assert steps(store) == [2, 1]
+
+
+def test_a_folder_is_listed_anew_each_time(
+    faults: dict[str, Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some filesystems remember a listing until they are told to forget it."""
+    remembered: dict[str, Any] = {}
+    ls = FaultyFileSystem.ls
+
+    def listed(files: FaultyFileSystem, path: str, detail: bool = True) -> Any:
+        return remembered.setdefault(path, ls(files, path, detail))
+
+    monkeypatch.setattr(FaultyFileSystem, "ls", listed)
+    monkeypatch.setattr(FaultyFileSystem, "invalidate_cache", lambda *_: remembered.clear())
+    store = CheckpointStore("faulty://bucket/y", "app", keep=2)
+    for number in (1, 2, 3):
+        store.write(replace(CHECKPOINT, steps=number))
+    assert steps(store) == [3, 2]
+
+
 def test_leftovers_of_killed_processes_are_removed_after_an_hour(tmp_path: Path) -> None:
     clock = {"now": 0.0}
     store = CheckpointStore(f"file://{tmp_path}", "app", 2, now=lambda: clock["now"])

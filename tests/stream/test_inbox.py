@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,19 @@ def test_a_batch_of_unreadable_records_only_can_be_taken() -> None:
     inbox.add(batch(0, 1), Records(), [dead(0), dead(1)])
     taken = inbox.take(0)
     assert (len(taken.dead), taken.next_offset) == (2, 2)
+
+
+def test_a_batch_must_follow_the_one_before_and_be_of_the_same_partition() -> None:
+    inbox = Inbox(SOURCE, 5)
+    inbox.add(batch(), Records(), [])
+    inbox.add(batch(5, 7), records(5, 7), [])
+    assert inbox.end == 8
+    with pytest.raises(AssertionError, match="must follow"):
+        inbox.add(batch(7, 8), records(7, 8), [])
+    other = RecordBatch(TopicPartition("t", 1), [8], [0], [None], [b"x"])
+    with pytest.raises(AssertionError):
+        inbox.add(other, records(8), [])
+    assert (inbox.end, len(inbox)) == (8, 2)
 
 
 def test_events_go_before_labels_of_the_same_time() -> None:

@@ -219,6 +219,7 @@ def test_beyond_the_bound_the_oldest_held_label_is_orphaned() -> None:
     labels = join(pending_max=1)
     plan, _ = run(labels, [LABEL, LABEL], Records(), records(("e1", 0, "a"), ("e2", 0, "a")))
     assert (plan.orphaned, labels.held) == (1, 1)
+    assert [letter.value for letter in plan.dead] == [b"raw e1"]
 
 
 def lowered(before: LabelJoin, pending_max: int) -> LabelJoin:
@@ -293,6 +294,33 @@ def test_no_slot_is_kept_for_an_event_that_no_longer_waits() -> None:
         events = records(*((f"e{n}", n) for n in range(number, number + 20)))
         run(delayed, [EVENT, LABEL] * 20, events, passing_labels(number, 20))
         assert delayed._waiting.slots_used == delayed.pending <= 20
+
+
+def test_an_event_that_waits_is_known_although_its_id_has_left_the_window() -> None:
+    labels = join(duplicates_window=1)
+    events = records(("e1", 0), ("e2", 0), ("e1", 0))
+    plan, _ = run(labels, [EVENT] * 3, events, Records())
+    assert [(letter.reason, letter.offset) for letter in plan.dead] == [("duplicate_id", 2)]
+    assert run(labels, [LABEL], Records(), records(("e1", 1, "a"))).learnt == ["e1"]
+
+
+def test_an_id_that_comes_again_after_it_was_learnt_and_forgotten_keeps_one_row() -> None:
+    labels = join(duplicates_window=1)
+    events = records(("e1", 0), ("e2", 0), ("e1", 0))
+    turns = [EVENT, LABEL, EVENT, EVENT]
+    plan, _ = run(labels, turns, events, records(("e1", 1, "a")))
+    assert plan.accepted == [0, 1, 2]
+    assert labels._waiting.slots_used == labels.pending == 2
+
+
+def test_a_snapshot_takes_the_place_of_all_that_was_there() -> None:
+    labels, used = join(), join()
+    run(labels, [EVENT, LABEL], records(("e1", 0)), records(("e2", 0, "a")))
+    run(used, [EVENT] * 3, records(("e3", 0), ("e4", 0), ("e5", 0)), Records())
+    run(used, [LABEL] * 2, Records(), records(("e6", 0, "a"), ("e7", 0, "a")))
+    used.restore(labels.snapshot())
+    assert (used._waiting.slots_used, used.pending, used.held) == (1, 1, 1)
+    assert digest(used.snapshot()) == digest(labels.snapshot())
 
 
 def test_deadlines_that_were_met_are_forgotten() -> None:

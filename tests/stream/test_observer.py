@@ -6,16 +6,20 @@ Experts: test_experts.py. The worker that calls it: tests/replay/test_surfaces.p
 from __future__ import annotations
 
 import time
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from stream.drift_watch import Standing
 from stream.log.base import Lag
 from stream.metrics import Metrics
 from stream.observer import MetricsObserver
 from stream.recovery.lifecycle import State, Status
 from stream.server import Health
+from stream.task import StepReport
 from stream.watchers import NOBODY
 
 
@@ -136,6 +140,76 @@ def test_everything_that_stands_still_is_counted_and_named(shown: Shown) -> None
     assert shown.health.ready().ok
 
 
+def report(**changes: Any) -> StepReport:
+    nothing: dict[str, Any] = {
+        "partition": 2,
+        "taken": {"events": 5, "labels": 4},
+        "predicted": 3,
+        "learnt": 2,
+        "learnt_in_all": 9,
+        "dead": Counter(),
+        "expired_by_delay": 6,
+        "expired_by_capacity": 7,
+        "orphaned": 8,
+        "drift": [],
+        "timestamps": [],
+        "stream_time": 0,
+        "pending": 11,
+        "held": 12,
+        "figures": {},
+        "standing": Standing(),
+    }
+    return StepReport(**{**nothing, **changes})
+
+
+def test_what_a_step_did_is_counted(shown: Shown) -> None:
+    for _ in range(2):
+        shown.observer.step(report(dead=Counter({"unparsable": 2, "no_event": 1})), 0.1)
+    counts = {
+        ("records_read_total", "topic", "labels"): 8.0,
+        ("expired_labels_total", "reason", "delay"): 12.0,
+        ("expired_labels_total", "reason", "capacity"): 14.0,
+    }
+    for (name, label, value), count in counts.items():
+        assert shown.value(name, partition="2", **{label: value}) == count
+    assert shown.value("dead_letters_total", reason="unparsable") == 4.0
+    assert shown.value("dead_letters_total", reason="no_event") == 2.0
+    assert shown.value("predictions_written_total", partition="2") == 6.0
+    assert shown.value("labels_learnt_total", partition="2") == 4.0
+    assert shown.value("orphaned_labels_total", partition="2") == 16.0
+    assert shown.value("pending_labels", partition="2") == 11.0
+    assert shown.value("early_labels", partition="2") == 12.0
+
+
+def test_a_released_partition_begins_anew_with_its_experts(shown: Shown) -> None:
+    place = {"partition": "2", "model": "tree", "expert": "old"}
+    for share in (1.0, 0.0):
+        shares = {"old": np.array([share]), "young": np.array([1.0 - share])}
+        shown.observer.step(report(expert_shares=shares), 0.1)
+        assert shown.value("expert_share_ratio", **place) == share
+        shown.observer.moved(Status(2, State.RELEASED, 0.0))
+        shown.observer.moved(Status(2, State.ASSIGNED, 0.0))
+
+
+def test_events_of_the_future_are_no_lag(shown: Shown) -> None:
+    shown.observer.lags(2, {"events": Lag(3, 3)}, int(1000 * (time.time() + 500)), 12.0)
+    assert shown.value("lag_seconds", partition="2") == 0.0
+
+
+def test_a_turn_is_shown_to_probes_and_metrics(shown: Shown) -> None:
+    assert not shown.health.started().ok
+    shown.observer.tick()
+    assert shown.health.started().ok
+    assert shown.value("main_loop_timestamp_seconds") == pytest.approx(time.time(), abs=5)
+
+
+def test_the_checkpoint_that_takes_longest_is_shown(shown: Shown) -> None:
+    shown.observer.checkpoints_under_way({2: 1.5, 3: 7.0})
+    assert shown.value("checkpoint_writing_seconds") == 7.0
+    shown.observer.checkpoints_under_way({})
+    assert shown.value("checkpoint_writing_seconds") == 0.0
+
+
 def test_commits_by_outcome(shown: Shown) -> None:
     shown.observer.committed(0.1)
     shown.observer.overtaken()
@@ -143,3 +217,4 @@ def test_commits_by_outcome(shown: Shown) -> None:
     shown.observer.fenced("another worker")
     for outcome in ("committed", "uncertain", "overtaken", "fenced"):
         assert shown.value("transactions_total", outcome=outcome) == 1.0
+    assert shown.reasons() == ("fenced: another worker",)

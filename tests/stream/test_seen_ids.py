@@ -25,10 +25,12 @@ def test_the_last_of_the_window_are_remembered() -> None:
 
 @pytest.mark.parametrize("status", [WAITING, LEARNT, EXPIRED, UNLABELLED])
 def test_a_status_changes_and_the_time_stays(status: int) -> None:
-    seen = filled(3, 3)
-    seen.change("e0", status)
-    seen.change("e9", status)
-    assert (seen.status("e0"), seen.time("e0"), seen.status("e9")) == (status, -20, None)
+    seen = filled(4, 4)
+    for name in ("e0", "e1", "e2", "e3", "e9"):
+        seen.change(name, status)
+    assert [seen.status(f"e{number}") for number in range(4)] == [status] * 4
+    assert [seen.time(f"e{number}") for number in range(4)] == [-20, -10, 0, 10]
+    assert seen.status("e9") is None
 
 
 def test_a_snapshot_has_ids_and_statuses_in_order_and_resumes() -> None:

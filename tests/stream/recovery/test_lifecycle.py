@@ -49,7 +49,7 @@ class Restoring:
 
 def restored() -> Restored:
     task: Any = Task()
-    return Restored(task, 9, {}, Identity("m", 1), {}, "{}", None, -1, 0, 0, 0.0)
+    return Restored(task, 9, {}, Identity("m", 1), {}, "{}", "a path", 4, 0, 0, 0.0)
 
 
 def lifecycle() -> tuple[Lifecycle, ManualClock, list[Status]]:
@@ -124,6 +124,11 @@ def test_pauses_grow_with_each_failure_and_begin_anew_once_it_has_lived_for_long
     made.go_live(partition, restored())
     made.has_worked(3)
     assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + RETRY_S[0])
+    for lived_s, pause_s in ((RETRY_S[-1] - 1, RETRY_S[1]), (RETRY_S[-1], RETRY_S[0])):
+        made.restore(partition, Restoring())  # type: ignore[arg-type]
+        made.go_live(partition, restored())
+        clock.now_s += lived_s
+        assert made.fail(3, "away", retry=True).next_try == pytest.approx(clock.now_s + pause_s)
 
 
 def test_one_that_fails_again_as_soon_as_it_is_live_is_left_alone_for_longer_and_longer() -> None:
@@ -194,6 +199,82 @@ def test_a_transition_outside_of_the_table_is_refused(change: str) -> None:
         made.revoke(3)
     with pytest.raises(AssertionError, match="must be a transition of the table"):
         getattr(made, change)(3, *arguments)
+
+
+def test_what_is_handed_over_works_no_more() -> None:
+    made, _, _ = live()
+    made.revoke(3)
+    for full in ({EVENTS}, set()):
+        with pytest.raises(AssertionError, match="must be a transition of the table"):
+            made.hold_back(3, full)
+
+
+def test_what_is_restored_begins_as_it_was_left() -> None:
+    made, clock, _ = lifecycle()
+    clock.now_s = 7.0
+    made.assign([3])
+    (partition,) = made.due()
+    made.restore(partition, Restoring())  # type: ignore[arg-type]
+    running = made.go_live(partition, restored())
+    assert (running.journal_offset, running.committed_steps) == (9, 5)
+    assert running.proven == Identity("m", 1)
+    assert (running.checkpointed_steps, running.checkpointed_at, running.since) == (4, 7.0, 7.0)
+    assert partition.restoration is None
+
+
+@pytest.mark.parametrize("change", ["fail", "recover"])
+@pytest.mark.parametrize("was", ["live", "held back", "restoring"])
+def test_what_stops_working_keeps_nothing_in_memory(change: str, was: str) -> None:
+    made, _, _ = lifecycle()
+    made.assign([3])
+    (partition,) = made.due()
+    restoring = Restoring()
+    made.restore(partition, restoring)  # type: ignore[arg-type]
+    if was != "restoring":
+        made.go_live(partition, restored())
+    if was == "held back":
+        made.hold_back(3, {LABELS})
+    if change == "fail":
+        made.fail(3, "away", retry=True)
+    else:
+        made.recover(3, "doubt")
+    assert (partition.live, partition.restoration, partition.full) == (None, None, set())
+    assert restoring.closed == (was == "restoring")
+
+
+def test_a_partition_is_assigned_once() -> None:
+    made, _, _ = live()
+    with pytest.raises(AssertionError, match="assigned already"):
+        made.assign([3])
+
+
+def test_holding_back_more_is_no_transition() -> None:
+    made, _, moves = live()
+    count = len(moves)
+    made.hold_back(3, {EVENTS})
+    made.hold_back(3, {EVENTS, LABELS})
+    assert [status.state for status in moves[count:]] == [State.HELD_BACK]
+    assert made.positions() == {}
+
+
+def test_a_status_says_since_when_and_when_it_is_tried_again() -> None:
+    made, clock, moves = live()
+    clock.now_s = 10.0
+    partition = made.fail(3, "away", retry=True)
+    assert (moves[-1].since, moves[-1].reason, moves[-1].next_try) == (10.0, "away", 10.2)
+    clock.now_s = 11.0
+    made.restore(partition, Restoring())  # type: ignore[arg-type]
+    assert (moves[-1].since, moves[-1].reason, moves[-1].next_try) == (11.0, "", None)
+
+
+def test_a_state_is_ahead_until_its_step_is_known_to_be_committed() -> None:
+    made, _, _ = live()
+    running = made.running()[3]
+    assert not running.is_ahead
+    running.task.steps += 1
+    assert running.is_ahead
+    running.committed_steps += 1
+    assert not running.is_ahead
 
 
 @given(st.lists(st.sampled_from(["turn", "fail", "give_up", "recover", "hold", "release"])))

@@ -1,82 +1,136 @@
-"""Covers stream.recovery.settings: which settings shape a state and which may change.
+"""Covers stream.recovery.settings: what shapes a state, what may change, and what a change keeps.
 
-That a change is replayed where it took place is in tests/replay/test_lives.py.
+That a change is a journal entry which a replay reproduces is in tests/replay/test_lives.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from stream.recovery.settings import (
-    changeable,
-    fingerprint,
-    legacy_fingerprint,
-    under,
-)
-from tests.builders import toy_config
+from operators.snapshot import digest
+from stream.config import Config
+from stream.recovery.settings import Builds, changeable, fingerprint, legacy_fingerprint, under
+from stream.task import PartitionTask
+from stream.topology import PartsBuilder, input_topics
+from tests.builders import EVENTS, batch, event, toy_config
 
-FEATURES = [{"name": "a", "type": "float"}]
-SHAPING: list[dict[str, Any]] = [
-    {"schema": {"features": FEATURES}},
-    {"schema": {"features": FEATURES, "id": "$.id"}},
-    {"schema": {"features": FEATURES, "event_time": "$.at"}},
-    {"target": {"type": "classification", "path": "$.y", "classes": ["no", "yes", "may"]}},
-    {"target": {"type": "classification", "path": "$.z", "classes": ["no", "yes"]}},
-    {"labels": {"source": "topic"}},
-    {"labels": {"source": "topic"}, "topics": {"labels": "other"}},
-    {"topics": {"features": "other"}},
-    {"model": {"name": "naive_bayes"}},
-    {"model": {"name": "hoeffding_tree", "params": {"grace_period": 77}}},
-    {"drift": {"diagnose": True}},
-    {"drift": {"diagnose": True, "respond": True}},
-    {"seed": 2},
-    {"app": "other"},
-]
-CHANGEABLE: list[dict[str, Any]] = [
-    {"labels": {"max_delay": "1h"}},
-    {"labels": {"pending_max": 7}},
-    {"detectors": []},
-    {"detectors": [{"name": "adwin", "params": {"delta": 0.1}}]},
-    {"drift": {"monitors": [{"name": "psi"}]}},
-    {"metrics": {"fading_factor": 0.9}},
-]
-FREE: list[dict[str, Any]] = [
-    {"labels": {"wait_for_other": "9s"}},
-    {"steps": {"records_max": 7}},
-    {"checkpoint": {"store": "memory://elsewhere", "interval": "9s", "keep": 9}},
-    {"predictions": {"explain": True}},
-    {"on_failure": "isolate"},
-    {"metrics": {"port": 1}},
-    {"topics": {"predictions": "other"}},
-]
+BASE: dict[str, Any] = {
+    "labels": {"source": "topic", "max_delay": "1h"},
+    "model": {"name": "hoeffding_tree", "params": {"grace_period": 25}},
+    "detectors": [{"name": "adwin"}],
+}
+SCHEMA = toy_config().model_dump(mode="json", by_alias=True)["schema"]
+
+
+def config(**changes: Any) -> Config:
+    return toy_config(**{**BASE, **changes})
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "app": {"app": "other"},
+    "a column": {"schema": {"features": [{"name": "a", "type": "float"}]}},
+    "the records' ids": {"schema": {**SCHEMA, "id": "$.x"}},
+    "the records' times": {"schema": {**SCHEMA, "event_time": "$.t"}},
+    "target": {"target": {"type": "classification", "path": "$.z", "classes": ["no", "yes"]}},
+    "a class": {"target": {"type": "classification", "path": "$.y", "classes": ["no", "yes", "z"]}},
+    "label source": {"labels": {"source": "inline"}},
+    "the labels' ids": {"labels": {"source": "topic", "max_delay": "1h", "id": "$.x"}},
+    "the labels' times": {"labels": {"source": "topic", "max_delay": "1h", "event_time": "$.t"}},
+    "model": {"model": {"name": "naive_bayes"}},
+    "the model's parameters": {"model": {"name": "hoeffding_tree", "params": {"grace_period": 26}}},
+    "seed": {"seed": 2},
+    "diagnosis": {"drift": {"diagnose": True}},
+    "response": {"drift": {"diagnose": True, "respond": True}},
+    "topic of events": {"topics": {"features": "elsewhere"}},
+    "topic of labels": {"topics": {"labels": "elsewhere"}},
+}
+FREE: dict[str, dict[str, Any]] = {
+    "max_delay": {"labels": {"source": "topic", "max_delay": "2h"}},
+    "pending_max": {"labels": {"source": "topic", "max_delay": "1h", "pending_max": 9}},
+    "record bytes": {"schema": {**SCHEMA, "record_bytes_max": 5000}},
+    "duplicates": {"schema": {**SCHEMA, "duplicates_window": 5000}},
+    "ahead": {"schema": {**SCHEMA, "event_time_ahead_max": "5m"}},
+    "detectors": {"detectors": [{"name": "adwin", "params": {"delta": 0.1}}]},
+    "no detectors": {"detectors": []},
+    "monitors": {"drift": {"monitors": [{"name": "psi", "watches": "predictions"}]}},
+    "fading factor": {"metrics": {"fading_factor": 0.9}},
+}
+NOT_KEPT: dict[str, dict[str, Any]] = {
+    "waiting for the other topic": {
+        "labels": {"source": "topic", "max_delay": "1h", "wait_for_other": "7s"}
+    },
+    "size of steps": {"steps": {"records_max": 7}},
+    "checkpoints": {"checkpoint": {"store": "memory://other", "interval": "3s"}},
+    "explanations": {"predictions": {"explain": True}},
+    "failures": {"on_failure": "isolate"},
+    "port": {"metrics": {"port": 1}},
+    "topic of predictions": {"topics": {"predictions": "elsewhere"}},
+}
 
 
 def test_what_shapes_a_state_changes_its_fingerprint() -> None:
-    prints = [fingerprint(toy_config(**changes)) for changes in ({}, *SHAPING)]
-    assert len(set(prints)) == len(prints)
+    prints = {name: fingerprint(config(**changes)) for name, changes in SHAPES.items()}
+    prints["nothing"] = fingerprint(config())
+    assert [name for name, each in prints.items() if list(prints.values()).count(each) > 1] == []
 
 
-@pytest.mark.parametrize("changes", CHANGEABLE)
-def test_what_may_change_is_no_part_of_the_fingerprint(changes: dict[str, Any]) -> None:
-    calm, changed = toy_config(), toy_config(**changes)
-    assert fingerprint(changed) == fingerprint(calm)
-    assert changeable(changed) != changeable(calm)
+def test_another_app_on_the_same_topics_has_another_state() -> None:
+    topics = {"features": "events", "labels": "answers"}
+    one, other = config(topics=topics), config(topics=topics, app="other")
+    assert fingerprint(one) != fingerprint(other)
 
 
-@pytest.mark.parametrize("changes", FREE)
-def test_what_no_record_depends_on_is_part_of_neither(changes: dict[str, Any]) -> None:
-    calm, changed = toy_config(), toy_config(**changes)
-    assert (fingerprint(changed), changeable(changed)) == (fingerprint(calm), changeable(calm))
+@pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
+def test_what_may_change_is_kept_beside_the_state(changes: dict[str, Any]) -> None:
+    assert fingerprint(config(**changes)) == fingerprint(config())
+    assert changeable(config(**changes)) != changeable(config())
 
 
-@pytest.mark.parametrize("changes", CHANGEABLE)
-def test_a_configuration_can_be_put_under_former_settings(changes: dict[str, Any]) -> None:
-    then, now = toy_config(**changes), toy_config(seed=9, model={"name": "naive_bayes"})
-    restored = under(now, changeable(then))
-    assert changeable(restored) == changeable(then)
-    assert fingerprint(restored) == fingerprint(now)
+@pytest.mark.parametrize("changes", NOT_KEPT.values(), ids=NOT_KEPT)
+def test_what_touches_no_state_is_not_kept(changes: dict[str, Any]) -> None:
+    assert fingerprint(config(**changes)) == fingerprint(config())
+    assert changeable(config(**changes)) == changeable(config())
+
+
+@pytest.mark.parametrize("changes", FREE.values(), ids=FREE)
+def test_former_settings_come_back_whole(changes: dict[str, Any]) -> None:
+    former = config(**changes)
+    now = config(seed=9, model={"name": "naive_bayes"})
+    assert changeable(under(now, changeable(former))) == changeable(former)
+    assert fingerprint(under(now, changeable(former))) == fingerprint(now)
+
+
+def test_former_settings_leave_the_log_as_it_is() -> None:
+    kafka = {
+        "type": "kafka",
+        "bootstrap": "b:9092",
+        "security": {
+            "protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "username": "u",
+            "password": "secret",
+        },
+    }
+    now = config(log=kafka)
+    assert under(now, changeable(config())).log == now.log
+
+
+def test_a_state_of_an_older_version_had_no_bound_of_times_ahead() -> None:
+    former = under(config(), "")
+    assert former.record.event_time_ahead_max.days == 36500
+    assert former.detectors == config().detectors
+
+
+def test_what_an_older_version_made_fits_by_its_own_fingerprint() -> None:
+    now = config()
+    builds = Builds(now, PartsBuilder(now))
+    assert builds.fits(fingerprint(now), changeable(now))
+    assert builds.fits(legacy_fingerprint(now), "")
+    assert not builds.fits(legacy_fingerprint(now), changeable(now))
+    assert not builds.fits("another", "")
 
 
 def test_states_of_the_version_before_are_known_by_its_fingerprint() -> None:
@@ -84,5 +138,53 @@ def test_states_of_the_version_before_are_known_by_its_fingerprint() -> None:
     assert legacy_fingerprint(toy_config()) == "6b92b954e1cb6890"
     other = toy_config(labels={"source": "topic"}, detectors=[])
     assert legacy_fingerprint(other) == "569ae8563b268516"
-    bounded = toy_config(schema={"features": FEATURES, "event_time_ahead_max": "2d"})
+    features = [{"name": "a", "type": "float"}]
+    bounded = toy_config(schema={"features": features, "event_time_ahead_max": "2d"})
     assert legacy_fingerprint(bounded) == "952855dd3367df93"
+
+
+def fed(task: PartitionTask) -> PartitionTask:
+    for at in range(3):
+        values = [event(a=n / 10, y="yes" if n % 2 else "no") for n in range(10)]
+        task.accept(batch(EVENTS, values, first=10 * at))
+        assert task.step(dict.fromkeys(task.parts.input_topics, False), 100) is not None
+    return task
+
+
+def inline(**changes: Any) -> Config:
+    return config(labels={"source": "inline"}, **changes)
+
+
+def test_a_change_keeps_all_but_the_operators_that_changed() -> None:
+    old = inline(detectors=[{"name": "adwin"}, {"name": "ddm"}])
+    new = inline(detectors=[{"name": "adwin", "params": {"delta": 0.1}}, {"name": "ddm"}])
+    task = fed(PartitionTask(PartsBuilder(old)(0), dict.fromkeys(input_topics(old), 0), life="l"))
+    changed = Builds(new, PartsBuilder(new)).change(task, changeable(old), changeable(new))
+    first = PartitionTask(PartsBuilder(new)(0), dict.fromkeys(input_topics(new), 0))
+    assert (changed.steps, changed.offsets, changed.life) == (3, task.offsets, "l")
+    assert part_digests(changed, "detector/adwin") == part_digests(first, "detector/adwin")
+    assert part_digests(task, "detector/adwin") != part_digests(first, "detector/adwin")
+    for name in task.parts.stateful().keys() - {"detector/adwin"}:
+        assert part_digests(changed, name) == part_digests(task, name), name
+    assert part_digests(task, "model") != part_digests(first, "model")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_operator_that_is_new_begins(is_known: bool) -> None:
+    old, new = inline(), inline(detectors=[{"name": "adwin"}, {"name": "ddm"}])
+    task = fed(PartitionTask(PartsBuilder(old)(0), dict.fromkeys(input_topics(old), 0)))
+    former = changeable(old) if is_known else ""
+    changed = Builds(new, PartsBuilder(new)).change(task, former, changeable(new))
+    assert part_digests(changed, "detector/adwin") == part_digests(task, "detector/adwin")
+    assert "detector/ddm" in changed.parts.stateful()
+
+
+def test_under_unknown_former_settings_every_state_is_kept() -> None:
+    now = inline()
+    task = fed(PartitionTask(PartsBuilder(now)(0), dict.fromkeys(input_topics(now), 0)))
+    changed = Builds(now, PartsBuilder(now)).change(task, "", changeable(now))
+    assert digest(changed.snapshot()) == digest(task.snapshot())
+
+
+def part_digests(task: PartitionTask, name: str) -> str:
+    return digest({k: np.asarray(v) for k, v in task.parts.stateful()[name].snapshot().items()})
