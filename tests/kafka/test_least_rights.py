@@ -106,12 +106,11 @@ def work(config: Config) -> None:
     journal = TopicPartition(str(topics.journal), 0)
     positions = {TopicPartition(inputs[0], 0): 2, TopicPartition(inputs[1], 0): 0}
     try:
-        join(log, inputs, positions)
+        held = join(log, inputs, positions)
         for topic in [*inputs, journal.topic]:
             log.bounds(TopicPartition(topic, 0))
-        log.seek(TopicPartition(inputs[0], 0), 0)
-        drain(log, 2)
-        log.commit(transaction([output(str(name), [b"x"]) for name in outputs], positions))
+        drain(log, held, 2)
+        log.commit(transaction(log, [output(str(name), [b"x"]) for name in outputs], positions))
         log.reopen()
         assert all(at is not None for at in log.committed(positions).values())
         assert [batch.values for batch in log.read(journal, 0, 1)] == [[b"x"]]

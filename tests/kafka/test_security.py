@@ -151,11 +151,12 @@ def test_a_transaction_is_committed_each_way(
     source, target = topics
     log = KafkaLog(settings(app, dev_kafka.addresses[listener], security(dev_kafka)))
     try:
-        held = join(log, [source]).held
-        rows = drain(log, 2)
+        held = join(log, [source])
+        rows = drain(log, held, 2)
         assert values(rows[TopicPartition(source, 0)]) == [b"one", b"two"]
-        log.commit(transaction([output(target, [b"answer"])], {TopicPartition(source, 0): 2}, "n"))
-        committed = log.committed(held)[TopicPartition(source, 0)]
+        at = {TopicPartition(source, 0): 2}
+        log.commit(transaction(log, [output(target, [b"answer"])], at, "n"))
+        committed = log.committed(held.held)[TopicPartition(source, 0)]
         assert committed is not None
         assert (committed.offset, committed.note) == (2, "n")
         written = [b.values for b in log.read(TopicPartition(target, 0), 0, 1)]
@@ -300,14 +301,14 @@ def test_sessions_outlive_their_tokens(
     source, target = topics
     log = KafkaLog(settings(app, dev_kafka.addresses["OAUTH"], oauth(script)))
     try:
-        join(log, [source])
-        drain(log, 2)
+        held = join(log, [source])
+        drain(log, held, 2)
         end = time.monotonic() + 10
         commits = 0
         while time.monotonic() < end:
-            log.poll(0.2, 100)
+            log.poll(0.2, 100, held.positions)
             at = {TopicPartition(source, 0): 2}
-            log.commit(transaction([output(target, [b"%d" % commits])], at))
+            log.commit(transaction(log, [output(target, [b"%d" % commits])], at))
             commits += 1
     finally:
         log.close()
