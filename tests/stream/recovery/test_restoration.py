@@ -180,6 +180,13 @@ def test_offsets_that_no_replay_ends_at_are_refused(world: World) -> None:
         restored(world)
 
 
+def test_checkpoints_beside_nothing_that_was_committed_are_refused(world: World) -> None:
+    edit(world, "DELETE FROM positions")
+    world.admin.trim(JOURNAL, 10_000)
+    with pytest.raises(RecoveryError, match="must have no checkpoints"):
+        restored(world)
+
+
 def test_a_gap_in_the_journal_is_named(world: World) -> None:
     remove_but(world, 2)
     gap = int(world.checkpoints()[0].stem)
@@ -278,6 +285,21 @@ def test_without_that_checkpoint_it_cannot_be_replayed(world: World) -> None:
     moved_life(world).unlink()
     with pytest.raises(RecoveryError, match="step 0, which begins with a model made elsewhere"):
         restored(world)
+
+
+def test_what_an_older_version_wrote_has_settings_of_its_own(world: World) -> None:
+    """Its entries name neither life nor settings; today's come into force by a step."""
+    shutil.rmtree(world.folder / "toy")
+    (number,) = world.admin._store._connection.execute(
+        "SELECT id FROM partitions WHERE topic = 'toy.journal'"
+    ).fetchone()
+    for offset, entry in enumerate(entries(world)):
+        old = msgspec.json.encode({"step": entry["step"], "ranges": entry["ranges"]})
+        row = (int(number) << 40) + offset
+        edit(world, "UPDATE records SET value = ? WHERE id = ?", old, row)
+    edit(world, "UPDATE positions SET note = ?", f"driftgate/1 steps={len(world.steps())}")
+    found = restored(world)
+    assert (found.settings, found.replayed_steps) == ("", len(world.steps()))
 
 
 def test_where_a_partition_never_worked_its_journal_begins_at_the_end(tmp_path: Path) -> None:
