@@ -125,7 +125,7 @@ class LabelJoin:
             status = WAITING
             self._waiting.add(event_id, row, time, self._event_clock.time)
         self._seen.add(event_id, status, self._event_clock.time)
-        if len(self._waiting) > self._pending_max:
+        while len(self._waiting) > self._pending_max:  # once, unless the bound was lowered
             self._seen.change(self._waiting.expire_oldest(), EXPIRED)
             plan.expired_by_capacity += 1
 
@@ -222,7 +222,9 @@ class LabelJoin:
 
     def _hold(self, plan: Plan, label: LabelRecord) -> None:
         self._held.hold(label)
-        if len(self._held) > self._pending_max:
+        # Where the bound was lowered, two for each that comes: each is a dead letter, and all at
+        # once would be one enormous transaction.
+        for _ in range(min(2, len(self._held) - self._pending_max)):
             self._orphan(plan, self._held.take_oldest())
 
     def _orphan(self, plan: Plan, label: LabelRecord) -> None:

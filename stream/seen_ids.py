@@ -56,7 +56,7 @@ class SeenIds:
         """Remember a new event; forget the oldest beyond the window."""
         self._marks[event_id] = time << _STATUS_BITS | status
         self._arrived.append(event_id)
-        if len(self._arrived) > self._window:
+        while len(self._arrived) > self._window:  # by more than one where it was made smaller
             del self._marks[self._arrived.popleft()]
 
     def change(self, event_id: str, status: int) -> None:

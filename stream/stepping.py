@@ -115,6 +115,7 @@ class Stepping:
         step = live.task.settings_step(new)
         live.task = self._builds.change(live.task, live.settings, new)
         live.settings = new
+        live.is_polled = False  # what was read ahead is left, and read again
         return step
 
     def _records_step(self, live: Live) -> Step | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import numpy as np
@@ -195,13 +195,14 @@ class PartitionTask:
         }
         entry = JournalEntry(self.steps, ranges, self.life, settings)
         journal = TopicPartition(self.parts.topics["journal"], self.partition)
-        clock = max(self.parts.labels.stream_time, 0)
+        # Not the stream's time: a broker refuses records that are dated too far ahead of its own.
+        now_ms = round(1000 * time())
         self.steps += 1
         nothing = [Taken(Records(), [], r.first, r.next) for r in ranges.values()]
         shares = np.empty((0, len(self._expert_names())))
         nobody = Answers(np.empty(0, dtype=np.int64), [])
         report = self._report(Plan(), nobody, nothing, shares, [], [], [], {})
-        outputs = [OutputBatch(journal, [clock], [None], [encode_entry(entry)])]
+        outputs = [OutputBatch(journal, [now_ms], [None], [encode_entry(entry)])]
         return Step(entry, outputs, self.offsets, report)
 
     def _turns(self, more: dict[str, bool]) -> list[int]:

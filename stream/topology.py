@@ -6,7 +6,7 @@ This and the task are the only places that know both records and operators.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -120,6 +120,16 @@ class Parts:
             **({"diagnoser": self.diagnoser} if self.diagnoser is not None else {}),
             "drift_watch": self.drift_watch,
         }
+
+    def with_model_of(self, other: Parts) -> Parts:
+        """Return these parts with the model of others, which are not used any more."""
+        return replace(
+            self,
+            learner=other.learner,
+            mixture=other.mixture,
+            managed=other.managed,
+            diagnoser=other.diagnoser,
+        )
 
 
 class PartsBuilder:

@@ -261,6 +261,8 @@ class Worker:
         return polled
 
     def _poll_s(self) -> float:
+        if self._doubts.is_open:
+            return _POLL_S  # nothing is stepped or restored until it is settled
         if self.lifecycle.at(State.RESTORING) or self.lifecycle.due():
             return 0.0
         is_blocked = any(

@@ -52,6 +52,19 @@ class Life:
         """Name the life that begins at this offset of the journal, on these topics."""
         return cls(begin, topics_digest(topic_ids))
 
+    def may_be_on(self, topic_ids: Mapping[str, str]) -> bool:
+        """Whether these may be its topics; ids that a broker was, or is, too old for prove nothing.
+
+        Examples
+        --------
+        >>> Life.of(0, {"a": ""}).may_be_on({"a": "jXo3"})
+        True
+        >>> Life.of(0, {"a": "jXo3"}).may_be_on({"a": "kYp4"})
+        False
+        """
+        now, unknown = topics_digest(topic_ids), topics_digest(dict.fromkeys(topic_ids, ""))
+        return self.topics == now or unknown in (self.topics, now)
+
 
 def topics_digest(topic_ids: Mapping[str, str]) -> str:
     """Digest of topic ids by name."""

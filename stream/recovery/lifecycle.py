@@ -225,8 +225,10 @@ class Lifecycle:
 
     def has_worked(self, number: int) -> None:
         """Let the pauses begin anew: the partition has got something done."""
-        if number in self._partitions:
-            self._partitions[number].attempts = 0
+        partition = self._partitions.get(number)
+        # A commit may end after the step that follows it has failed; that failure counts.
+        if partition is not None and partition.state in RUNNING:
+            partition.attempts = 0
 
     def hold_back(self, number: int, full: set[TopicPartition]) -> None:
         """Read no more of these inputs of a running partition for now; none: read all."""

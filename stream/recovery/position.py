@@ -209,7 +209,7 @@ def _beginning(
 
 def _refuse_other_topics(life: str, ids: Mapping[str, str], partition: int) -> None:
     known = Life.parse(life)
-    if known is not None and known.topics != topics_digest(ids):
+    if known is not None and not known.may_be_on(ids):
         raise RecoveryError(
             f"partition {partition}: topics must be those that its position belongs to; one of "
             f"{', '.join(sorted(ids))} was deleted and made anew since (life {life}). "

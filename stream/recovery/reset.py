@@ -18,7 +18,7 @@ from stream.journal import JournalEntry, Range
 from stream.log.base import GroupAdmin, Log, TopicPartition
 from stream.recovery.change import Change, new_life, noted
 from stream.recovery.inventory import Inventory, take_inventory
-from stream.recovery.life import Life, topics_digest
+from stream.recovery.life import Life
 from stream.recovery.position import last_entry
 from stream.recovery.settings import Builds
 
@@ -190,7 +190,7 @@ def journal_positions(inventory: Inventory, log: Log) -> dict[str, int]:
         found = sorted(last.ranges) if last is not None else "nothing"
         raise SetupError(f"{where}: the journal must name {inputs}; it names {found}. {anew}")
     life = Life.parse(last.life)
-    if life is not None and life.topics != topics_digest(inventory.topic_ids):
+    if life is not None and not life.may_be_on(inventory.topic_ids):
         raise SetupError(
             f"{where}: the journal's positions must be of the topics there are now; "
             f"{_made_anew(inventory)} was deleted and made anew since. {anew}"

@@ -12,7 +12,7 @@ It goes in slices, so that the worker can poll, step its other tasks and obey si
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from operators.snapshot import SnapshotRefusedError, State
@@ -30,7 +30,7 @@ from stream.recovery.choice import CheckpointChoice
 from stream.recovery.life import Life, same_life
 from stream.recovery.position import Position, entries_from, finding_position
 from stream.recovery.replay import RangeReader, reached, run_again
-from stream.recovery.settings import Builds
+from stream.recovery.settings import Builds, before
 from stream.task import PartitionTask
 from stream.topology import OUTPUT_ROLES, Parts
 
@@ -160,7 +160,7 @@ class Restoration:
             self._log, self._partition, parts.input_topics, journal.topic
         )
         yield
-        self._begin(parts, position, journal)
+        yield from self._begin(parts, position, journal)
         assert self.task is not None
         first_steps = self.task.steps
         self._target_steps = position.steps
@@ -192,7 +192,9 @@ class Restoration:
                 f"{', '.join(lacking)} has not. `driftgate topics create CONFIG` adds it."
             )
 
-    def _begin(self, parts: Parts, position: Position, journal: TopicPartition) -> None:
+    def _begin(
+        self, parts: Parts, position: Position, journal: TopicPartition
+    ) -> Generator[None, None, None]:
         """Set up the task as its checkpoint has it, or in its first state."""
         found = self._choice.newest_usable(position)
         if found is not None:
@@ -203,7 +205,7 @@ class Restoration:
             self.journal_offset = self._log.bounds(journal).end
             self.task = PartitionTask(parts, position.offsets, 0, position.life, self._settings)
         else:
-            self._begin_at_the_first_step(position, journal)
+            yield from self._begin_at_the_first_step(position, journal)
 
     def _take_over(self, path: str, checkpoint: Checkpoint, life: str) -> None:
         self._settings = checkpoint.settings
@@ -213,7 +215,9 @@ class Restoration:
         self.journal_offset = checkpoint.journal_offset
         self._checkpoint, self.checkpointed_steps = path, checkpoint.steps
 
-    def _begin_at_the_first_step(self, position: Position, journal: TopicPartition) -> None:
+    def _begin_at_the_first_step(
+        self, position: Position, journal: TopicPartition
+    ) -> Generator[None, None, None]:
         """Begin where this life's journal begins; all of it must still be there."""
         bounds = self._log.bounds(journal)
         life = Life.parse(position.life)
@@ -228,14 +232,26 @@ class Restoration:
             )
         inputs = self._builds.parts(self._partition).input_topics
         offsets = {topic: entry.ranges[topic].first for topic in inputs}
-        # An entry of a version without settings was made under what that version had.
-        self._settings = "" if not entry.life else self._first_settings(entry)
+        self._settings = yield from self._first_settings(entry, entries)
         parts = self._builds.parts(self._partition, self._settings)
         self.task = PartitionTask(parts, offsets, 0, position.life, self._settings)
         self.journal_offset = begin
 
-    def _first_settings(self, entry: JournalEntry) -> str:
-        return entry.settings if entry.settings is not None else self._builds.settings
+    def _first_settings(
+        self, entry: JournalEntry, later: Iterator[tuple[int, JournalEntry]]
+    ) -> Generator[None, None, str]:
+        """Find the settings of the first step.
+
+        A version that kept none had those that the first entry with settings has, which the version
+        after it wrote at once; today's may be others by now.
+        """
+        if entry.life:
+            return entry.settings if entry.settings is not None else self._builds.settings
+        for _, each in later:
+            if each.settings is not None:
+                return before(each.settings)
+            yield
+        return ""
 
     def _replay(self, position: Position, journal: TopicPartition) -> Generator[None, None, None]:
         """Run committed steps again, along the journal."""

@@ -13,10 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from operators.snapshot import SnapshotUnavailableError
 from stream.config import Config
 from stream.config_operators import OperatorConfig, operator_names
-from stream.errors import RecoveryError
 from stream.task import PartitionTask
 from stream.topology import Parts, PartsBuilder, input_topics
 
@@ -81,6 +79,13 @@ def under(config: Config, settings: str) -> Config:
     return Config.model_validate(dump)
 
 
+def before(settings: str) -> str:
+    """Return what a version that kept no settings had, where the one after it kept these."""
+    kept = json.loads(settings)
+    kept["record"]["event_time_ahead_max"] = _UNBOUNDED
+    return json.dumps(kept, sort_keys=True, separators=(",", ":"))
+
+
 class Builds:
     """Builds the parts of tasks under the settings that were in force at some step.
 
@@ -114,25 +119,14 @@ class Builds:
     def change(self, task: PartitionTask, old: str, new: str) -> PartitionTask:
         """Return the task under other settings, with the state that these leave alone.
 
-        A detector or monitor whose parameters have changed begins anew.
-
-        Raises
-        ------
-        RecoveryError
-            The model's state cannot be given as data.
+        A detector or monitor whose parameters have changed begins anew. The model itself is handed
+        over: a river model may have no state that can be written.
         """
-        parts = self.parts(task.partition, new)
+        parts = self.parts(task.partition, new).with_model_of(task.parts)
         pieces = task.parts.stateful()
-        try:
-            for name in parts.stateful().keys() - _changed(old, new):
-                if name in pieces:
-                    parts.stateful()[name].restore(pieces[name].snapshot())
-        except SnapshotUnavailableError as error:
-            raise RecoveryError(
-                f"partition {task.partition}: the model's state must be writable for settings to "
-                f"change; {error} Go back to the settings before, or begin anew with `driftgate "
-                f"reset CONFIG --partition {task.partition} --to earliest`."
-            ) from error
+        for name, piece in parts.stateful().items():
+            if name in pieces and piece is not pieces[name] and name not in _changed(old, new):
+                piece.restore(pieces[name].snapshot())
         return task.rebuilt(parts)
 
 

@@ -52,13 +52,13 @@ JOIN = mutants_of(
     ),
     (
         "one event too few waits",
-        "        if len(self._waiting) > self._pending_max:",
-        "        if len(self._waiting) >= self._pending_max:",
+        "        while len(self._waiting) > self._pending_max:",
+        "        while len(self._waiting) >= self._pending_max:",
     ),
     (
         "any number of events waits",
-        "        if len(self._waiting) > self._pending_max:",
-        "        if False:",
+        "        while len(self._waiting) > self._pending_max:",
+        "        while False:",
     ),
     (
         "an event that expired at the bound counts as waiting",
@@ -157,13 +157,13 @@ JOIN = mutants_of(
     ),
     (
         "any number of labels is held",
-        "        if len(self._held) > self._pending_max:",
-        "        if False:",
+        "range(min(2, len(self._held) - self._pending_max))",
+        "range(0)",
     ),
     (
         "one label too few is held",
-        "        if len(self._held) > self._pending_max:",
-        "        if len(self._held) >= self._pending_max:",
+        "range(min(2, len(self._held) - self._pending_max))",
+        "range(min(2, len(self._held) - self._pending_max + 1))",
     ),
     ("orphans are not counted", "        plan.orphaned += 1\n", ""),
     (
@@ -272,8 +272,8 @@ SEEN = mutants_of(
     ("tests/stream/test_seen_ids.py", *_TESTS),
     (
         "one id too few is remembered",
-        "        if len(self._arrived) > self._window:",
-        "        if len(self._arrived) >= self._window:",
+        "        while len(self._arrived) > self._window:",
+        "        while len(self._arrived) >= self._window:",
     ),
     (
         "the newest id is forgotten",

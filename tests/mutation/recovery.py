@@ -100,13 +100,8 @@ RESTORATION = mutants_of(
     ),
     (
         "a replay begins under today's settings",
-        'self._settings = "" if not entry.life else self._first_settings(entry)',
+        "self._settings = yield from self._first_settings(entry, entries)",
         "self._settings = self._builds.settings",
-    ),
-    (
-        "a replay of an older version begins under today's settings",
-        'self._settings = "" if not entry.life else self._first_settings(entry)',
-        "self._settings = self._first_settings(entry)",
     ),
     (
         "the journal is read though there is nothing to replay",

@@ -45,13 +45,13 @@ TASK = mutants_of(
     ),
     (
         "a change of settings is no step",
-        "        clock = max(self.parts.labels.stream_time, 0)\n        self.steps += 1\n",
-        "        clock = max(self.parts.labels.stream_time, 0)\n",
+        "        now_ms = round(1000 * time())\n        self.steps += 1\n",
+        "        now_ms = round(1000 * time())\n",
     ),
     (
-        "a change of settings before the first event has the beginning of time",
-        "clock = max(self.parts.labels.stream_time, 0)",
-        "clock = self.parts.labels.stream_time",
+        "a change of settings is dated by the stream's time",
+        "now_ms = round(1000 * time())",
+        "now_ms = self.parts.labels.stream_time",
     ),
     (
         "events do not wait for labels",

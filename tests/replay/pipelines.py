@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ class Pipeline:
         self.folder = folder / stem
         self.config = toy_config(
             **{
-                "log": {"type": "embedded", "path": f":memory:{folder.name}-{stem}"},
+                "log": {"type": "embedded", "path": f":memory:{uuid.uuid4().hex}"},
                 "labels": {"source": "topic", "max_delay": "1h", "wait_for_other": "1h"},
                 "steps": {"records_max": 100},
                 "checkpoint": {"store": f"file://{self.folder}", "interval": "1ms"},

@@ -8,6 +8,7 @@ tests/golden/.
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,52 @@ def test_a_change_of_settings_keeps_what_was_learnt(tmp_path: Path) -> None:
     assert world.predictions() == predictions[0]
 
 
+def forget_settings(world: World) -> None:
+    """Make of the journal and the positions what a version without lives and settings wrote."""
+    base = row_of(world, TopicPartition("toy.journal", 0))
+    for offset, value in enumerate(world.values("journal")):
+        entry = msgspec.json.decode(value)
+        old = msgspec.json.encode({"step": entry["step"], "ranges": entry["ranges"]})
+        edit(world, "UPDATE records SET value = ? WHERE id = ?", old, base + offset)
+    edit(world, "UPDATE positions SET note = ?", f"driftgate/1 steps={len(world.steps())}")
+
+
+def test_steps_of_a_version_without_settings_are_replayed_under_those_it_had(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path / "updated", **CHANGES[0])
+    half_way(world)
+    shutil.rmtree(world.folder / "toy")
+    forget_settings(world)
+    half_way(world, steps=len(world.steps()) + 4)  # the update, under the same settings
+    config = changed(
+        world, {"labels": {"source": "topic", "max_delay": "1h", "wait_for_other": "1h"}}
+    )
+    worker = world.worker(config=config)
+    world.run(worker)
+    state = digest(worker.tasks[0].snapshot())
+    worker.close()
+    shutil.rmtree(world.folder / "toy")
+    replayed = world.worker(config=config)
+    world.run(replayed)
+    assert digest(replayed.tasks[0].snapshot()) == state
+    replayed.close()
+
+
+def test_catching_up_takes_what_a_change_of_settings_left_unread(tmp_path: Path) -> None:
+    """All that is left comes with the poll before the change, which lets go of it."""
+    world = World(tmp_path / "caught-up")
+    worker = world.worker()
+    world.run(worker, lambda: len(world.predictions()) >= COUNT - 50)
+    worker.close()
+    again = world.worker(config=changed(world, CHANGES[0] | {"steps": {"records_max": 500}}))
+    again.start()
+    again.catch_up(threading.Event())
+    again.close()
+    rows = world.admin._store._connection.execute("SELECT offset FROM positions").fetchall()
+    assert [row[0] for row in rows] == [COUNT, COUNT]
+
+
 def test_the_same_settings_again_are_no_change(tmp_path: Path) -> None:
     world = World(tmp_path / "same")
     half_way(world)
@@ -268,11 +315,28 @@ def test_more_records_after_all_of_that(tmp_path: Path) -> None:
     assert [row[0] for row in rows] == [COUNT, COUNT]
 
 
-def test_settings_of_a_model_that_cannot_be_written_do_not_change(tmp_path: Path) -> None:
-    """A river model without a key: it says so, keeps what it has, and the others go on."""
+@pytest.mark.parametrize("changes", CHANGES[1:3], ids=lambda changes: "-".join(changes))
+def test_settings_of_a_model_that_cannot_be_written_change_too(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """A river model without a key: an update of driftgate may change settings, too."""
     world = World(tmp_path / "river", model={"name": "river:river.tree.HoeffdingTreeClassifier"})
     half_way(world)
-    reason = refusal(world, changed(world, CHANGES[2]))
-    assert "the model's state must be writable for settings to change" in reason
-    assert "driftgate reset CONFIG --partition 0 --to earliest" in reason
-    assert len(journalled_settings(world)) == 1
+    config = changed(world, changes)
+    states = []
+    for _ in range(2):  # changes them, and then replays all that
+        worker = world.worker(config=config)
+        world.run(worker)
+        pieces = worker.tasks[0].parts.stateful()
+        states.append(
+            {name: digest(piece.snapshot()) for name, piece in pieces.items() if name != "model"}
+        )
+        worker.close()
+    assert states[0] == states[1]
+    assert len(journalled_settings(world)) == 2
+    if "detectors" in changes:
+        quiet = World(tmp_path / "quiet", model={"name": world.config.model.name})
+        worker = quiet.worker()
+        quiet.run(worker)
+        worker.close()
+        assert world.predictions() == quiet.predictions()

@@ -380,6 +380,34 @@ def test_doubts_in_a_row_are_tried_again_after_longer_and_longer_pauses(tmp_path
     assert pauses == [0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0]
 
 
+def test_a_doubt_is_waited_for_without_spinning(tmp_path: Path) -> None:
+    """Its partitions wait to be restored, which must not make the polls return at once."""
+
+    class Full(EmbeddedLog):
+        asked_s: list[float]
+
+        def commit(self, transaction: Transaction) -> dict[TopicPartition, int]:
+            self.asked_s = []
+            raise CommitUncertainError("no space left on the device")
+
+        def poll(
+            self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+        ) -> Polled:
+            if worker._doubts.is_open:
+                self.asked_s.append(timeout_s)
+                clock.now_s += timeout_s
+            return super().poll(0.0, records_max, positions)
+
+    world, clock = World(tmp_path / "spinning"), StepClock(0.001)
+    log = Full(world.path, "toy")
+    worker = world.worker(log, clock=clock)
+    world.run(worker, lambda: worker._doubts.count == 7)
+    before = clock.now_s
+    world.go_on(worker, lambda: clock.now_s > before + 2)
+    assert log.asked_s
+    assert min(log.asked_s) >= 0.1
+
+
 def test_a_partition_added_to_the_inputs_only_waits_and_says_what_it_needs(tmp_path: Path) -> None:
     _, predictions = calm(tmp_path, 1)
     world = World(tmp_path / "added", 1)
@@ -417,9 +445,15 @@ def test_an_input_that_fails_as_soon_as_it_is_read_is_tried_with_pauses(tmp_path
 
     _, predictions = calm(tmp_path, 2)
     world = World(tmp_path / "codec", 2)
-    log, clock = Unreadable(world.path, "toy"), StepClock(0.02)
+    log, clock = Unreadable(world.path, "toy"), StepClock(0.2)
     worker = world.worker(log, clock=clock)
-    world.run(worker, lambda: clock.now_s > 60)
+    every = len(predictions[0])
+
+    def is_over() -> bool:
+        is_done = clock.now_s > 60 and len(world.predictions(0)) == every
+        return is_done and worker.statuses[1].state is State.FAILED
+
+    world.run(worker, is_over)
     assert world.predictions(0) == predictions[0]
     assert "codec must be known" in worker.statuses[1].reason
     assert 3 <= log.tries <= 9

@@ -222,6 +222,29 @@ def test_beyond_the_bound_the_oldest_held_label_is_orphaned() -> None:
     assert [letter.value for letter in plan.dead] == [b"raw e1"]
 
 
+def lowered(before: LabelJoin, pending_max: int) -> LabelJoin:
+    labels = join(pending_max=pending_max)
+    labels.restore(before.snapshot())
+    return labels
+
+
+def test_a_bound_that_was_lowered_holds_from_the_next_event_on() -> None:
+    before = join(pending_max=6)
+    run(before, [EVENT] * 6, records(*((f"e{number}", 0) for number in range(6))), Records())
+    labels = lowered(before, 2)
+    plan, _ = run(labels, [EVENT], records(("e6", 0)), Records())
+    assert (plan.expired_by_capacity, labels.pending) == (5, 2)
+
+
+def test_held_labels_beyond_a_bound_that_was_lowered_go_two_at_a_time() -> None:
+    before = join(pending_max=6)
+    run(before, [LABEL] * 6, Records(), records(*((f"e{n}", 0, "a") for n in range(6))))
+    labels = lowered(before, 2)
+    for number in range(6, 11):
+        run(labels, [LABEL], Records(), records((f"e{number}", 0, "a")))
+    assert labels.held == 2
+
+
 def test_a_class_beyond_the_bound_is_dead_and_its_event_still_waits() -> None:
     labels = join()
     events = records(("e1", 0), ("e2", 0), ("e3", 0))

@@ -43,3 +43,11 @@ def test_a_snapshot_has_ids_and_statuses_in_order_and_resumes() -> None:
     assert [fresh.time(f"e{number}") for number in (2, 3, 4)] == [0, 10, 20]
     fresh.add("e5", LEARNT)
     assert known(fresh, 6) == [3, 4, 5]
+
+
+def test_a_window_that_was_made_smaller_holds_from_the_next_id_on() -> None:
+    state, times = filled(9, 9).snapshot(), filled(9, 9).times().tolist()
+    fresh = SeenIds(3)
+    fresh.restore(state, times)
+    fresh.add("e9", LEARNT)
+    assert known(fresh, 10) == [7, 8, 9]

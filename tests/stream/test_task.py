@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -164,3 +166,14 @@ def test_a_model_that_cannot_take_the_data_says_so_and_stops() -> None:
     )
     with pytest.raises(ModelError, match=r"must take what the schema allows; got TypeError"):
         feed(new_task(config), batch(EVENTS, [event(y=1.0)]))
+
+
+def test_a_settings_step_is_dated_by_when_it_is_taken() -> None:
+    """A stream in local time is hours ahead, and brokers refuse what is dated an hour ahead."""
+    task = new_task(toy_config(model={"name": "naive_bayes"}))
+    ahead_ms = round(1000 * time.time()) + 8 * 3_600_000
+    task.accept(replace(inline(stream(1)), timestamps=[ahead_ms]))
+    task.step({EVENTS.topic: False}, 1)
+    assert task.parts.labels.stream_time == ahead_ms
+    [journal] = task.settings_step("{}").outputs
+    assert abs(journal.timestamps[0] - 1000 * time.time()) < 60_000

@@ -53,6 +53,7 @@ class Brokers:
         producer = SimpleNamespace(
             producer_id=7,
             producer_epoch=1,
+            coordinator_epoch=0,
             last_timestamp=0,
             current_transaction_start_offset=start,
         )

@@ -142,6 +142,17 @@ def test_one_that_fails_again_as_soon_as_it_is_live_is_left_alone_for_longer_and
         made.go_live(partition, restored())
 
 
+def test_a_commit_that_ends_after_the_next_step_has_failed_shortens_no_pause() -> None:
+    made, clock, _ = live()
+    for pause_s in RETRY_S:
+        partition = made.fail(3, "settings cannot change", retry=True)
+        assert partition.next_try == pytest.approx(clock.now_s + pause_s)
+        made.has_worked(3)
+        clock.now_s += pause_s
+        made.restore(partition, Restoring())  # type: ignore[arg-type]
+        made.go_live(partition, restored())
+
+
 def test_since_when_a_partition_does_not_run_is_kept_over_its_attempts() -> None:
     made, clock, moves = live()
     assert (moves[0].idle_since, moves[-1].idle_since) == (0.0, None)
