@@ -21,7 +21,7 @@ demo: $(VENV)/.driftgate-installed  ## Watch a mixture of experts predict New Yo
 	$(BIN)/driftgate demo
 
 test: $(VENV)/.driftgate-installed tools  ## Run all tests: fast ones, then those on a real Kafka broker
-	$(BIN)/python -m pytest -m kafka
+	$(BIN)/python -m pytest -m kafka -n 2 --dist loadfile
 	$(BIN)/python -m pytest -m 'not kafka' -n 2 --dist loadfile
 
 fast: $(VENV)/.driftgate-installed  ## Run the tests that need no broker

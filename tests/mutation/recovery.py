@@ -107,8 +107,6 @@ RESTORATION = mutants_of(
         "the journal is read though there is nothing to replay",
         "        if self.task.steps == position.steps:\n            return\n        end",
         "        end",
-        "no entry lies beyond a state that stands at the position: reading the journal takes time "
-        "and changes nothing",
     ),
     (
         "an entry with which a life begins counts as a gap",

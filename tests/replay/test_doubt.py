@@ -128,6 +128,7 @@ def test_while_in_doubt_it_polls_and_takes_no_step(tmp_path: Path) -> None:
     turn(worker)
     log.at_commit, log.at_reopen = None, LogUnavailableError("the broker is away")
     commits, polls = log.commits, log.polls
+    restored = len(seen.of("restored"))
     moments = []
     for _ in range(100):
         reopened = log.reopened
@@ -139,6 +140,7 @@ def test_while_in_doubt_it_polls_and_takes_no_step(tmp_path: Path) -> None:
     assert [away_s for _, away_s in seen.of("log_unavailable")] == pytest.approx(moments)
     assert log.commits == commits
     assert log.polls == polls + 100
+    assert len(seen.of("restored")) == restored  # what is committed is not known yet
     log.at_reopen = None
     clock.now_s += 10.0
     world.go_on(worker)

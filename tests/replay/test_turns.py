@@ -16,6 +16,7 @@ from operators.snapshot import digest
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import InlineWriter
 from stream.errors import FencedError, LogUnavailableError, RecoveryError, StoreUnavailableError
+from stream.journal import StepNote
 from stream.log.base import Committed, Lag, Polled, RecordBatch, TopicPartition
 from stream.log.embedded import EmbeddedLog
 from stream.recovery.lifecycle import Partition, State
@@ -154,6 +155,17 @@ def test_a_replay_is_a_sign_of_life(tmp_path: Path) -> None:
     assert turns > 4
     assert len(seen.of("tick")) >= 2 * turns - 4
     assert seen.of("restored")[0][0].replayed_records > 100
+
+
+def test_a_commit_notes_step_life_and_topic_beside_each_offset(tmp_path: Path) -> None:
+    world = World(tmp_path / "w")
+    log = EmbeddedLog(world.path, "toy")
+    task = half_way(world, log).tasks[0]
+    ids = log.topic_ids([EVENTS[0].topic, LABELS[0].topic])
+    for source, entry in log.committed([EVENTS[0], LABELS[0]]).items():
+        assert entry is not None
+        note = StepNote(len(world.steps()), task.life, ids[source.topic])
+        assert (entry.offset, StepNote.parse(entry.note)) == (task.offsets[source], note)
 
 
 # How long a poll and a wait for the other topic take.

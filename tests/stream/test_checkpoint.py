@@ -64,6 +64,14 @@ def test_equal_checkpoints_have_equal_bytes_whatever_the_order_of_names() -> Non
     assert encode(replace(CHECKPOINT, state=turned)) == encode(CHECKPOINT)
 
 
+def test_a_copy_stays_as_it_is() -> None:
+    state = {"x": np.arange(3), "n": 1}
+    copied = replace(CHECKPOINT, state=state).copied()
+    state["x"] += 1  # type: ignore[operator]
+    state["n"] = 2
+    assert (list(copied.state["x"]), copied.state["n"]) == ([0, 1, 2], 1)  # type: ignore[arg-type]
+
+
 def test_a_header_without_the_later_fields_is_read() -> None:
     header, payload = parts(encode(CHECKPOINT))
     del header["life"], header["settings"]
@@ -128,6 +136,7 @@ def test_what_is_no_header_is_refused(data: bytes) -> None:
         ("<f8", [-1], 0),
         ("<f8", [1] * 33, 0),
         ("<f8", [1], -8),
+        ("<f8", [0], 16),
         ("<f8", [1], 2**63),
         ("<f8", [1.5], 0),
         ("<f8", "8", 0),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -66,6 +67,20 @@ def of(partition: int, steps: int = 1) -> Checkpoint:
 
 def outcomes(writer: Writer) -> list[tuple[int, int, int]]:
     return [(done.partition, done.steps, done.size_bytes) for done in writer.finished()]
+
+
+def test_a_thread_that_waits_holds_no_state() -> None:
+    writer = CheckpointWriter(Gated())
+    array = np.zeros(3)
+    held = weakref.ref(array)
+    assert writer.submit(replace(CHECKPOINT, state={"x": array}))
+    del array
+    assert writer.wait([0], timeout_s=10)
+    deadline = time.monotonic() + 10
+    while held() is not None and time.monotonic() < deadline:
+        time.sleep(0.01)  # the thread reports before it lets go
+    assert held() is None
+    writer.close(1)
 
 
 def test_the_caller_does_not_wait_and_hears_once_how_it_ended(gated: Gated) -> None:

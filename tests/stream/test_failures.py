@@ -6,6 +6,7 @@ Whole workers with partitions that fail are in tests/replay/.
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ from stream.errors import (
 )
 from stream.failures import Failures
 from stream.lasting_warnings import LastingWarnings
-from stream.recovery.lifecycle import Lifecycle
+from stream.log.base import Identity
+from stream.recovery.lifecycle import Lifecycle, State
+from stream.recovery.restoration import Restored
 from tests.replay.seen import ManualClock, Seen
 
 
@@ -34,6 +37,16 @@ class Made:
         self.lifecycle.assign([0, 1, 2])
         warnings = LastingWarnings(self.clock)
         self.failures = Failures(self.lifecycle, warnings, self.clock, self.seen, exits=exits)
+
+    def work(self, number: int) -> None:
+        """Let a partition that has failed be restored and get something done."""
+        (partition,) = [p for p in self.lifecycle.at(*State) if p.number == number]
+        restoration: Any = SimpleNamespace(close=lambda: None)
+        self.lifecycle.restore(partition, restoration)
+        task: Any = SimpleNamespace(steps=1, wanted={})
+        found = Restored(task, 9, {}, Identity("m", 1), {}, "{}", None, -1, 0, 0, 0.0)
+        self.lifecycle.go_live(partition, found)
+        self.lifecycle.has_worked(number)
 
 
 @pytest.fixture
@@ -103,6 +116,6 @@ def test_what_was_mended_long_ago_does_not_silence_what_is_new(lines: list[Any])
     for _ in range(2):
         made.failures.stop(0, RecoveryError("r"))
     assert len(lines) == 1
-    made.lifecycle.has_worked(0)
+    made.work(0)
     made.failures.stop(0, RecoveryError("again"))
     assert [line["reason"] for line in lines] == ["r", "again"]

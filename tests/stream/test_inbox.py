@@ -54,7 +54,9 @@ def test_taking_a_part_stops_after_the_last_record_taken_not_before_the_next() -
 def test_unreadable_records_leave_with_those_around_them() -> None:
     inbox = Inbox(SOURCE, 0)
     inbox.add(batch(0, 1, 2, 3, 4), records(0, 2, 4), [dead(1), dead(3)])
+    assert len(inbox) == 5
     first, second = inbox.take(1), inbox.take(0)
+    assert (first.count, second.count, len(inbox)) == (2, 0, 3)
     assert [letter.offset for letter in first.dead] == [1]
     assert first.next_offset == 2
     assert (second.first, second.next_offset, second.dead) == (2, 2, [])

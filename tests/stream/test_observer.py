@@ -55,10 +55,10 @@ def test_lags_are_there_before_the_first_record(shown: Shown) -> None:
 
 def test_what_a_producer_holds_back_is_lag_although_it_cannot_be_read(shown: Shown) -> None:
     newest_ms = int(1000 * (time.time() - 90))
-    lags: dict[str, Any] = {"events": Lag(0, 40), "labels": Lag(0, 0)}
+    lags: dict[str, Any] = {"events": Lag(15, 40), "labels": Lag(0, 0)}
     shown.observer.lags(2, lags, newest_ms, 500.0)
     assert shown.value("lag_records", partition="2", topic="events") == 40.0
-    assert shown.value("readable_lag_records", partition="2", topic="events") == 0.0
+    assert shown.value("readable_lag_records", partition="2", topic="events") == 15.0
     assert shown.value("lag_seconds", partition="2") == pytest.approx(90, abs=5)
 
 
@@ -104,14 +104,22 @@ def test_since_when_the_log_does_not_answer(shown: Shown) -> None:
     assert shown.reasons() == ()
 
 
+@pytest.mark.parametrize("fails", ["checkpoint", "restore"])
 @pytest.mark.parametrize("answer", ["checkpointed", "restored"])
-def test_a_store_that_is_away_is_a_note_until_it_answers(shown: Shown, answer: str) -> None:
-    shown.observer.checkpoint_failed(2, "no space")
-    shown.observer.store_unavailable("connection refused")
+def test_a_store_that_is_away_is_a_note_until_it_answers(
+    shown: Shown, fails: str, answer: str
+) -> None:
+    shown.observer.restored(restored())
+    if fails == "checkpoint":
+        shown.observer.checkpoint_failed(2, "no space")
+        words = "checkpoints cannot be written: no space"
+    else:
+        shown.observer.store_unavailable("connection refused")
+        words = "the checkpoint store does not answer: connection refused"
     assert shown.value("available", remote="store") == 0.0
-    assert shown.value("checkpoint_failures_total", partition="2") == 1.0
+    assert shown.value("checkpoint_failures_total", partition="2") == (fails == "checkpoint")
     assert shown.health.ready().ok
-    assert shown.reasons() == ("the checkpoint store does not answer: connection refused",)
+    assert shown.reasons() == (words,)
     if answer == "checkpointed":
         shown.observer.checkpointed(2, 1000, 0.1)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any
 
 import msgspec
@@ -149,9 +150,11 @@ def test_a_change_of_settings_is_a_step_without_records() -> None:
     task = new_task(INLINE, life="a life")
     step = task.settings_step('{"k":1}')
     assert (step.entry.step, step.entry.life, step.entry.settings) == (0, "a life", '{"k":1}')
+    assert step.outputs[-1].timestamps == pytest.approx([1000 * time()], abs=60_000)
     assert task.steps == 1
     stepped(task, events(3))
     step = task.settings_step("{}")
+    assert step.outputs[-1].timestamps == pytest.approx([1000 * time()], abs=60_000)
     assert (step.report.predicted, step.report.taken) == (0, {EVENTS.topic: 0})
     assert step.entry.ranges == {EVENTS.topic: Range(3, 3, 0)}
 

@@ -181,29 +181,42 @@ def test_offsets_that_no_replay_ends_at_are_refused(world: World) -> None:
         restored(world)
 
 
-def test_a_gap_in_the_journal_is_named(world: World) -> None:
+def test_checkpoints_beside_nothing_that_was_committed_are_refused(world: World) -> None:
+    edit(world, "DELETE FROM positions")
+    world.admin.trim(JOURNAL, 10_000)
+    with pytest.raises(RecoveryError, match="must have no checkpoints"):
+        restored(world)
+
+
+@pytest.mark.parametrize("what", ["step", "life"])
+def test_a_gap_in_the_journal_is_named(world: World, what: str) -> None:
     remove_but(world, 2)
     gap = int(world.checkpoints()[0].stem)
     (number,) = world.admin._store._connection.execute(
         "SELECT id FROM partitions WHERE topic = 'toy.journal'"
     ).fetchone()
     entry = msgspec.json.decode(world.values("journal")[gap])
-    entry["step"] += 1
+    entry |= {"step": gap + 1} if what == "step" else {"life": "0-deadbeef"}
     row = (int(number) << 40) + gap
     edit(world, "UPDATE records SET value = ? WHERE id = ?", msgspec.json.encode(entry), row)
-    with pytest.raises(RecoveryError, match=f"step must be {gap} of life .* got {gap + 1} of"):
+    with pytest.raises(
+        RecoveryError, match=f"step must be {gap} of life .* got {entry['step']} of {entry['life']}"
+    ):
         restored(world)
 
 
 def test_a_replay_stops_at_the_position_although_others_go_on(world: World) -> None:
     """Another worker commits while this one reads: what it has found is where it must arrive."""
-    remove_but(world, 2)
+    kept = remove_but(world, 2)
     steps = len(world.steps())
     started = restoration(world)
     while started.task is None:  # until then it finds out where it must arrive
         assert started.advance(0.0) is None
     other = world.worker()
     world.run(other, lambda: len(world.steps()) >= steps + 3)
+    for path in world.checkpoints():
+        if path != kept:
+            path.unlink()
     found = started.advance(FOR_EVER)
     assert found is not None
     assert found.task.steps == steps
@@ -280,6 +293,21 @@ def test_without_that_checkpoint_it_cannot_be_replayed(world: World) -> None:
     moved_life(world).unlink()
     with pytest.raises(RecoveryError, match="step 0, which begins with a model made elsewhere"):
         restored(world)
+
+
+def test_what_an_older_version_wrote_has_settings_of_its_own(world: World) -> None:
+    """Its entries name neither life nor settings; today's come into force by a step."""
+    shutil.rmtree(world.folder / "toy")
+    (number,) = world.admin._store._connection.execute(
+        "SELECT id FROM partitions WHERE topic = 'toy.journal'"
+    ).fetchone()
+    for offset, entry in enumerate(entries(world)):
+        old = msgspec.json.encode({"step": entry["step"], "ranges": entry["ranges"]})
+        row = (int(number) << 40) + offset
+        edit(world, "UPDATE records SET value = ? WHERE id = ?", old, row)
+    edit(world, "UPDATE positions SET note = ?", f"driftgate/1 steps={len(world.steps())}")
+    found = restored(world)
+    assert (found.settings, found.replayed_steps) == ("", len(world.steps()))
 
 
 def test_where_a_partition_never_worked_its_journal_begins_at_the_end(tmp_path: Path) -> None:
