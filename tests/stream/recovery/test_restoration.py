@@ -129,6 +129,14 @@ def test_a_checkpoint_that_cannot_belong_here_is_passed_over(
     assert restored(world).checkpoint == str(before)
 
 
+def test_a_checkpoint_of_a_life_that_is_about_to_begin_is_left(world: World) -> None:
+    *_, before, newest = world.checkpoints()
+    later = "7-" + restored(world).task.life.partition("-")[2]
+    rewrite(newest, lambda found: replace(found, life=later))
+    assert restored(world).checkpoint == str(before)
+    assert newest.exists()
+
+
 def test_a_checkpoint_of_an_older_version_has_no_life_and_is_taken(world: World) -> None:
     rewrite(world.checkpoints()[-1], lambda found: replace(found, life=""))
     found = restored(world)
