@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -106,8 +107,14 @@ def missing_tools() -> str:
 
 def fetch_jars() -> None:
     """Fetch Apache Kafka's jars with Maven, once."""
-    if any(LIBS.glob("kafka_2.13-*.jar")):
-        return
+    # One process at a time: tests that run side by side each start a broker.
+    with (HERE / "pom.xml").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not any(LIBS.glob("kafka_2.13-*.jar")):
+            _fetch_jars()
+
+
+def _fetch_jars() -> None:
     print("fetching Apache Kafka (about 45 jars, once) ...", file=sys.stderr)  # noqa: T201
     # Into a temporary folder first: an interrupted fetch must not look like a finished one.
     partial = LIBS.with_name("libs.partial")
