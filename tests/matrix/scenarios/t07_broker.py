@@ -110,11 +110,20 @@ def _end_hanging(pipeline: Pipeline) -> int:
         for transaction in at["transactions"]
         if transaction["status"] == "hanging"
     ]
-    for where, producer in hanging:
+    return sum(_abort(pipeline, where, producer) for where, producer in hanging)
+
+
+def _abort(pipeline: Pipeline, where: str, producer: str) -> bool:
+    """End one; False if its producer came back and ended it between the list and this."""
+    try:
         pipeline.call(
             "transactions", "abort", "--partition", where, "--producer-id", producer, "--yes"
         )
-    return len(hanging)
+    except RuntimeError as error:
+        if "It may have ended by itself" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _bounce(cluster: Cluster, node: int, *, hard: bool) -> float:
