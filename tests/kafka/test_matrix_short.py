@@ -1,5 +1,6 @@
-"""The fault matrix in small doses on one broker: kills, a zombie in a rebalance, a broker that is
-killed, a trimmed partition, poison.
+"""The fault matrix in small doses on one broker: kills, a zombie in a rebalance, a trimmed
+partition, poison. A broker that is killed (T7) is not here: with one copy it may leave hanging
+transactions, and how long these take to end differs.
 
 All faults at full dose, and three nodes: `python -m tests.matrix`, docs/reliability.md.
 """
@@ -31,7 +32,7 @@ def stage(
         yield Stage(cluster, folder, short=True)
 
 
-@pytest.mark.parametrize("scenario", chosen("T1,T3b,T7,T10,T12", 1), ids=lambda s: s.id)
+@pytest.mark.parametrize("scenario", chosen("T1,T3b,T10,T12", 1), ids=lambda s: s.id)
 def test_holds(scenario: Scenario, stage: Stage) -> None:
     result = perform(scenario, stage)
     assert result.passed, table([result])
