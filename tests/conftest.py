@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from deploy.kafka import dev_broker
 from stream.kernel_cache import drop_stale
@@ -15,6 +16,13 @@ from stream.kernel_cache import drop_stale
 def pytest_configure() -> None:
     """Drop compiled kernels when any kernel has changed."""
     drop_stale()
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """Undo what a test that configures logging leaves behind: levels hide what others capture."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
