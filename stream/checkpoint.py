@@ -79,7 +79,7 @@ class Checkpoint:
     app, partition
         Whose state.
     fingerprint
-        Digest of the settings that it depends on (`topology.fingerprint`).
+        Digest of the settings that it depends on (`stream.recovery.settings.fingerprint`).
     steps
         Steps committed up to here.
     offsets

@@ -42,7 +42,6 @@ class Checkpoints:
         self._fingerprint = fingerprint
         self._writer = writer
         self._observer = observer
-        self._durable: dict[int, int] = {}
 
     def write_due(self, lifecycle: Lifecycle, now: float) -> None:
         """Write the states whose interval is over, of running and of replaying partitions."""

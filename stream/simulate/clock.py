@@ -1,8 +1,8 @@
 """Simulated time: one thread runs at a time, and which one depends on nothing but the seed.
 
 A worker is blocking code, so each life of a worker (an `Actor`) has a thread of its own. A baton
-goes round: whoever waits in simulated time hands it back to the scheduler, which runs what is due
-next. Time moves only there, so seconds of simulated time cost microseconds.
+goes round: a thread that waits in simulated time hands it back to the scheduler, which runs what
+is due next. Time moves only there, so seconds of simulated time cost microseconds.
 """
 
 from __future__ import annotations

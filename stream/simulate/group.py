@@ -116,7 +116,7 @@ class Group:
             self._remove(self.members[name])
 
     def check(self, name: str, generation: int) -> None:
-        """Refuse offsets of whoever is not a member of the present generation.
+        """Refuse offsets of a client that is not a member of the present generation.
 
         Raises
         ------

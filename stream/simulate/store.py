@@ -1,4 +1,4 @@
-"""A simulated disk, as a filesystem of fsspec: slow, refusing, or forgetful when told to be.
+"""A simulated disk, as a filesystem of fsspec: slow, refusing, or losing writes.
 
 Its URL is `simulated://NAME/...`; the disk of a history outlives its workers. Every access passes
 `Disk.touch`, where a worker waits, or is frozen or killed, in the middle of writing a checkpoint.

@@ -77,7 +77,7 @@ def work_under(
     Parameters
     ----------
     fault
-        Is called once the workers are ready; whoever ends meanwhile is started again at the end.
+        Is called once the workers are ready; one that ends meanwhile is started again at the end.
     inputs
         Input topics; those of the work's load where it is None.
     settings
