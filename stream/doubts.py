@@ -54,6 +54,11 @@ class Doubts:
         pause_s = self._pause()
         _log.warning("commit uncertain", reason=str(error), tried_again_in_s=pause_s)
 
+    def refused(self) -> None:
+        """Take note of a transaction that was refused: no doubt, but the log is opened anew."""
+        self.is_open = True
+        self._open_at = self._clock.monotonic()
+
     def settle_if_due(self) -> None:
         """Open the log anew, once the pause is over."""
         if not self.is_open or self._clock.monotonic() < self._open_at:

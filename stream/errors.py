@@ -8,6 +8,7 @@
     |   |-- LogAccessError           wrong credentials, or a right is missing
     |   |-- TopicMissingError        a configured topic does not exist
     |   |-- PartitionMismatchError   input topics are not co-partitioned
+    |   |-- RecordRefusedError       an output topic does not take a record; its partition stops
     |   `-- DataError                a data file cannot be read as the schema says
     |-- StoreUnavailableError    the checkpoint store cannot be read or written; try again
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
@@ -64,6 +65,20 @@ class TopicMissingError(SetupError):
 
 class PartitionMismatchError(SetupError):
     """Topics that are read or written together differ in their partition counts."""
+
+
+class RecordRefusedError(SetupError):
+    """An output topic does not take a record of a transaction; nothing of it was committed.
+
+    Parameters
+    ----------
+    partition
+        Partition whose output was refused: its input partition has the same number.
+    """
+
+    def __init__(self, message: str, partition: int) -> None:
+        super().__init__(message)
+        self.partition = partition
 
 
 class DataError(SetupError):

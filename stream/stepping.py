@@ -81,7 +81,7 @@ class Stepping:
 
         Raises
         ------
-        CommitUncertainError, OvertakenError
+        CommitUncertainError, OvertakenError, RecordRefusedError
             States may be ahead of the log.
         """
         finish: Callable[[], None] | None = None

@@ -29,6 +29,7 @@ from stream.errors import (
     FencedError,
     LogUnavailableError,
     OvertakenError,
+    RecordRefusedError,
 )
 from stream.failures import Failures
 from stream.lags import Lags
@@ -215,6 +216,10 @@ class Worker:
         except (CommitUncertainError, OvertakenError) as error:
             self._recover_what_is_ahead(str(error))
             self._doubts.begin(error)
+        except RecordRefusedError as error:
+            self._recover_what_is_ahead("an output of another partition was refused")
+            self._doubts.refused()
+            self._failures.stop(error.partition, error)
         except FencedError as error:
             self._observer.fenced(str(error))
             self._drop_all()

@@ -230,6 +230,9 @@ class Log(Protocol):
         OvertakenError
             What is committed is not what the transaction follows, or the identity is not the
             group's any more: nothing was committed. Call `reopen`, and recover.
+        RecordRefusedError
+            A topic does not take a record: nothing was committed. Call `reopen`; the same outputs
+            would be refused again.
         FencedError
             Another worker runs under this one's name; nothing was committed.
         """

@@ -7,6 +7,7 @@ the sequence of `stream/log/kafka/transactions.py`. Fencing and rebalances: test
 from __future__ import annotations
 
 import logging
+import random
 import time
 import uuid
 
@@ -14,7 +15,7 @@ import kafka
 import pytest
 
 from deploy.kafka.dev_broker import Broker
-from stream.errors import CommitUncertainError
+from stream.errors import CommitUncertainError, RecordRefusedError
 from stream.log.base import Committed, TopicPartition
 from stream.log.kafka import KafkaLog
 from tests.kafka.proxy import (
@@ -28,6 +29,7 @@ from tests.kafka.proxy import (
 from tests.stream.log.worlds import KafkaWorld, join, output, read, transaction, values
 
 pytestmark = pytest.mark.kafka
+_INCOMPRESSIBLE = random.Random(1).randbytes(5000)
 
 
 class Setup:
@@ -131,6 +133,42 @@ def test_the_watchdog_ends_a_commit_that_nobody_answers(
     setup.log.reopen()
     assert setup.position() == 2
     assert setup.outputs() == [b"before", b"during"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "outputs", "words"),
+    [
+        ("max.message.bytes", "2000", [_INCOMPRESSIBLE], "larger than its topic takes"),
+        ("max.message.bytes", "2000", [b"", *[b"x" * 500] * 20, _INCOMPRESSIBLE], "larger than"),
+        ("message.timestamp.before.max.ms", "60000", [b"old"], "record of this time"),
+    ],
+)
+def test_a_record_that_its_topic_does_not_take_is_refused_with_its_partition(
+    lossy_world: KafkaWorld, setting: str, value: str, outputs: list[bytes], words: str
+) -> None:
+    setup = Setup(lossy_world)
+    strict = lossy_world.topic("strict", 3, {setting: value})
+    made = [output(setup.target.topic, [b"during"]), output(strict, outputs, 2)]
+    with pytest.raises(RecordRefusedError, match=rf"{strict}\[2\]: .*{words}") as refused:
+        setup.log.commit(transaction(setup.log, made, {setup.source: 2}))
+    assert refused.value.partition == 2
+    setup.log.reopen()
+    assert setup.position() == 1
+    assert setup.outputs() == [b"before"]
+    setup.commit(b"after", 2)
+    assert setup.outputs() == [b"before", b"after"]
+
+
+def test_a_record_that_the_client_finds_too_large_is_refused_with_its_partition(
+    lossy_world: KafkaWorld,
+) -> None:
+    setup = Setup(lossy_world, record_bytes_max=200_000)
+    wide = lossy_world.topic("wide", 3)
+    made = [output(wide, [b"x" * 1_300_000], 1)]
+    with pytest.raises(RecordRefusedError, match=rf"{wide}\[1\]: .*larger"):
+        setup.log.commit(transaction(setup.log, made, {setup.source: 2}))
+    setup.log.reopen()
+    assert setup.position() == 1
 
 
 def test_losses_at_random_neither_tear_nor_repeat(

@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 from operators.snapshot import digest
-from stream.errors import CommitUncertainError, LogUnavailableError, OvertakenError
+from stream.errors import (
+    CommitUncertainError,
+    LogUnavailableError,
+    OvertakenError,
+    RecordRefusedError,
+)
 from stream.log.base import Committed, Identity, Polled, TopicPartition, Transaction
 from stream.log.embedded import EmbeddedLog
 from stream.recovery.lifecycle import State
@@ -284,3 +289,61 @@ def test_time_that_passes_ends_a_pause(tmp_path: Path) -> None:
     log.at_commit = None
     world.go_on(worker)
     assert len(seen.of("restored")) >= 4
+
+
+class Refusing(EmbeddedLog):
+    """Takes no output of one partition."""
+
+    refused: int | None = None
+    refusals = 0
+
+    def poll(
+        self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
+    ) -> Polled:
+        return super().poll(0.0, records_max, positions)
+
+    def begin_commit(self, transaction: Transaction) -> Callable[[], dict[TopicPartition, int]]:
+        if self.refused in {output.target.partition for output in transaction.outputs}:
+            self.refusals += 1
+            assert self.refused is not None
+            raise RecordRefusedError("out: a record is too large", self.refused)
+        return super().begin_commit(transaction)
+
+
+def test_an_output_that_is_refused_stops_its_own_partition_alone(tmp_path: Path) -> None:
+    states, predictions = calm(tmp_path, 3)
+    world = World(tmp_path / "w", 3)
+    log, seen, clock = Refusing(world.path, "toy"), Seen(), ManualClock()
+    worker = world.worker(log, observer=seen, clock=clock)
+    world.run(worker, lambda: len(world.steps(1)) >= 4)
+    log.refused = 1
+    world.go_on(worker, lambda: [world.predictions(0), world.predictions(2)] == predictions[::2])
+    failed = next(status for status in worker.statuses if status.partition == 1)
+    assert (failed.state, failed.reason) == (State.FAILED, "out: a record is too large")
+    assert len(world.predictions(1)) < len(predictions[1])
+    assert seen.of("uncertain") == []
+    refusals = log.refusals
+    log.refused = None  # an operator has given the topic other settings
+    clock.now_s += 120.0
+    world.go_on(worker)
+    assert log.refusals == refusals
+    tasks = [task for _, task in sorted(worker.tasks.items())]
+    assert [digest(task.snapshot()) for task in tasks] == states
+    assert [world.predictions(partition) for partition in range(3)] == predictions
+
+
+def test_an_output_that_is_refused_ends_a_worker_that_exits_on_failure(tmp_path: Path) -> None:
+    world = World(tmp_path / "w", on_failure="exit")
+    log = Refusing(world.path, "toy")
+    worker = world.worker(log)
+    world.run(worker, lambda: len(world.steps()) >= 4)
+    log.refused, committed = 0, len(world.steps())
+    with pytest.raises(RecordRefusedError, match="too large"):
+        turn(worker, 20)
+    worker.close()  # writes no checkpoint of a state that is ahead
+    log.refused = None
+    again = world.worker()
+    world.run(again)
+    assert world.steps() == list(range(len(world.steps())))
+    assert len(world.steps()) > committed
+    assert world.predictions() == calm(tmp_path)[1][0]

@@ -15,6 +15,7 @@ from stream.errors import (
     FencedError,
     LogAccessError,
     LogUnavailableError,
+    RecordRefusedError,
     RecoveryError,
     SetupError,
     TopicMissingError,
@@ -31,6 +32,15 @@ FENCED = (
 """Another process runs under this worker's name. A stale generation of the group
 (`CommitFailedError`) is not among them: such a worker was taken for dead, loses its partitions in
 its next poll, and goes on."""
+
+
+REFUSED = (
+    client.MessageSizeTooLargeError,
+    client.RecordListTooLargeError,
+    client.InvalidTimestampError,
+    client.InvalidRecordError,
+)
+"""A topic does not take a record: the same record is refused again until its settings change."""
 
 
 @contextmanager
@@ -68,11 +78,8 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
             f"{where}: the broker lost records that had been read: {error.divergent_offsets}. "
             f"Restore them, or reset the state and position of these partitions."
         )
-    if isinstance(error, client.MessageSizeTooLargeError | client.RecordListTooLargeError):
-        return SetupError(
-            f"{where}: a record is larger than its topic takes. Raise the topic's "
-            f"`max.message.bytes`, or lower schema.record_bytes_max."
-        )
+    if isinstance(error, REFUSED):
+        return SetupError(f"{where}: {_refusal(error)}")
     if isinstance(error, client.UnknownTopicOrPartitionError):
         return TopicMissingError(
             f"{where}: a topic that is used has gone ({_words(error)}). Create it again with "
@@ -115,6 +122,32 @@ def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError | Lo
     return TopicMissingError(
         f"log.bootstrap `{settings.log.bootstrap}`: topic `{topic}` does not exist. Create it with "
         f"`driftgate topics create`."
+    )
+
+
+def record_refused(error: BaseException, target: TopicPartition) -> RecordRefusedError:
+    """Make the error for a record that an output topic does not take."""
+    return RecordRefusedError(
+        f"{target.topic}[{target.partition}]: {_refusal(error)} Nothing was committed.",
+        target.partition,
+    )
+
+
+def _refusal(error: BaseException) -> str:
+    if isinstance(error, client.InvalidTimestampError):
+        return (
+            "the topic does not take a record of this time. Widen its "
+            "`message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`, or lower "
+            "schema.event_time_ahead_max."
+        )
+    if isinstance(error, client.InvalidRecordError):
+        return (
+            "the broker finds a record invalid. A topic whose `cleanup.policy` is `compact` takes "
+            "no record without a key: let it be `delete`."
+        )
+    return (
+        "a record is larger than its topic takes. Raise the topic's `max.message.bytes`, or lower "
+        "schema.record_bytes_max."
     )
 
 

@@ -36,9 +36,10 @@ from stream.errors import (
     FencedError,
     LogUnavailableError,
     OvertakenError,
+    RecordRefusedError,
 )
 from stream.log.base import OutputBatch, TopicPartition, Transaction
-from stream.log.kafka.errors import FENCED, translate
+from stream.log.kafka.errors import FENCED, REFUSED, record_refused, translate
 from stream.log.kafka.offsets import Positions, to_client
 from stream.log.kafka.opening import open_client
 from stream.log.kafka.settings import KafkaSettings
@@ -104,14 +105,14 @@ class Transactor:
         try:
             committed = begin_committed(transaction.offsets)
             self._producer.begin_transaction()
-            futures = [send_all(self._producer, output) for output in outputs]
+            futures.extend(map(self._send, outputs))
             self._flush(futures, started)
             self._refuse_if_overtaken(transaction, committed())
             self._add_offsets(transaction, started)
             self._end(started)
         except client.KafkaError as error:
-            raise self._explain(error, futures, started) from error
-        except OvertakenError:
+            raise self._explain(error, outputs, futures, started) from error
+        except (OvertakenError, RecordRefusedError):
             self._discard()
             raise
         except LogUnavailableError as error:
@@ -132,6 +133,12 @@ class Transactor:
 
     def _left_s(self, started: float) -> float:
         return max(0.0, started + self._settings.commit_timeout_s - time.monotonic())
+
+    def _send(self, output: OutputBatch) -> list[Any]:
+        try:
+            return send_all(self._producer, output)
+        except REFUSED as error:  # by the client itself, which knows its own limit
+            raise record_refused(error, output.target) from error
 
     def _flush(self, futures: Sequence[Sequence[Any]], started: float) -> None:
         flush_all(self._producer, futures, self._left_s(started))
@@ -186,7 +193,11 @@ class Transactor:
             )
 
     def _explain(
-        self, error: client.KafkaError, futures: Sequence[Sequence[Any]], started: float
+        self,
+        error: client.KafkaError,
+        outputs: Sequence[OutputBatch],
+        futures: Sequence[Sequence[Any]],
+        started: float,
     ) -> DriftgateError:
         """Say what a failed commit means; the producer is not used again."""
         causes = [error, self._producer._transaction_manager.last_error]
@@ -206,6 +217,10 @@ class Transactor:
                 f"member, or not of the generation, as which it commits: it was given up, or the "
                 f"partitions were given out anew. Nothing was committed; recover."
             )
+        for output, sent in zip(outputs, futures, strict=False):
+            for future in sent:
+                if future.failed() and isinstance(future.exception, REFUSED):
+                    return record_refused(future.exception, output.target)
         for cause in causes:
             if cause is not None and not isinstance(translate(cause, self._settings), _Doubtful):
                 return translate(cause, self._settings)
