@@ -35,6 +35,7 @@ Journal = dict[int, list[Record]]
 
 
 _RESCUES = 3
+_WARM_UP_S = 600.0
 
 
 class StandstillError(Exception):
@@ -89,6 +90,7 @@ class Stage:
         self.cluster, self.folder, self.short = cluster, folder, short
         self.soak_s, self.older = soak_s, older
         self._filled: dict[Load, Inputs] = {}
+        self._is_warm = False
 
     def filled(self, load: Load) -> Inputs:
         """Input topics that hold the whole load; filled at the first call."""
@@ -136,6 +138,9 @@ class Stage:
             self.cluster, self.folder, unique(stem), inputs.topics, inputs.partitions, **changes
         )
         made.create()
+        if not self._is_warm:  # a fresh checkout compiles for longer than workers may take to join
+            made.call("warmup", timeout_s=_WARM_UP_S)
+            self._is_warm = True
         return made
 
     def finish(self, result: Result, pipeline: Pipeline, fleet: Fleet) -> list[int | None]:
