@@ -16,6 +16,7 @@ from time import perf_counter
 
 from operators.snapshot import SnapshotUnavailableError, digest
 from stream.checkpoint import Checkpoint
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import Written
 from stream.config import Config
@@ -202,7 +203,15 @@ def evaluate(
         recorder = Recorder(progress)
         store = CheckpointStore(config.checkpoint.store, config.app, 1)
         log = open_log(config)
-        worker = Worker(config, log, store, PartsBuilder(config), recorder, writer=NoCheckpoints())
+        worker = Worker(
+            config,
+            log,
+            store,
+            PartsBuilder(config),
+            recorder,
+            writer=NoCheckpoints(),
+            reads=InlineReads(),
+        )
         start = perf_counter()
         worker.start()
         worker.catch_up(stop or threading.Event())

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from stream.availability import Availability
+from stream.checkpoint_reads import StoreReads, ThreadedReads
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import CheckpointWriter, Writer
 from stream.clock import Clock, SystemClock
@@ -76,8 +77,8 @@ class Worker:
         Sees everything that happens (metrics, progress, plots).
     clock
         Of pauses; no state depends on it.
-    writer
-        Writes checkpoints beside the work; closed with the worker.
+    writer, reads
+        Write and read checkpoints beside the work; the writer is closed with the worker.
     wall
         Seconds since 1970: how old an open transaction is. No state depends on it either.
     """
@@ -92,6 +93,7 @@ class Worker:
         *,
         clock: Clock | None = None,
         writer: Writer | None = None,
+        reads: StoreReads | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
@@ -121,10 +123,18 @@ class Worker:
             self._availability,
             observer,
         )
+        asks = reads or ThreadedReads()
         self._restorer = Restorer(
             self.lifecycle,
             lambda partition: Restoration(
-                log, store, builds, config.app, partition.number, self._clock, partition.attempts
+                log,
+                store,
+                asks,
+                builds,
+                config.app,
+                partition.number,
+                self._clock,
+                partition.attempts,
             ),
             self._checkpoints,
             self._failures,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from concurrent.futures import wait
+from typing import TypeVar
+
 import structlog
 
 from stream.checkpoint import Checkpoint, decode
+from stream.checkpoint_reads import StoreReads
 from stream.checkpoint_store import CheckpointStore
+from stream.clock import Clock
 from stream.errors import CheckpointError, DriftgateError, RecoveryError, StoreUnavailableError
 from stream.recovery.life import Life, same_life
 from stream.recovery.position import Position
@@ -14,6 +20,11 @@ from stream.recovery.settings import Builds
 _log = structlog.get_logger(__name__)
 _PATIENCE = 4
 """Attempts after which an older checkpoint is taken in place of one that cannot be read."""
+_ANSWER_S = 30.0
+"""A store that has not answered for so long is away."""
+_LOOK_S = 0.02
+
+T = TypeVar("T")
 
 
 class CheckpointChoice:
@@ -21,30 +32,44 @@ class CheckpointChoice:
 
     Parameters
     ----------
-    store
-        Where they are.
+    store, reads
+        Where they are, and how it is asked.
     builds
         Tells which states can be continued.
     app, partition
         Whose they must be.
+    clock
+        Of waiting for the store.
     attempts
         How often the restoration was tried before.
     """
 
     def __init__(
-        self, store: CheckpointStore, builds: Builds, app: str, partition: int, attempts: int
+        self,
+        store: CheckpointStore,
+        reads: StoreReads,
+        builds: Builds,
+        app: str,
+        partition: int,
+        clock: Clock,
+        attempts: int,
     ) -> None:
         self._store = store
+        self._reads = reads
+        self._clock = clock
         self._builds = builds
         self._app = app
         self._partition = partition
         self._attempts = attempts
         self._ended: list[str] = []
 
-    def refuse_left_overs(self) -> None:
+    # Each of these yields while it waits for the store, so that the worker can poll meanwhile.
+
+    def refuse_left_overs(self) -> Generator[None, None, None]:
         """Refuse to begin anew beside checkpoints that say that this app has worked before."""
+        listed = yield from self._ask(lambda: self._store.listed(self._partition))
         # Versions before this one wrote one of a first state, which says nothing.
-        stored = [each for each in self._store.listed(self._partition) if each.steps]
+        stored = [each for each in listed if each.steps]
         if stored:
             raise RecoveryError(
                 f"partition {self._partition}: a partition without committed offsets and journal "
@@ -53,7 +78,9 @@ class CheckpointChoice:
                 "anew and removes it; it shows first what it will do."
             )
 
-    def newest_usable(self, position: Position) -> tuple[str, Checkpoint] | None:
+    def newest_usable(
+        self, position: Position
+    ) -> Generator[None, None, tuple[str, Checkpoint] | None]:
         """Return the newest checkpoint that can be continued, with its address; None for none.
 
         Raises
@@ -61,11 +88,13 @@ class CheckpointChoice:
         RecoveryError
             It was made under settings that shape another state.
         StoreUnavailableError
-            It cannot be read at present.
+            It cannot be read at present, or the store does not answer.
         """
         if position.steps == 0:
             return None
-        for path, data in self._store.newest_first(self._partition):
+        stored = self._store.newest_first(self._partition)
+        while (found := (yield from self._ask(lambda: next(stored, None)))) is not None:
+            path, data = found
             try:
                 if isinstance(data, StoreUnavailableError) and self._attempts < _PATIENCE:
                     raise data  # the store may be back at the next attempt
@@ -79,6 +108,21 @@ class CheckpointChoice:
             self._refuse_other_shape(path, checkpoint)
             return path, checkpoint
         return None
+
+    def _ask(self, question: Callable[[], T]) -> Generator[None, None, T]:
+        began = self._clock.monotonic()
+        answer = self._reads.ask(self._partition, question)
+        while True:
+            wait([answer], _LOOK_S)
+            if answer.done():
+                return answer.result()
+            waited_s = self._clock.monotonic() - began
+            if waited_s > _ANSWER_S:
+                raise StoreUnavailableError(
+                    f"partition {self._partition}: the checkpoint store must answer; it has not "
+                    f"for {waited_s:.0f} s."
+                )
+            yield
 
     def _refuse_foreign(self, path: str, checkpoint: Checkpoint, position: Position) -> None:
         found = (checkpoint.app, checkpoint.partition)
@@ -110,7 +154,7 @@ class CheckpointChoice:
                 "learns anew from the records that are kept."
             )
 
-    def remove_ended(self) -> None:
+    def remove_ended(self) -> Generator[None, None, None]:
         """Remove the checkpoints of lives that have ended, which a reset cut short has left.
 
         Their numbers are larger than those of this life, whose checkpoints the store would prune.
@@ -118,7 +162,7 @@ class CheckpointChoice:
         if not self._ended:
             return
         try:
-            self._store.remove(self._ended)
+            yield from self._ask(lambda: self._store.remove(self._ended))
         except StoreUnavailableError as error:
             _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
 

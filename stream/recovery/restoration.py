@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from operators.snapshot import SnapshotRefusedError, State
 from stream.checkpoint import Checkpoint
+from stream.checkpoint_reads import StoreReads
 from stream.checkpoint_store import CheckpointStore
 from stream.clock import Clock
 from stream.errors import (
@@ -73,8 +74,8 @@ class Restoration:
     ----------
     log
         Read only.
-    store
-        Where checkpoints are.
+    store, reads
+        Where checkpoints are, and how it is asked.
     builds
         Makes the parts of a task in their first state.
     app, partition
@@ -89,6 +90,7 @@ class Restoration:
         self,
         log: Log,
         store: CheckpointStore,
+        reads: StoreReads,
         builds: Builds,
         app: str,
         partition: int,
@@ -97,7 +99,7 @@ class Restoration:
     ) -> None:
         self._log = log
         self._builds = builds
-        self._choice = CheckpointChoice(store, builds, app, partition, attempts)
+        self._choice = CheckpointChoice(store, reads, builds, app, partition, clock, attempts)
         self._partition = partition
         self._clock = clock
         self._began = clock.monotonic()
@@ -166,7 +168,7 @@ class Restoration:
         self._target_steps = position.steps
         yield from self._replay(position, journal)
         reached(self.task, position.offsets, position.steps)
-        self._choice.remove_ended()
+        yield from self._choice.remove_ended()
         return Restored(
             task=self.task,
             journal_offset=self.journal_offset,
@@ -196,12 +198,12 @@ class Restoration:
         self, parts: Parts, position: Position, journal: TopicPartition
     ) -> Generator[None, None, None]:
         """Set up the task as its checkpoint has it, or in its first state."""
-        found = self._choice.newest_usable(position)
+        found = yield from self._choice.newest_usable(position)
         if found is not None:
             path, checkpoint = found
             self._take_over(path, checkpoint, position.life)
         elif position.steps == 0:
-            self._choice.refuse_left_overs()
+            yield from self._choice.refuse_left_overs()
             self.journal_offset = self._log.bounds(journal).end
             self.task = PartitionTask(parts, position.offsets, 0, position.life, self._settings)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.observer import Observer
 from stream.recovery.lifecycle import RUNNING, Status
@@ -42,6 +43,7 @@ class SimulatedWorker:
             PartsBuilder(config),
             _Notes(life, self._health),
             clock=SimulatedClock(world.scheduler),
+            reads=InlineReads(),
             writer=SimulatedWriter(store, world.disk, world.scheduler, life.actor),
         )
 

@@ -23,6 +23,7 @@ from kafka import TopicPartition as ClientPartition
 from kafka.admin import KafkaAdminClient
 from typer.testing import CliRunner
 
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import InlineWriter
 from stream.cli.app import app
@@ -126,7 +127,13 @@ class Running:
         store = CheckpointStore(config.checkpoint.store, config.app, 3)
         self.log = KafkaLog(KafkaSettings(config.log, config.app))  # type: ignore[arg-type]
         self.worker = Worker(
-            config, self.log, store, PartsBuilder(config), Recorder(), writer=InlineWriter(store)
+            config,
+            self.log,
+            store,
+            PartsBuilder(config),
+            Recorder(),
+            writer=InlineWriter(store),
+            reads=InlineReads(),
         )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import InlineWriter
 from stream.config import Config
@@ -93,7 +94,9 @@ class Pipeline:
         config = config or self.config
         store = CheckpointStore(config.checkpoint.store, "toy", config.checkpoint.keep)
         log, writer = EmbeddedLog(self.path, "toy"), InlineWriter(store)
-        worker = Worker(config, log, store, PartsBuilder(config), Recorder(), writer=writer)
+        worker = Worker(
+            config, log, store, PartsBuilder(config), Recorder(), writer=writer, reads=InlineReads()
+        )
         worker.start()
         return worker
 

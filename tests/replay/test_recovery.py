@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import InlineWriter
 from stream.config import Config
@@ -49,7 +50,13 @@ class World:
         log = log or EmbeddedLog(config.log.path, config.app)  # type: ignore[union-attr]
         store = CheckpointStore(config.checkpoint.store, config.app, 3)
         return Worker(
-            config, log, store, PartsBuilder(config), Recorder(), writer=InlineWriter(store)
+            config,
+            log,
+            store,
+            PartsBuilder(config),
+            Recorder(),
+            writer=InlineWriter(store),
+            reads=InlineReads(),
         )
 
     def catch_up(self, worker: Worker) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from operators.snapshot import digest
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.checkpoint_writer import InlineWriter
 from stream.config import Config
@@ -109,7 +110,12 @@ class World:
             store,
             changes.pop("build", PartsBuilder(config)),
             observer or Observer(),
-            **{"writer": InlineWriter(store), "clock": StepClock(0.01), **changes},
+            **{
+                "writer": InlineWriter(store),
+                "reads": InlineReads(),
+                "clock": StepClock(0.01),
+                **changes,
+            },
         )
 
     def run(self, worker: Worker, until: Callable[[], bool] | None = None) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from operators.snapshot import digest
 from stream.checkpoint import Checkpoint, decode, encode
+from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.clock import SystemClock
 from stream.errors import InvariantError, RecoveryError, StoreUnavailableError
@@ -46,6 +47,7 @@ def restoration(world: World, attempts: int = 0, log: EmbeddedLog | None = None)
     return Restoration(
         log or EmbeddedLog(world.path, "toy"),
         CheckpointStore(config.checkpoint.store, config.app, 100),
+        InlineReads(),
         Builds(config, PartsBuilder(config)),
         config.app,
         0,
