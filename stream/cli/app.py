@@ -317,6 +317,17 @@ def transactions_abort(
     abort_transaction(config, partition, producer_id, yes, force)
 
 
+@transactions_app.command("finish")
+def transactions_finish(
+    config: ConfigPath,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """End all hanging transactions as their coordinators had decided: commit or abort."""
+    from stream.cli.transactions import finish_transactions
+
+    finish_transactions(config, yes)
+
+
 @drift_app.command("show", no_args_is_help=True)
 def drift_show(
     config: ConfigPath,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import typer
 
 from stream.config import Config
 from stream.config_file import load_config
-from stream.errors import ConfigError, SetupError
+from stream.errors import ConfigError, LogAccessError, SetupError
 from stream.log.base import TopicPartition
 from stream.log.open import open_transaction_admin
 from stream.log.open_transactions import (
+    OFFSETS_TOPIC,
     JudgedTransaction,
     PartitionTransactions,
     TransactionAdmin,
@@ -34,7 +36,7 @@ def list_transactions(path: Path, as_json: bool) -> None:
         print(json.dumps({"partitions": [], "without_leader": []}) if as_json else _NONE)
         return
     try:
-        found = admin.transactions(_topics(config))
+        found = _found(admin, config)
         unled = [f"{topic}:{number}" for topic, number in admin.without_leader(_topics(config))]
     finally:
         admin.close()
@@ -45,20 +47,47 @@ def list_transactions(path: Path, as_json: bool) -> None:
         _print(found, unled, path)
 
 
+def finish_transactions(path: Path, yes: bool) -> None:
+    """Write all markers that coordinators had decided on, after they were shown and agreed to."""
+    config = load_config(path, os.environ)
+    admin = open_transaction_admin(config)
+    if admin is None:
+        print(_NONE)
+        return
+    try:
+        hanging = [
+            one
+            for at in _found(admin, config)
+            for one in at.transactions
+            if one.status == "hanging"
+        ]
+        decided = [one for one in hanging if one.decision is not None]
+        _print_decided(decided, len(hanging) - len(decided), path)
+        if decided and not yes:
+            typer.confirm(f"Write {_markers(decided)}?", abort=True)
+        for one in decided:
+            assert one.decision is not None
+            admin.end(one, one.decision)
+    finally:
+        admin.close()
+    if decided:
+        print(f"{_markers(decided)} written.")
+
+
 def abort_transaction(path: Path, partition: str, producer_id: int, yes: bool, force: bool) -> None:
     """Abort one producer's transaction on one partition, after it was shown and agreed to."""
     config = load_config(path, os.environ)
-    source = _source(partition, config)
     admin = open_transaction_admin(config)
     if admin is None:
         raise SetupError(f"log: transactions can be aborted on Kafka only. {_NONE}")
     try:
+        source = _source(partition, config, admin)
         at, transaction = _find(admin, source, producer_id)
-        _refuse(transaction, force)
+        _refuse(transaction, force, path)
         _describe(at, transaction)
         if not yes:
             typer.confirm("Abort it?", abort=True)
-        admin.abort(transaction)
+        admin.end(transaction, "abort")
         after = _of(admin, source)
     finally:
         admin.close()
@@ -72,8 +101,52 @@ def _topics(config: Config) -> list[str]:
     return [*input_topics(config), *output_topics(config)]
 
 
-def _source(partition: str, config: Config) -> TopicPartition:
+def _found(admin: TransactionAdmin, config: Config) -> list[PartitionTransactions]:
+    """What is open on the pipeline's topics, and of the pipeline where its offsets are."""
+    found = admin.transactions(_topics(config))
+    try:
+        offsets = admin.offsets_partition()
+        at_offsets = admin.transactions([offsets.topic])
+    except LogAccessError as error:
+        print(f"Committed offsets were not looked at. {error}", file=sys.stderr)
+        return found
+    return found + [
+        replace(at, transactions=[one for one in at.transactions if _may_be_ours(one, config)])
+        for at in at_offsets
+        if at.source == offsets
+    ]
+
+
+def _may_be_ours(one: JudgedTransaction, config: Config) -> bool:
+    """Groups share partitions of offsets."""
+    if one.transactional_id is None:
+        return one.stuck
+    return one.transactional_id.startswith(f"{config.app}-")
+
+
+def _markers(decided: list[JudgedTransaction]) -> str:
+    return "1 marker" if len(decided) == 1 else f"{len(decided)} markers"
+
+
+def _print_decided(decided: list[JudgedTransaction], undecided: int, path: Path) -> None:
+    for one in decided:
+        print(
+            f"{one.source.topic}:{one.source.partition}: {one.decision}, producer "
+            f"{one.producer_id}, epoch {one.epoch}, from offset {one.start_offset}"
+        )
+    if undecided:
+        print(
+            f"{undecided} more hang, and no coordinator's log tells what was decided: see "
+            f"`driftgate transactions list {path}`."
+        )
+    elif not decided:
+        print("No transaction hangs.")
+
+
+def _source(partition: str, config: Config, admin: TransactionAdmin) -> TopicPartition:
     topic, _, number = partition.rpartition(":")
+    if topic == OFFSETS_TOPIC and number == str(admin.offsets_partition().partition):
+        return admin.offsets_partition()
     if topic not in _topics(config) or not number.isdigit():
         raise ConfigError(
             f"--partition: must be TOPIC:N with one of {', '.join(_topics(config))}; "
@@ -106,13 +179,19 @@ def _find(
     )
 
 
-def _refuse(transaction: JudgedTransaction, force: bool) -> None:
+def _refuse(transaction: JudgedTransaction, force: bool, path: Path) -> None:
     where = f"{transaction.source.topic}:{transaction.source.partition}"
     what = f"{where}: the transaction of producer {transaction.producer_id}"
     if transaction.state == "PrepareCommit" and transaction.status != "hanging":
         raise SetupError(
             f"{what} must not be aborted: its coordinator has decided to commit it, and other "
             f"partitions may show it already. Bring back the brokers that it waits for."
+        )
+    if transaction.decision == "commit":
+        raise SetupError(
+            f"{what} must not be aborted: its coordinator had decided to commit it, and other "
+            f"partitions show it already, perhaps the committed offsets. `driftgate transactions "
+            f"finish {path}` commits it here, too."
         )
     if transaction.status != "hanging" and not force:
         raise SetupError(
@@ -202,7 +281,10 @@ def _lines(at: PartitionTransactions, one: JudgedTransaction, path: Path) -> Ite
         f"    readers of committed records stop at {at.last_stable_offset}; the partition ends at "
         f"{at.high_watermark}"
     )
-    if one.status == "hanging":
+    if one.status == "hanging" and one.decision is not None:
+        yield f"    its coordinator had decided to {one.decision} it, and wrote no marker here"
+        yield f"    driftgate transactions finish {path}"
+    elif one.status == "hanging":
         yield (
             f"    driftgate transactions abort {path} --partition {where} "
             f"--producer-id {one.producer_id}"

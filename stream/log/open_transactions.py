@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 
 from stream.log.base import TopicPartition
 
+OFFSETS_TOPIC = "__consumer_offsets"
+
 Status = Literal["ongoing", "ending", "overdue", "hanging", "unknown"]
 """What is to be expected of an open transaction:
 
@@ -21,6 +23,10 @@ Status = Literal["ongoing", "ending", "overdue", "hanging", "unknown"]
 - `hanging`: no coordinator knows it as open, so that nobody will end it;
 - `unknown`: a part of the coordinators' state has no leader at present, so that nobody can say.
 """
+
+
+Decision = Literal["commit", "abort"]
+"""What its coordinator decided of a transaction that it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,9 @@ class JudgedTransaction:
 
     `open_s` is the time since its start where the coordinator knows it; otherwise that since the
     time written on its newest record, which the producer chose. `coordinator_epoch` is what the
-    partition knows of the coordinator; it takes no marker with another one.
+    partition knows of the coordinator; it takes no marker with another one. `decision` is what the
+    coordinator decided of one that hangs, and did not carry out here; None where its log does not
+    tell, or was not asked.
     """
 
     source: TopicPartition
@@ -53,6 +61,7 @@ class JudgedTransaction:
     transactional_id: str | None = None
     state: str | None = None
     coordinator_epoch: int = -1
+    decision: Decision | None = None
 
     @property
     def stuck(self) -> bool:
@@ -76,11 +85,14 @@ class TransactionAdmin(Protocol):
     def transactions(self, topics: Sequence[str]) -> list[PartitionTransactions]:
         """Look at every partition of these topics that has a leader."""
 
+    def offsets_partition(self) -> TopicPartition:
+        """Where the group's committed offsets are: transactions are open there, too."""
+
     def without_leader(self, topics: Sequence[str]) -> list[TopicPartition]:
         """Name the partitions that cannot be looked at, because their brokers are away."""
 
-    def abort(self, transaction: JudgedTransaction) -> None:
-        """Write an abort marker for it; what it wrote there is never seen by anybody."""
+    def end(self, transaction: JudgedTransaction, decision: Decision) -> None:
+        """Write a marker for it: what it wrote there can be read from then on, or never."""
 
     def close(self) -> None:
         """Release everything."""

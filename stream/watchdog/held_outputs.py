@@ -82,9 +82,9 @@ class HeldOutputs:
             Trouble(
                 ("held", source, held.producer_id),
                 f"{source.topic}[{source.partition}]: readers of committed records wait at offset "
-                f"{held.start_offset}: {describe_open(held, age_s)}. If it hangs: `driftgate "
-                f"transactions abort CONFIG --partition {source.topic}:{source.partition} "
-                f"--producer-id {held.producer_id}`",
+                f"{held.start_offset}: {describe_open(held, age_s)}. `driftgate transactions "
+                "list CONFIG` says whether it hangs, and `driftgate transactions finish CONFIG` "
+                "ends it",
             )
             for held, age_s in found
             if age_s > 2 * self._timeout_s

@@ -55,7 +55,27 @@ def hang(bootstrap: str, target: TopicPartition, values: Sequence[bytes]) -> int
     return int(identity.producer_id)
 
 
-def _batch(identity: Any, values: Sequence[bytes]) -> Any:
+def hang_after_commit(bootstrap: str, target: TopicPartition, values: Sequence[bytes]) -> int:
+    """Leave a transaction open on `target` that its coordinator has committed; return its producer.
+
+    A coordinator that gives up a marker leaves the same: in its log the latest transaction of this
+    producer and epoch with this partition is committed, on the partition it is open.
+    """
+    name = f"hung-{uuid.uuid4().hex[:8]}"
+    producer = kafka.KafkaProducer(bootstrap_servers=bootstrap, transactional_id=name)
+    producer.init_transactions()
+    identity = producer._transaction_manager.producer_id_and_epoch
+    producer.begin_transaction()
+    producer.send(target.topic, b"first", partition=target.partition).get(10)
+    producer.commit_transaction()
+    batch = _batch(identity, values, first_sequence=1)
+    with unverified(bootstrap) as admin:
+        _produce(admin, name, target, batch)
+    producer.close(timeout=1)
+    return int(identity.producer_id)
+
+
+def _batch(identity: Any, values: Sequence[bytes], first_sequence: int = 0) -> Any:
     builder = MemoryRecordsBuilder(
         magic=2,
         compression_type=0,
@@ -63,7 +83,7 @@ def _batch(identity: Any, values: Sequence[bytes]) -> Any:
         transactional=True,
         producer_id=identity.producer_id,
         producer_epoch=identity.epoch,
-        base_sequence=0,
+        base_sequence=first_sequence,
     )
     for value in values:
         builder.append(int(1000 * time.time()), None, value, [])

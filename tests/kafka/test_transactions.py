@@ -18,9 +18,9 @@ from typer.testing import CliRunner, Result
 
 from stream.cli.app import app as commands
 from stream.config_file import load_config
-from stream.log.base import OutputBatch, TopicPartition
-from stream.log.open import open_admin
-from tests.kafka.hanging import hang
+from stream.log.base import Committed, OutputBatch, TopicPartition
+from stream.log.open import open_admin, open_group
+from tests.kafka.hanging import hang, hang_after_commit
 from tests.stream.log.worlds import QUICK
 
 pytestmark = pytest.mark.kafka
@@ -90,10 +90,16 @@ def append(pipeline: Path, source: TopicPartition, values: list[bytes | None]) -
 
 
 def test_nothing_is_open(app: str, pipeline: Path) -> None:
+    group, source = open_group(load_config(pipeline, {})), TopicPartition(f"{app}.features", 0)
+    group.set_positions(
+        [], {source: Committed(0, "")}, {source: None}
+    )  # makes the topic of offsets
+    group.close()
     found = listed(pipeline)
-    assert len(found) == 10
+    assert len(found) == 11
+    assert len([topic for topic, _ in found if topic == "__consumer_offsets"]) == 1
     assert all(one["transactions"] == [] for one in found.values())
-    assert "10 of 10 partitions have no open" in run("transactions", "list", pipeline).stdout
+    assert "11 of 11 partitions have no open" in run("transactions", "list", pipeline).stdout
 
 
 def test_an_ordinary_transaction_is_ongoing_and_not_to_be_aborted(
@@ -161,8 +167,30 @@ def test_a_hanging_transaction_is_found_shown_and_ended(
     assert "those that have: none" in str(again.exception)
 
 
+def test_a_hanging_transaction_that_was_committed_is_committed_here_too(
+    app: str, pipeline: Path, kafka_broker: str
+) -> None:
+    source = TopicPartition(f"{app}.journal", 1)
+    producer_id = hang_after_commit(kafka_broker, source, [b"decided", b"on"])
+    append(pipeline, source, [b"behind"])
+    (one,) = listed(pipeline)[source]["transactions"]
+    assert (one["producer_id"], one["status"], one["decision"]) == (
+        producer_id,
+        "hanging",
+        "commit",
+    )
+    where = ("--partition", f"{source.topic}:1", "--producer-id", producer_id)
+    refused = run("transactions", "abort", pipeline, *where, "--yes", "--force")
+    assert "had decided to commit it" in str(refused.exception)
+    done = run("transactions", "finish", pipeline, "--yes")
+    assert done.exit_code == 0, done.output
+    assert "1 marker written" in done.stdout
+    assert visible(pipeline, source) == [b"first", b"decided", b"on", b"behind"]
+    assert run("transactions", "finish", pipeline).stdout == "No transaction hangs.\n"
+
+
 def test_partitions_that_are_not_the_pipelines_are_refused(app: str, pipeline: Path) -> None:
-    for partition in ("__consumer_offsets:0", f"{app}.features", f"{app}.features:x"):
+    for partition in ("__consumer_offsets:999", f"{app}.features", f"{app}.features:x"):
         refused = run(
             "transactions", "abort", pipeline, "--partition", partition, "--producer-id", 1
         )

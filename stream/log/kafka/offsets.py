@@ -114,7 +114,8 @@ class CommittedOffsets:
         named = ", ".join(sorted({source.topic for source in sources}))
         return LogUnsettledError(
             f"group `{self._settings.group}`: its positions in {named} are about to be moved by a "
-            f"transaction that is open. Wait: the broker aborts it after its transaction timeout."
+            f"transaction that is open. Wait: the broker aborts it after its transaction timeout, "
+            "unless it hangs: `driftgate transactions list CONFIG`."
         )
 
 

@@ -94,7 +94,9 @@ def _said_of(
             "open transactions",
             may_be_unseen,
             what,
-            f"driftgate transactions abort CONFIG --partition {where} "
+            "driftgate transactions finish CONFIG"
+            if one.decision is not None
+            else f"driftgate transactions abort CONFIG --partition {where} "
             f"--producer-id {one.producer_id}",
             warning=may_be_unseen,
         )

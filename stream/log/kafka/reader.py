@@ -250,7 +250,7 @@ class RangeReader:
         return LogUnsettledError(
             f"{source.topic}[{source.partition}]: committed up to {stable}, written up to "
             f"{written}: a transaction is open{whose}. Wait for its end: the broker aborts it "
-            f"after its transaction timeout, unless it hangs."
+            f"after its transaction timeout, unless it hangs: `driftgate transactions list CONFIG`."
         )
 
     @contextmanager

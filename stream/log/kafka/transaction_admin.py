@@ -1,39 +1,51 @@
 """Open transactions on Apache Kafka, by the interfaces of KIP-664.
 
 A partition's leader knows which producers have a transaction open on it, a coordinator which
-transactions it has still to end. One that only the leader knows hangs.
+transactions it has still to end. One that only the leader knows hangs; how it should have ended is
+in the coordinator's own log.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import kafka
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
+from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
 
 from stream.errors import LogAccessError, SetupError
 from stream.log.base import TopicPartition
 from stream.log.kafka.errors import translated
 from stream.log.kafka.opening import open_client
+from stream.log.kafka.reader import RangeReader
 from stream.log.kafka.settings import KafkaSettings
+from stream.log.kafka.transaction_log import (
+    STATE_TOPIC,
+    Ended,
+    decisions,
+    java_hash,
+    partition_of,
+)
 from stream.log.open_transactions import (
+    OFFSETS_TOPIC,
     Coordinated,
+    Decision,
     JudgedTransaction,
     PartitionTransactions,
     judge,
 )
 
-_STATE_TOPIC = "__transaction_state"
 # Markers that are on their way arrive within this; what is open afterwards was not about to end.
 _MARKERS_WAIT_S = 0.5
 
 
 class KafkaTransactions:
-    """Looks at open transactions and aborts them (a `TransactionAdmin`)."""
+    """Looks at open transactions and ends them (a `TransactionAdmin`)."""
 
     def __init__(self, settings: KafkaSettings, admin: Any = None) -> None:
         self._settings = settings
@@ -52,6 +64,7 @@ class KafkaTransactions:
                 time.sleep(_MARKERS_WAIT_S)
                 again = self._producers(stuck)
                 found = [one for one in found if one.source not in stuck or _still(one, again)]
+            found = self._decided(found)
             ends = self._ends(sources)
         return [
             PartitionTransactions(
@@ -65,25 +78,22 @@ class KafkaTransactions:
         with translated(self._settings):
             return self._partitions(topics, led=False)
 
-    def abort(self, transaction: JudgedTransaction) -> None:
-        """Let the partition's leader write an abort marker."""
-        # Imported here: the client keeps it in a private module.
-        from kafka.admin._transactions import AbortTransactionSpec
+    def offsets_partition(self) -> TopicPartition:
+        """Partition of `__consumer_offsets` that has the group's offsets."""
+        with translated(self._settings):
+            count = self._count(OFFSETS_TOPIC)
+        return TopicPartition(OFFSETS_TOPIC, java_hash(self._settings.group) % max(1, count))
 
-        spec = AbortTransactionSpec(
-            kafka.TopicPartition(*transaction.source),
-            transaction.producer_id,
-            transaction.epoch,
-            transaction.coordinator_epoch,
-        )
+    def end(self, transaction: JudgedTransaction, decision: Decision) -> None:
+        """Let the partition's leader write a marker."""
         where = f"{transaction.source.topic}[{transaction.source.partition}]"
         with translated(self._settings):
             try:
-                self._admin.abort_transaction(spec)
+                self._admin._manager.run(self._write_marker, transaction, decision)
             except client.ClusterAuthorizationFailedError as error:
                 user = self._settings.log.security.username or "ANONYMOUS"
                 raise LogAccessError(
-                    f"{where}: user `{user}` needs ALTER on the cluster to abort a transaction. "
+                    f"{where}: user `{user}` needs ALTER on the cluster to end a transaction. "
                     f"Run the command as an administrator of the brokers."
                 ) from error
             except client.InvalidProducerEpochError as error:
@@ -96,6 +106,30 @@ class KafkaTransactions:
         """Close the client, if it was opened here."""
         if self._owned:
             self._admin.close()
+
+    async def _write_marker(self, transaction: JudgedTransaction, decision: Decision) -> None:
+        # The client's own method can only abort.
+        partition = kafka.TopicPartition(*transaction.source)
+        marker = WriteTxnMarkersRequest.WritableTxnMarker(
+            producer_id=transaction.producer_id,
+            producer_epoch=transaction.epoch,
+            transaction_result=decision == "commit",
+            topics=[
+                WriteTxnMarkersRequest.WritableTxnMarker.WritableTxnMarkerTopic(
+                    name=partition.topic, partition_indexes=[partition.partition]
+                )
+            ],
+            coordinator_epoch=transaction.coordinator_epoch,
+        )
+        (leader,) = await self._admin._async_get_leader_for_partitions([partition])
+        answer = await self._admin._manager.send(
+            WriteTxnMarkersRequest(markers=[marker]), node_id=leader
+        )
+        for topic in (topic for result in answer.markers for topic in result.topics):
+            for written in topic.partitions:
+                kind = client.for_code(written.error_code)
+                if kind is not client.NoError:
+                    raise kind(f"the marker of {partition.topic}[{partition.partition}]")
 
     def _partitions(self, topics: Sequence[str], *, led: bool) -> list[TopicPartition]:
         return sorted(
@@ -154,9 +188,39 @@ class KafkaTransactions:
             )
         return found
 
+    def _decided(self, found: Sequence[JudgedTransaction]) -> list[JudgedTransaction]:
+        """Find out what coordinators had decided of those that hang."""
+        names = {one.transactional_id for one in found if one.status == "hanging"} - {None}
+        ended = {name: self._ended(name) for name in names if name is not None}
+        return [
+            replace(one, decision=_decision(one, ended[one.transactional_id]))
+            if one.transactional_id in ended and one.status == "hanging"
+            else one
+            for one in found
+        ]
+
+    def _ended(self, transactional_id: str) -> list[Ended]:
+        """Ended transactions by the coordinator's log; none where this user may not read it."""
+        reader = RangeReader(self._settings, settle_s=0.0)
+        try:
+            source = TopicPartition(
+                STATE_TOPIC, partition_of(transactional_id, max(1, self._count(STATE_TOPIC)))
+            )
+            batches = reader.read(source, *reader.bounds(source))
+            pairs = (pair for b in batches for pair in zip(b.keys, b.values, strict=True))
+            return decisions(pairs, transactional_id)
+        except LogAccessError:
+            return []
+        finally:
+            reader.close()
+
+    def _count(self, topic: str) -> int:
+        (described,) = self._admin.describe_topics([topic])
+        return len(described["partitions"])
+
     def _coordinators_led(self) -> bool:
         """Whether all of the coordinators' state has a leader, as far as this user may see it."""
-        (described,) = self._admin.describe_topics([_STATE_TOPIC])
+        (described,) = self._admin.describe_topics([STATE_TOPIC])
         return all(part["leader_id"] >= 0 for part in described["partitions"])
 
     def _ends(self, sources: Sequence[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
@@ -190,6 +254,19 @@ def _judged(
         said.transactional_id if said is not None else None,
         said.state if said is not None else None,
         producer.coordinator_epoch,
+    )
+
+
+def _decision(one: JudgedTransaction, ended: Sequence[Ended]) -> Decision | None:
+    """Take the latest of its producer and epoch on this partition: it has none after that."""
+    return next(
+        (
+            each.decision
+            for each in reversed(ended)
+            if (each.producer_id, each.epoch) == (one.producer_id, one.epoch)
+            and one.source in each.partitions
+        ),
+        None,
     )
 
 

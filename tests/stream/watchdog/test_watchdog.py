@@ -270,8 +270,9 @@ def test_an_output_held_for_longer_than_a_transaction_may_last_is_named(world: W
     world.pass_s(10)
     assert world.reasons() == (
         "toy.journal[0]: readers of committed records wait at offset 7: a transaction of producer "
-        "4711 (epoch 3) has been open from offset 7 on for 30 s. If it hangs: `driftgate "
-        "transactions abort CONFIG --partition toy.journal:0 --producer-id 4711`",
+        "4711 (epoch 3) has been open from offset 7 on for 30 s. `driftgate "
+        "transactions list CONFIG` says whether it hangs, and `driftgate transactions finish "
+        "CONFIG` ends it",
     )
     del world.log.open[JOURNAL]
     world.pass_s(10)
