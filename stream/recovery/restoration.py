@@ -162,6 +162,7 @@ class Restoration:
             self._log, self._partition, parts.input_topics, journal.topic
         )
         yield
+        yield from self._refuse_open_outputs(parts)
         yield from self._begin(parts, position, journal)
         assert self.task is not None
         first_steps = self.task.steps
@@ -193,6 +194,21 @@ class Restoration:
                 f"partition {self._partition}: all topics of the pipeline must have it; "
                 f"{', '.join(lacking)} has not. `driftgate topics create CONFIG` adds it."
             )
+
+    def _refuse_open_outputs(self, parts: Parts) -> Generator[None, None, None]:
+        """Refuse to write behind a transaction that is open on an output.
+
+        Where one of this worker's own hangs, what it writes next would join it, and a commit would
+        show what had been aborted. (That of the journal has been looked at for the position.)
+
+        Raises
+        ------
+        LogUnsettledError
+        """
+        for role in OUTPUT_ROLES:
+            if role != "journal":
+                self._log.bounds(TopicPartition(parts.topics[role], self._partition))
+                yield
 
     def _begin(
         self, parts: Parts, position: Position, journal: TopicPartition

@@ -19,8 +19,13 @@ from stream.checkpoint import Checkpoint, decode, encode
 from stream.checkpoint_reads import InlineReads
 from stream.checkpoint_store import CheckpointStore
 from stream.clock import SystemClock
-from stream.errors import InvariantError, RecoveryError, StoreUnavailableError
-from stream.log.base import OutputBatch, TopicPartition
+from stream.errors import (
+    InvariantError,
+    LogUnsettledError,
+    RecoveryError,
+    StoreUnavailableError,
+)
+from stream.log.base import Bounds, OutputBatch, TopicPartition
 from stream.log.embedded import EmbeddedLog
 from stream.recovery.life import Life
 from stream.recovery.restoration import Restoration, Restored
@@ -335,3 +340,20 @@ def test_where_a_partition_never_worked_its_journal_begins_at_the_end(tmp_path: 
     state = digest(restored(world).task.snapshot())
     shutil.rmtree(world.folder / "toy")
     assert digest(restored(world).task.snapshot()) == state
+
+
+@pytest.mark.parametrize("role", ["predictions", "drift", "dead_letters"])
+def test_nothing_is_written_behind_an_open_transaction_on_an_output(
+    world: World, role: str
+) -> None:
+    """It may be this worker's own that hangs: a commit would then show what had been aborted."""
+    topic = world.config.topics.model_dump()[role]
+
+    class Held(EmbeddedLog):
+        def bounds(self, source: TopicPartition) -> Bounds:
+            if source == (topic, 0):
+                raise LogUnsettledError(f"{topic}[0]: a transaction is open")
+            return super().bounds(source)
+
+    with pytest.raises(LogUnsettledError, match=rf"{topic}\[0\]"):
+        restoration(world, log=Held(world.path, "toy")).advance(FOR_EVER)
