@@ -51,8 +51,8 @@ matrix: $(VENV)/.driftgate-installed  ## Put faults into workers on a real Kafka
 	$(BIN)/python -m tests.matrix.document docs/reliability.md
 
 docs: $(VENV)/.driftgate-installed  ## Write the generated pages of docs/
-	$(BIN)/python -m stream.config_reference docs/configuration.md
-	$(BIN)/python -m stream.metrics docs/metrics.md
+	$(BIN)/python -m stream.loading.reference docs/configuration.md
+	$(BIN)/python -m stream.observe.metrics docs/metrics.md
 	$(BIN)/python -m stream.bench.document docs/benchmarks.md
 	$(BIN)/python -m stream.bench.detection.document docs/drift-benchmarks.md
 	$(BIN)/python -m tests.matrix.document docs/reliability.md

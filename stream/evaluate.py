@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from operators.snapshot import SnapshotUnavailableError, digest
-from stream.checkpoint import Checkpoint
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import Written
-from stream.config import Config
-from stream.config_log import EmbeddedLog
-from stream.drift_events import DriftEvent
+from stream.checkpoint.format import Checkpoint
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import Written
+from stream.config.log import EmbeddedLog
+from stream.config.pipeline import Config
+from stream.drift.events import DriftEvent
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
 from stream.log.open import open_admin, open_log
-from stream.observer import Observer
+from stream.observe.observer import Observer
 from stream.task import PartitionTask, StepReport
 from stream.topology import PartsBuilder, input_topics, output_topics
-from stream.worker import Worker
+from stream.worker.worker import Worker
 
 _numbers = itertools.count()
 # Long enough that both topics are always taken in event time, whatever the machine is doing.

@@ -3,7 +3,7 @@
 When events and labels are separate topics, the order in which a task interleaved them is a fact
 that the log does not keep. Each transaction therefore carries one journal record a task: the
 offsets that this step took from each input topic. Inside a step the order follows from the
-records themselves (`stream.inbox`), so replaying the same pieces gives the same order.
+records themselves (`stream.labels.inbox`), so replaying the same pieces gives the same order.
 
 Everything else that shapes a state, and that a replay could not know, is an entry too: settings
 that were changed, and the beginning of a life (`stream.recovery.life`).

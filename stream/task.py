@@ -22,17 +22,17 @@ from numpy.typing import NDArray
 from operators.adaptation.base import Report
 from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
-from stream.answers import Answers, answers_of
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
-from stream.drift_events import DriftEvent
-from stream.drift_watch import Heard, Places, Said, Standing
+from stream.drift.collector import Heard, Places, Said, Standing
+from stream.drift.events import DriftEvent, drift_batch
 from stream.errors import ModelError
-from stream.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
 from stream.journal import JournalEntry, Range, encode_entry
-from stream.labels import Plan
+from stream.labels.answers import Answers, answers_of
+from stream.labels.dead_letters import dead_letter_batch
+from stream.labels.inbox import EVENT, LABEL, DeadLetter, Inbox, Records, Taken, interleave
+from stream.labels.plan import Plan
 from stream.log.base import OutputBatch, RecordBatch, TopicPartition
-from stream.outputs import dead_letter_batch, drift_batch
 from stream.topology import Parts
 
 

@@ -28,13 +28,13 @@ from stream.codec.labels import LabelReader
 from stream.codec.predictions import PredictionWriter
 from stream.codec.space import make_space
 from stream.codec.target import TargetCoder
-from stream.config import Config
-from stream.config_operators import operator_names
-from stream.drift_watch import DriftWatch
-from stream.label_join import LabelJoin
-from stream.labels import InlineLabels, LabelSource
+from stream.config.operators import operator_names
+from stream.config.pipeline import Config
+from stream.drift.collector import DriftWatch
+from stream.drift.monitoring import Monitoring, monitors_of
+from stream.labels.join import LabelJoin
+from stream.labels.plan import InlineLabels, LabelSource
 from stream.log.base import TopicPartition
-from stream.monitoring import Monitoring, monitors_of
 
 if TYPE_CHECKING:
     from operators.diagnosis.diagnoser import DriftDiagnoser

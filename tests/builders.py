@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.log.base import RecordBatch, TopicPartition
 
 EVENTS = TopicPartition("toy.features", 0)

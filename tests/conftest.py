@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from deploy.kafka import dev_broker
-from stream.kernel_cache import drop_stale
+from stream.cli.kernel_cache import drop_stale
 
 
 def pytest_configure() -> None:

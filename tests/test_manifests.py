@@ -22,11 +22,11 @@ import yaml
 
 from operators.prequential import PrequentialClassification, PrequentialRegression
 from stream import __version__
-from stream import server as http
-from stream.config import Config
-from stream.config import Metrics as MetricsConfig
-from stream.config_log import KafkaLog
-from stream.metrics import EXPIRY_REASONS, OUTCOMES, PARTITION_STATES, Metrics
+from stream.config.log import KafkaLog
+from stream.config.pipeline import Config
+from stream.config.pipeline import Metrics as MetricsConfig
+from stream.observe import server as http
+from stream.observe.metrics import EXPIRY_REASONS, OUTCOMES, PARTITION_STATES, Metrics
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import typer
 
 from stream import __version__
+from stream.config.masking import mask_text
 from stream.errors import DriftgateError
-from stream.masking import mask_text
 
 app = typer.Typer(
     name="driftgate",
@@ -93,7 +93,7 @@ def init(
     ] = None,
 ) -> None:
     """Infer a schema from a data file and write a commented pipeline to start from."""
-    from stream.init import draft_config
+    from stream.datasets.draft import draft_config
 
     text = draft_config(file, target)
     if output is None:
@@ -486,7 +486,7 @@ def bench_drift(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
-    from stream.config_file import schema_json
+    from stream.loading.load import schema_json
 
     typer.echo(schema_json())
 

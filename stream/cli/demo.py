@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from stream.cli.kernel_cache import drop_stale
+from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
-from stream.config_file import load_config
 from stream.datasets.flights import PIPELINE, read_flights
 from stream.evaluate import evaluate, warm_up
-from stream.kernel_cache import drop_stale
-from stream.logs import configure_logging
-from stream.plot import plot_evaluation
+from stream.loading.load import load_config
+from stream.observe.logs import configure_logging
 
 _TITLE = "Late arrivals of flights from New York, 2013"
 

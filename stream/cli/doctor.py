@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from stream.checkpoint_store import CheckpointStore
-from stream.config import Config
-from stream.config_file import load_config
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.url import masked
+from stream.config.masking import mask_text
+from stream.config.pipeline import Config
 from stream.errors import DriftgateError
+from stream.loading.load import load_config
 from stream.log.base import Probe
 from stream.log.open import probe_log, probe_state
-from stream.masking import mask_text
-from stream.store_url import masked
 
 _MARKS = {"ok": "[green]ok  [/]", "warning": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 

@@ -13,17 +13,17 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from stream.config import Config
-from stream.config_file import load_config
-from stream.drift_events import DriftEvent
-from stream.drift_timeline import Episode, Timeline, most_telling, timeline
-from stream.drift_words import minute
-from stream.error_curve import error_curve
+from stream.cli.plot_drift import plot_timeline
+from stream.config.pipeline import Config
+from stream.drift.events import DriftEvent
+from stream.drift.messages import minute
+from stream.drift.timeline import Episode, Timeline, most_telling, timeline
 from stream.errors import ConfigError, DataError, TopicMissingError
 from stream.evaluate import committed_values
+from stream.loading.load import load_config
 from stream.log.base import LogAdmin, TopicPartition
 from stream.log.open import open_admin
-from stream.plot_drift import plot_timeline
+from stream.observe.error_curve import error_curve
 
 COLOURS = {
     "real": "red",

@@ -11,15 +11,15 @@ from typing import Any
 
 from rich.console import Console
 
+from stream.cli.kernel_cache import drop_stale
+from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
-from stream.config import Config
-from stream.config_file import load_config
+from stream.config.pipeline import Config
 from stream.datasets import read_rows, to_events
 from stream.errors import ConfigError
 from stream.evaluate import Series, delay_labels, evaluate, warm_up
-from stream.kernel_cache import drop_stale
-from stream.logs import configure_logging
-from stream.plot import plot_evaluation
+from stream.loading.load import load_config
+from stream.observe.logs import configure_logging
 
 
 def run_evaluate(

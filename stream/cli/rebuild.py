@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from stream.cli.kernel_cache import drop_stale
 from stream.cli.reset import Pipeline, as_plain, confirmed, opened
 from stream.errors import ConfigError, SetupError
-from stream.kernel_cache import drop_stale
 from stream.log.base import TopicPartition
 from stream.recovery.change import Change, carry_out
 from stream.recovery.rebuild import Rebuilds

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from stream.cli.drift import print_story
-from stream.drift_timeline import timeline
+from stream.drift.timeline import timeline
 from stream.evaluate import Evaluation
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")

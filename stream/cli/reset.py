@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stream.checkpoint_store import CheckpointStore
-from stream.config import Config
-from stream.config_file import load_config
+from stream.checkpoint.store import CheckpointStore
+from stream.config.pipeline import Config
 from stream.errors import OvertakenError, SetupError
+from stream.loading.load import load_config
 from stream.log.base import GroupAdmin, Log
 from stream.log.open import open_group, open_log
-from stream.logs import configure_logging
+from stream.observe.logs import configure_logging
 from stream.recovery.change import Change, carry_out
 from stream.recovery.reset import Aim, Resets, read_aim
 from stream.recovery.settings import Builds

@@ -11,22 +11,22 @@ from typing import Literal
 
 import structlog
 
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.store import CheckpointStore
 from stream.cli.doctor import probe_quietly
-from stream.config import Config
-from stream.config_file import load_config
-from stream.config_log import KafkaLog
+from stream.cli.kernel_cache import drop_stale
+from stream.cli.warmup_plan import of_pipeline
+from stream.config.log import KafkaLog
+from stream.config.pipeline import Config
+from stream.drift.sources import watchers_of
 from stream.errors import SetupError
-from stream.kernel_cache import drop_stale
+from stream.loading.load import load_config
 from stream.log.open import open_log
-from stream.logs import Level, configure_logging
-from stream.metrics import Metrics
-from stream.observer import MetricsObserver
-from stream.server import STALL_FRACTION, Health, Server
+from stream.observe.logs import Level, configure_logging
+from stream.observe.metrics import Metrics
+from stream.observe.observer import MetricsObserver
+from stream.observe.server import STALL_FRACTION, Health, Server
 from stream.topology import PartsBuilder, input_topics
-from stream.warmup import of_pipeline
-from stream.watchers import watchers_of
-from stream.worker import Worker
+from stream.worker.worker import Worker
 
 _log = structlog.get_logger(__name__)
 _EMBEDDED_STALL_S = 150.0

@@ -9,7 +9,7 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from stream.kernel_cache import drop_stale
+from stream.cli.kernel_cache import drop_stale
 from stream.simulate.history import History
 from stream.simulate.run import Failure, Summary, simulate
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from stream.config import Config
-from stream.config_file import load_config
+from stream.cli.topic_setup import apply_topics, plan_topics, topic_specs
+from stream.config.pipeline import Config
 from stream.datasets import read_rows, to_events
 from stream.errors import TopicMissingError
 from stream.evaluate import Series
+from stream.loading.load import load_config
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition
 from stream.log.open import open_admin
-from stream.topics import apply_topics, plan_topics, topic_specs
 from stream.topology import input_topics, output_topics
 
 _APPEND_MAX = 5000

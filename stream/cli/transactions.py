@@ -12,9 +12,9 @@ from typing import Any
 
 import typer
 
-from stream.config import Config
-from stream.config_file import load_config
+from stream.config.pipeline import Config
 from stream.errors import ConfigError, LogAccessError, SetupError
+from stream.loading.load import load_config
 from stream.log.base import TopicPartition
 from stream.log.open import open_transaction_admin
 from stream.log.open_transactions import (

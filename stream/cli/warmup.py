@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from stream.config_file import load_config
-from stream.kernel_cache import cache_folder, drop_stale
-from stream.warmup import of_models, of_pipeline
+from stream.cli.kernel_cache import cache_folder, drop_stale
+from stream.cli.warmup_plan import of_models, of_pipeline
+from stream.loading.load import load_config
 
 
 def run_warmup(path: Path | None, models: Sequence[str], as_machine: bool) -> None:

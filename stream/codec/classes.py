@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stream.config_values import ClassLabel, class_key
+from stream.config.values import ClassLabel, class_key
 
 __all__ = ["INTEGER_MAX", "TEXT_MAX", "class_key", "class_label"]
 

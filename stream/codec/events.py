@@ -10,8 +10,8 @@ from stream.codec.read import Column, ReadBatch, RecordReader
 from stream.codec.rules import ClassRule, FloatRule, feature_rule
 from stream.codec.shape import Field
 from stream.codec.times import parse_time
-from stream.config import Config
-from stream.config_records import FeatureConfig, TimestampFeature
+from stream.config.pipeline import Config
+from stream.config.records import FeatureConfig, TimestampFeature
 from stream.log.base import RecordBatch
 
 

@@ -14,8 +14,8 @@ from stream.codec.events import feature_path
 from stream.codec.shape import Content, getter
 from stream.codec.times import parse_time
 from stream.codec.vocabulary import Vocabulary
-from stream.config import Config
-from stream.config_records import CategoryFeature, FeatureConfig, TimestampFeature
+from stream.config.pipeline import Config
+from stream.config.records import CategoryFeature, FeatureConfig, TimestampFeature
 
 _DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from stream.codec.events import target_field
 from stream.codec.read import ReadBatch, RecordReader
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.log.base import RecordBatch
 
 

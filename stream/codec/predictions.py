@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from stream.codec.classes import class_key
 from stream.codec.target import TargetCoder
 from stream.codec.times import format_times
-from stream.config import Config
-from stream.config_values import ClassLabel
+from stream.config.pipeline import Config
+from stream.config.values import ClassLabel
 from stream.log.base import TopicPartition
 
 

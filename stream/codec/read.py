@@ -22,7 +22,7 @@ from stream.codec.rejects import Fault, Reject, refuse, show
 from stream.codec.rules import IdRule, TimeRule
 from stream.codec.shape import Content, Field, Refusal, Shape, getter
 from stream.codec.times import format_times, parse_time
-from stream.config_values import format_duration
+from stream.config.values import format_duration
 from stream.log.base import RecordBatch
 
 Parse = Callable[[Any], Any]

@@ -17,14 +17,14 @@ from msgspec import Meta
 from stream.codec.classes import INTEGER_MAX, TEXT_MAX, class_key, class_label
 from stream.codec.rejects import show
 from stream.codec.times import parse_time
-from stream.config_records import (
+from stream.config.records import (
     BooleanFeature,
     CategoryFeature,
     FeatureConfig,
     FloatFeature,
     IntegerFeature,
 )
-from stream.config_values import ClassLabel
+from stream.config.values import ClassLabel
 
 _INTEGER = Annotated[int, Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 _TEXT = Annotated[str, Meta(max_length=TEXT_MAX)]

@@ -12,8 +12,8 @@ from operators.snapshot import Scalar, State
 from stream.codec.classes import class_key
 from stream.codec.strings import pack_strings, unpack_strings
 from stream.codec.vocabulary import Vocabulary
-from stream.config import Config
-from stream.config_values import ClassLabel
+from stream.config.pipeline import Config
+from stream.config.values import ClassLabel
 
 
 class TargetCoder:

@@ -14,8 +14,8 @@ from typing import Any
 
 from stream.codec.classes import class_key, class_label
 from stream.codec.times import parse_time
-from stream.config_records import FeatureConfig, Target
-from stream.config_values import ClassLabel
+from stream.config.records import FeatureConfig, Target
+from stream.config.values import ClassLabel
 
 Cell = Any
 Convert = Callable[[Cell], Any]

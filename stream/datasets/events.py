@@ -11,7 +11,7 @@ import msgspec
 from stream.codec.events import feature_path
 from stream.codec.rejects import show
 from stream.codec.times import parse_time
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.datasets.cells import (
     Convert,
     feature_converter,

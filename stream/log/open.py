@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stream.config import Config
-from stream.config_log import EmbeddedLog
+from stream.config.log import EmbeddedLog
+from stream.config.pipeline import Config
 from stream.log.base import GroupAdmin, Log, LogAdmin, Probe
 from stream.log.open_transactions import TransactionAdmin
 

@@ -15,8 +15,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stream.checkpoint import Checkpoint
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.format import Checkpoint
+from stream.checkpoint.store import CheckpointStore
 from stream.errors import InvariantError, OvertakenError
 from stream.journal import JournalEntry, StepNote, encode_entry
 from stream.log.base import Committed, GroupAdmin, Log, OutputBatch, TopicPartition

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import structlog
 
-from stream.checkpoint import Checkpoint, decode
-from stream.checkpoint_reads import StoreReads
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.format import Checkpoint, decode
+from stream.checkpoint.reads import StoreReads
+from stream.checkpoint.store import CheckpointStore
 from stream.clock import Clock
 from stream.errors import CheckpointError, DriftgateError, RecoveryError, StoreUnavailableError
 from stream.recovery.life import Life, same_life

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stream.checkpoint import Checkpoint, decode
-from stream.checkpoint_store import CheckpointStore, Stored
-from stream.config import Config
+from stream.checkpoint.format import Checkpoint, decode
+from stream.checkpoint.store import CheckpointStore, Stored
+from stream.config.pipeline import Config
 from stream.errors import CheckpointError, DriftgateError, InvariantError
 from stream.journal import JournalEntry, StepNote
 from stream.log.base import Committed, Log, TopicPartition

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from operators.snapshot import SnapshotUnavailableError
-from stream.checkpoint import Checkpoint
-from stream.checkpoint_store import CheckpointStore
-from stream.config import Config
+from stream.checkpoint.format import Checkpoint
+from stream.checkpoint.store import CheckpointStore
+from stream.config.pipeline import Config
 from stream.errors import InvariantError, SetupError
 from stream.log.base import Log, RecordBatch, TopicPartition
 from stream.recovery.change import Change

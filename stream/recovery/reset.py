@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from stream.checkpoint import Checkpoint
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.format import Checkpoint
+from stream.checkpoint.store import CheckpointStore
 from stream.codec.times import parse_time
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import ConfigError, SetupError
 from stream.journal import JournalEntry, Range
 from stream.log.base import GroupAdmin, Log, TopicPartition

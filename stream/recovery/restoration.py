@@ -16,9 +16,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from operators.snapshot import SnapshotRefusedError, State
-from stream.checkpoint import Checkpoint
-from stream.checkpoint_reads import StoreReads
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.format import Checkpoint
+from stream.checkpoint.reads import StoreReads
+from stream.checkpoint.store import CheckpointStore
 from stream.clock import Clock
 from stream.errors import (
     CheckpointError,

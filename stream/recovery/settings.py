@@ -13,8 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stream.config import Config
-from stream.config_operators import OperatorConfig, operator_names
+from stream.config.operators import OperatorConfig, operator_names
+from stream.config.pipeline import Config
 from stream.task import PartitionTask
 from stream.topology import Parts, PartsBuilder, input_topics
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.log.base import TopicPartition
 from stream.simulate.broker import Cluster
 from stream.simulate.partition import Entry, Outcome

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from operators.snapshot import digest
-from stream.checkpoint import decode
+from stream.checkpoint.format import decode
 from stream.errors import CheckpointError
 from stream.journal import StepNote, decode_entry
 from stream.log.base import Headers, OutputBatch, TopicPartition

@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
-from stream.observer import Observer
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
+from stream.observe.observer import Observer
+from stream.observe.server import Health
 from stream.recovery.lifecycle import RUNNING, Status
 from stream.recovery.restoration import Restored
-from stream.server import Health
 from stream.simulate.client import SimulatedLog
 from stream.simulate.clock import SimulatedClock
 from stream.simulate.world import Life
 from stream.simulate.writer import SimulatedWriter
 from stream.topology import PartsBuilder
-from stream.worker import Worker
+from stream.worker.worker import Worker
 
 _STALL_S = 10.0
 

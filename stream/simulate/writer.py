@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stream.checkpoint import Checkpoint
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import Written
+from stream.checkpoint.format import Checkpoint
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import Written
 from stream.errors import DriftgateError, StoreUnavailableError
 from stream.simulate.clock import Actor, Scheduler
 from stream.simulate.store import Disk

@@ -19,13 +19,13 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 import structlog
 
-from stream.availability import Availability
 from stream.clock import Clock
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import DriftgateError, FencedError, LogUnavailableError, StalledError
-from stream.lasting_warnings import LastingWarnings
 from stream.log.base import Log
-from stream.observer import Observer
+from stream.observe.availability import Availability
+from stream.observe.lasting_warnings import LastingWarnings
+from stream.observe.observer import Observer
 from stream.recovery.lifecycle import Lifecycle
 from stream.topology import input_topics, output_topics
 from stream.watchdog.held_outputs import HeldOutputs

@@ -14,12 +14,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from stream.config_file import load_config
+from stream.cli.kernel_cache import drop_stale
 from stream.datasets.flights import PIPELINE, Flight, load_flights, read_flights
-from stream.drift_timeline import Episode, timeline
-from stream.drift_words import said_features
+from stream.drift.messages import said_features
+from stream.drift.timeline import Episode, timeline
 from stream.evaluate import evaluate, warm_up
-from stream.kernel_cache import drop_stale
+from stream.loading.load import load_config
 
 _WINDOW_MS = 14 * 86_400_000
 _FAR_MILES = 1500

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import kafka
 
-from stream.config_log import KafkaLog
+from stream.config.log import KafkaLog
 from stream.log.base import Committed, OutputBatch, TopicPartition, TopicSpec, Transaction
 from stream.log.kafka import KafkaAdmin, KafkaSettings
 from stream.log.kafka import KafkaLog as KafkaWorker

@@ -22,16 +22,16 @@ from pathlib import Path
 import yaml
 
 from deploy.kafka import dev_broker
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.store import CheckpointStore
+from stream.cli.topic_setup import topic_specs
 from stream.cli.topics import append_by_key
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.datasets import read_rows, to_events
 from stream.evaluate import Recorder, Series, warm_up
 from stream.log.open import open_admin, open_log
 from stream.recovery.lifecycle import State, Status
-from stream.topics import topic_specs
 from stream.topology import PartsBuilder
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.bench.kafka_echo import TRANSACTION_RECORDS, bare_echo
 
 ROUNDS = 5

@@ -22,9 +22,9 @@ import numpy as np
 
 from operators.tape import Rows
 from stream.codec.target import TargetCoder
-from stream.config import Config
-from stream.inbox import EVENT, LABEL, Records
-from stream.label_join import LabelJoin
+from stream.config.pipeline import Config
+from stream.labels.inbox import EVENT, LABEL, Records
+from stream.labels.join import LabelJoin
 from stream.log.base import TopicPartition
 
 STEP = 500

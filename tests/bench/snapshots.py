@@ -17,7 +17,7 @@ from operators.base import Feature, Learner, Space
 from operators.catalog import create_learner
 from operators.snapshot import State
 from operators.tape import Rows, test_then_train
-from stream.checkpoint import Checkpoint, decode, encode
+from stream.checkpoint.format import Checkpoint, decode, encode
 
 REPEATS = 7
 EAGER = {"grace_period": 25, "delta": 0.5, "tie_threshold": 1.0, "leaves_max": 4000}

@@ -15,10 +15,10 @@ from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
 from stream.codec.read import ReadBatch
 from stream.codec.rejects import REASONS
-from stream.config import Config
-from stream.config_file import load_config
+from stream.config.pipeline import Config
 from stream.errors import ConfigError, InvariantError
 from stream.journal import StepNote, decode_entry, encode_entry
+from stream.loading.load import load_config
 from stream.log.base import RecordBatch
 from tests.builders import EVENTS, LABELS, toy_config
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.checkpoint import decode
+from stream.checkpoint.format import decode
 from stream.log.base import RecordBatch
 from stream.task import PartitionTask
 from stream.topology import build_parts

@@ -1,12 +1,15 @@
-"""Partitions are added to topics of a real broker; what is planned: tests/stream/test_topics.py."""
+"""Partitions are added to topics of a real broker.
+
+What is planned: tests/stream/cli/test_topic_setup.py.
+"""
 
 from __future__ import annotations
 
 import pytest
 
+from stream.cli.topic_setup import apply_topics, plan_topics
 from stream.errors import SetupError, TopicMissingError
 from stream.log.base import OutputBatch, TopicPartition, TopicSpec
-from stream.topics import apply_topics, plan_topics
 from tests.stream.log.worlds import KafkaWorld
 
 pytestmark = pytest.mark.kafka

@@ -14,12 +14,12 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
-from stream.config import Config
+from stream.cli.topic_setup import topic_specs
+from stream.config.pipeline import Config
 from stream.journal import StepNote
 from stream.log.base import OutputBatch, Probe, TopicPartition
 from stream.log.kafka import KafkaAdmin
 from stream.log.open import open_admin, probe_log, probe_state
-from stream.topics import topic_specs
 from tests.builders import toy_config
 from tests.kafka.hanging import hang
 from tests.stream.log.worlds import QUICK

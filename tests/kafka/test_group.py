@@ -338,7 +338,7 @@ def poll_for(seconds: float, log: Log, listener: RecordingListener) -> None:
 
 STATIC_MEMBER = """
     import json, select, sys
-    from stream.config_log import KafkaLog
+    from stream.config.log import KafkaLog
     from stream.log.kafka import KafkaLog as KafkaWorker, KafkaSettings
     from tests.stream.log.worlds import RecordingListener
 

@@ -25,7 +25,7 @@ from kafka.admin import (
 )
 
 from deploy.kafka.dev_broker import SASL_PASSWORD, SASL_USER, Broker
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import LogAccessError
 from stream.log.base import TopicPartition, TopicSpec
 from stream.log.kafka import KafkaLog

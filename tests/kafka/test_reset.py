@@ -23,20 +23,20 @@ from kafka import TopicPartition as ClientPartition
 from kafka.admin import KafkaAdminClient
 from typer.testing import CliRunner
 
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import InlineWriter
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import InlineWriter
 from stream.cli.app import app
-from stream.config import Config
-from stream.config_file import load_config
+from stream.cli.topic_setup import topic_specs
+from stream.config.pipeline import Config
 from stream.errors import DriftgateError, OvertakenError, SetupError
 from stream.evaluate import Recorder, committed_values
+from stream.loading.load import load_config
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.kafka import KafkaAdmin, KafkaLog, KafkaSettings
 from stream.recovery.lifecycle import State, Status
-from stream.topics import topic_specs
 from stream.topology import PartsBuilder
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.builders import event, toy_config
 from tests.stream.log.worlds import QUICK
 

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from deploy.kafka.dev_broker import SASL_USER, Broker
-from stream.config_file import load_config
 from stream.evaluate import committed_values
+from stream.loading.load import load_config
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
 from stream.log.open import open_admin
 

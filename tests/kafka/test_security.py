@@ -32,7 +32,7 @@ from deploy.kafka.dev_broker import (
     make_certificate,
     unsigned_token,
 )
-from stream.config_log import KafkaLog as KafkaConfig
+from stream.config.log import KafkaLog as KafkaConfig
 from stream.errors import LogAccessError, SetupError
 from stream.log.base import TopicPartition, TopicSpec
 from stream.log.kafka import KafkaAdmin, KafkaLog, KafkaSettings

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stream.cli.app import app as commands
-from stream.config_file import load_config
+from stream.loading.load import load_config
 from stream.log.base import Committed, OutputBatch, TopicPartition
 from stream.log.open import open_admin, open_group
 from tests.kafka.hanging import hang, hang_after_commit

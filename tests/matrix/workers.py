@@ -254,6 +254,17 @@ class Fleet:
         """How often the workers logged an event."""
         return sum(worker.events()[event] for worker in self.workers)
 
+    def restores(self) -> list[tuple[int, str]]:
+        """Each restore, in the order of time: which partition, by which process."""
+        found = []
+        for worker in self.workers:
+            process = 0
+            for line in worker.lines():
+                process += line.get("event") == "serving"
+                if line.get("event") == "partition live":
+                    found.append((line["timestamp"], line["partition"], f"{worker.name}.{process}"))
+        return [(partition, owner) for _, partition, owner in sorted(found)]
+
     def unasked_exits(self) -> list[str]:
         """Ends of processes that nobody killed, but for those with 0."""
         found = []

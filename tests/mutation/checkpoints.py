@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.mutation.mutant import mutants_of
 
 CHECKPOINTS = mutants_of(
-    "stream/recovery/checkpoints.py",
+    "stream/worker/checkpoints.py",
     (
-        "tests/stream/recovery/test_checkpoints.py",
+        "tests/stream/worker/test_checkpoints.py",
         "tests/replay/test_worker.py",
         "tests/replay/test_recovery.py",
     ),
@@ -131,8 +131,8 @@ CHECKPOINTS = mutants_of(
 )
 
 STORE = mutants_of(
-    "stream/checkpoint_store.py",
-    ("tests/stream/test_checkpoint_store.py",),
+    "stream/checkpoint/store.py",
+    ("tests/stream/checkpoint/test_store.py",),
     (
         "read-back of a checkpoint unverified",
         "            if self._files.read(temporary) != data:",
@@ -238,8 +238,8 @@ STORE = mutants_of(
 )
 
 FILES = mutants_of(
-    "stream/checkpoint_files.py",
-    ("tests/stream/test_checkpoint_store.py",),
+    "stream/checkpoint/files.py",
+    ("tests/stream/checkpoint/test_store.py",),
     ("a file is not flushed", "            os.fsync(file.fileno())\n", "            pass\n"),
     (
         "a renamed file's folder is not flushed",
@@ -265,8 +265,8 @@ FILES = mutants_of(
 )
 
 WRITER = mutants_of(
-    "stream/checkpoint_writer.py",
-    ("tests/stream/test_checkpoint_writer.py",),
+    "stream/checkpoint/writer.py",
+    ("tests/stream/checkpoint/test_writer.py",),
     (
         "two checkpoints of a partition at a time",
         "if self._closed or checkpoint.partition in self._since:",
@@ -332,8 +332,8 @@ WRITER = mutants_of(
 )
 
 CHECKPOINT = mutants_of(
-    "stream/checkpoint.py",
-    ("tests/stream/test_checkpoint.py", "tests/golden/test_checkpoints.py"),
+    "stream/checkpoint/format.py",
+    ("tests/stream/checkpoint/test_format.py", "tests/golden/test_checkpoints.py"),
     (
         "the checksum is not compared",
         "or hashlib.sha256(body).digest() != checksum:",

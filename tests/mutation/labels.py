@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.mutation.mutant import mutants_of
 
-_TESTS = ("tests/stream/test_labels.py", "tests/stream/test_fates.py")
+_TESTS = ("tests/stream/labels/test_plan.py", "tests/stream/test_fates.py")
 
 JOIN = mutants_of(
-    "stream/label_join.py",
+    "stream/labels/join.py",
     _TESTS,
     (
         "learnt status not kept",
@@ -194,7 +194,7 @@ JOIN = mutants_of(
 )
 
 WAITING = mutants_of(
-    "stream/waiting_events.py",
+    "stream/labels/waiting_events.py",
     _TESTS,
     (
         "slots leak when events expire",
@@ -236,7 +236,7 @@ WAITING = mutants_of(
 )
 
 HELD = mutants_of(
-    "stream/held_labels.py",
+    "stream/labels/held_labels.py",
     _TESTS,
     (
         "a label has no clock but its own time",
@@ -268,8 +268,8 @@ HELD = mutants_of(
 )
 
 SEEN = mutants_of(
-    "stream/seen_ids.py",
-    ("tests/stream/test_seen_ids.py", *_TESTS),
+    "stream/labels/seen_ids.py",
+    ("tests/stream/labels/test_seen_ids.py", *_TESTS),
     (
         "one id too few is remembered",
         "        while len(self._arrived) > self._window:",
@@ -300,8 +300,8 @@ SEEN = mutants_of(
 )
 
 CLOCK = mutants_of(
-    "stream/topic_clock.py",
-    ("tests/stream/test_topic_clock.py", *_TESTS),
+    "stream/labels/topic_clock.py",
+    ("tests/stream/labels/test_topic_clock.py", *_TESTS),
     (
         "a run goes on over an older record",
         "            self._count = 0\n            return False",

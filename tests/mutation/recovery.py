@@ -25,7 +25,16 @@ RESTORATION = mutants_of(
         "        reached(self.task, position.offsets, position.steps)\n",
         "",
     ),
-    ("checkpoints of lives that have ended stay", "        self._choice.remove_ended()\n", ""),
+    (
+        "checkpoints of lives that have ended stay",
+        "        yield from self._choice.remove_ended()\n",
+        "",
+    ),
+    (
+        "outputs are written behind an open transaction",
+        "        yield from self._refuse_open_outputs(parts)\n",
+        "",
+    ),
     (
         "a partition that some topics lack is restored",
         "        if lacking:\n",
@@ -38,7 +47,7 @@ RESTORATION = mutants_of(
     ),
     (
         "checkpoints of another life are left beside a beginning",
-        "            self._choice.refuse_left_overs()\n",
+        "            yield from self._choice.refuse_left_overs()\n",
         "",
     ),
     (
@@ -179,15 +188,26 @@ CHOICE = mutants_of(
     "stream/recovery/choice.py",
     (
         "tests/stream/recovery/test_restoration.py",
+        "tests/stream/checkpoint/test_reads.py",
         *_LIVES,
         "tests/replay/test_worker.py",
         "tests/golden/test_checkpoints.py",
         "tests/replay/test_reset.py",
     ),
     (
+        "a store that hangs is waited for without end",
+        "            if waited_s > _ANSWER_S:\n",
+        "            if False:\n",
+    ),
+    (
+        "a store that is slow fails at once",
+        "            if waited_s > _ANSWER_S:\n",
+        "            if True:\n",
+    ),
+    (
         "all checkpoints are read where none can be used",
-        "        if position.steps == 0:\n            return None\n        for path",
-        "        for path",
+        "        if position.steps == 0:\n            return None\n        stored",
+        "        stored",
         "a checkpoint has a step at least, so each lies beyond a position without any: they are read "
         "in vain, and refused by the next question",
     ),

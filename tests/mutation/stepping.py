@@ -13,7 +13,7 @@ _TESTS = (
 )
 
 STEPPING = mutants_of(
-    "stream/stepping.py",
+    "stream/worker/stepping.py",
     _TESTS,
     (
         "a step that raises takes all down",
@@ -113,8 +113,8 @@ STEPPING = mutants_of(
 )
 
 RESTORER = mutants_of(
-    "stream/recovery/restorer.py",
-    ("tests/stream/recovery/test_restorer.py", *_TESTS),
+    "stream/worker/restorer.py",
+    ("tests/stream/worker/test_restorer.py", *_TESTS),
     (
         "any number of partitions is restored at a time",
         "_RESTORING_MAX - len(self._lifecycle.at(State.RESTORING))",

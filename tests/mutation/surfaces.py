@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.mutation.mutant import mutants_of
 
 OBSERVER = mutants_of(
-    "stream/observer.py",
-    ("tests/stream/test_observer.py", "tests/stream/test_metrics.py"),
+    "stream/observe/observer.py",
+    ("tests/stream/observe/test_observer.py", "tests/stream/observe/test_metrics.py"),
     (
         "dead letters not counted",
         "            metrics.dead_letters.labels(reason=reason).inc(count)\n",
@@ -169,8 +169,8 @@ OBSERVER = mutants_of(
 )
 
 SERVER = mutants_of(
-    "stream/server.py",
-    ("tests/stream/test_server.py",),
+    "stream/observe/server.py",
+    ("tests/stream/observe/test_server.py",),
     (
         "a loop that has stood for long is live",
         "        if age_s < self.stall_after_s:",

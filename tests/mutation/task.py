@@ -197,8 +197,12 @@ TASK = mutants_of(
 )
 
 INBOX = mutants_of(
-    "stream/inbox.py",
-    ("tests/stream/test_inbox.py", "tests/stream/test_steps.py", "tests/replay/test_lives.py"),
+    "stream/labels/inbox.py",
+    (
+        "tests/stream/labels/test_inbox.py",
+        "tests/stream/test_steps.py",
+        "tests/replay/test_lives.py",
+    ),
     (
         "a batch may overlap the one before",
         '        assert batch.offsets[0] >= self._end, "a batch must follow the one before it"\n',

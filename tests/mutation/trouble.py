@@ -13,10 +13,24 @@ _TESTS = (
 )
 
 DOUBTS = mutants_of(
-    "stream/doubts.py",
-    ("tests/stream/test_doubts.py", *_TESTS),
+    "stream/worker/doubts.py",
+    ("tests/stream/worker/test_doubts.py", *_TESTS),
     ("uncertain commits not counted", "        self._observer.uncertain()\n", ""),
-    ("doubt is not kept", "        self.is_open = True\n", ""),
+    (
+        "doubt is not kept",
+        "        self.is_open = True\n        pause_s",
+        "        pause_s",
+    ),
+    (
+        "after a refusal the log is not opened anew",
+        "        self.is_open = True\n        self._open_at",
+        "        self._open_at",
+    ),
+    (
+        "a refusal waits for an earlier pause",
+        "        self._open_at = self._clock.monotonic()\n",
+        "",
+    ),
     (
         "a doubtful transaction is looked at without a pause",
         "if not self.is_open or self._clock.monotonic() < self._open_at:",
@@ -58,8 +72,8 @@ DOUBTS = mutants_of(
 )
 
 FAILURES = mutants_of(
-    "stream/failures.py",
-    ("tests/stream/test_failures.py", *_TESTS),
+    "stream/worker/failures.py",
+    ("tests/stream/worker/test_failures.py", *_TESTS),
     (
         "what cannot be mended is tried again",
         "retry = is_known and not isinstance(error, ModelError | InvariantError)",
@@ -108,7 +122,7 @@ FAILURES = mutants_of(
 )
 
 LAGS = mutants_of(
-    "stream/lags.py",
+    "stream/worker/lags.py",
     ("tests/replay/test_surfaces.py", *_TESTS),
     ("lag set at every turn", "        if now - self._shown_at < _EVERY_S:", "        if False:"),
     (

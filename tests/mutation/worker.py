@@ -14,7 +14,7 @@ _TESTS = (
 )
 
 WORKER = mutants_of(
-    "stream/worker.py",
+    "stream/worker/worker.py",
     _TESTS,
     (
         "the last error path no longer drops what is live",
@@ -36,6 +36,21 @@ WORKER = mutants_of(
         "a state ahead of the log goes on after doubt",
         "            self._recover_what_is_ahead(str(error))\n            self._doubts.begin(error)\n",
         "            self._doubts.begin(error)\n",
+    ),
+    (
+        "a refused output leaves its partition running",
+        "            self._failures.stop(error.partition, error)\n",
+        "",
+    ),
+    (
+        "after a refused output states that are ahead go on",
+        '            self._recover_what_is_ahead("an output of another partition was refused")\n',
+        "",
+    ),
+    (
+        "after a refused output the producer is used again",
+        "            self._doubts.refused()\n",
+        "",
     ),
     ("a commit in doubt leaves no doubt", "            self._doubts.begin(error)\n", ""),
     ("a log that is away is not shown", "            self._availability.unanswered(error)\n", ""),
@@ -194,7 +209,11 @@ WORKER = mutants_of(
         "            if live.is_ahead:\n",
         "            if True:\n",
     ),
-    ("each restoration is the first", "self._clock, partition.attempts\n", "self._clock, 0\n"),
+    (
+        "each restoration is the first",
+        "                partition.attempts,\n",
+        "                0,\n",
+    ),
     (
         "leaving writes no checkpoint",
         "        self._checkpoints.write_all(self.lifecycle.at(*RUNNING, State.RESTORING), _CLOSE_S)\n",

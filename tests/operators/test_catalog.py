@@ -1,6 +1,6 @@
 """The catalog: every name makes an operator, nothing is imported early, errors name the field.
 
-Parameters as the configuration checks them are in tests/stream/test_operator_params.py.
+Parameters as the configuration checks them are in tests/stream/loading/test_params.py.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from operators.catalog import LEARNERS, create_learner
 from operators.rehearsal import is_classifier
 from operators.snapshot import digest
 from operators.tape import Rows
-from stream.checkpoint import Checkpoint, decode, encode
+from stream.checkpoint.format import Checkpoint, decode, encode
 from tests.operators import test_contracts as classes
 from tests.operators import test_contracts_regression as values
 from tests.operators.managed import MANAGED

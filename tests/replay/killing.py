@@ -17,9 +17,9 @@ import msgspec
 import yaml
 
 from operators.snapshot import digest
-from stream.checkpoint import decode
-from stream.checkpoint_store import CheckpointStore
-from stream.config import Config
+from stream.checkpoint.format import decode
+from stream.checkpoint.store import CheckpointStore
+from stream.config.pipeline import Config
 from stream.evaluate import Series, committed_values
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition
 from stream.log.open import open_admin

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import InlineWriter
-from stream.config import Config
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import InlineWriter
+from stream.cli.topic_setup import topic_specs
+from stream.config.pipeline import Config
 from stream.evaluate import Recorder, Series, committed_values, delay_labels, snapshot_digest
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
@@ -24,9 +25,8 @@ from stream.recovery.change import Change, carry_out
 from stream.recovery.inventory import Inventory, take_inventory
 from stream.recovery.reset import Resets
 from stream.recovery.settings import Builds
-from stream.topics import topic_specs
 from stream.topology import PartsBuilder
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.builders import stream, toy_config
 
 EVENTS, LABELS = TopicPartition("toy.features", 0), TopicPartition("toy.labels", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from stream.observer import Observer
+from stream.observe.observer import Observer
 
 
 class Seen(Observer):

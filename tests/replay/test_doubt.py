@@ -21,7 +21,7 @@ from stream.errors import (
 from stream.log.base import Committed, Identity, Polled, TopicPartition, Transaction
 from stream.log.embedded import EmbeddedLog
 from stream.recovery.lifecycle import State
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.replay.seen import ManualClock, Seen
 from tests.replay.worlds import StepClock, World, calm
 

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.config import Config
+from stream.cli.topic_setup import topic_specs
+from stream.config.pipeline import Config
 from stream.evaluate import Series, delay_labels
-from stream.topics import topic_specs
 from tests.builders import stream, toy_config
 from tests.replay.killing import Pipeline
 

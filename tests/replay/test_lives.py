@@ -17,10 +17,10 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.log.base import TopicPartition, TopicSpec
 from stream.recovery.lifecycle import State
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.replay.worlds import COUNT, World, calm
 
 FEATURES = TopicPartition("toy.features", 0)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import OvertakenError, RecoveryError, SetupError
 from stream.log.base import RecordBatch, TopicPartition
 from stream.log.embedded import EmbeddedLog

@@ -16,10 +16,10 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import InlineWriter
-from stream.config import Config
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import InlineWriter
+from stream.config.pipeline import Config
 from stream.errors import (
     CommitUncertainError,
     FencedError,
@@ -30,7 +30,7 @@ from stream.evaluate import Recorder, Series, committed_values, delay_labels, lo
 from stream.log.base import TopicPartition, Transaction
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
 from stream.topology import PartsBuilder
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.builders import stream, toy_config
 
 COUNT = 2000

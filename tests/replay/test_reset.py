@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from stream.checkpoint import Checkpoint
+from stream.checkpoint.format import Checkpoint
+from stream.cli.topic_setup import topic_specs
 from stream.errors import OvertakenError, RecoveryError, SetupError
 from stream.journal import JournalEntry, Range, StepNote, encode_entry
 from stream.log.base import Committed, OutputBatch, TopicPartition
@@ -25,7 +26,6 @@ from stream.recovery.change import Change
 from stream.recovery.lifecycle import State
 from stream.recovery.reset import Aim
 from stream.task import PartitionTask
-from stream.topics import topic_specs
 from stream.topology import build_parts
 from tests.replay.pipelines import EVENTS, JOURNAL, LABELS, Pipeline, predicted
 

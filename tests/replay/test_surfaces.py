@@ -1,6 +1,6 @@
 """What an operator sees of a worker: probes, metrics, log lines and exit codes, with a log away.
 
-The observer by itself: tests/stream/test_observer.py; the watchdog: tests/stream/watchdog/.
+The observer by itself: tests/stream/observe/test_observer.py; the watchdog: tests/stream/watchdog/.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.store import CheckpointStore
 from stream.cli import run
 from stream.cli.app import main
+from stream.drift.sources import NOBODY
 from stream.errors import FencedError, LogUnavailableError, StalledError, StoreUnavailableError
 from stream.log.base import Polled, TopicPartition
 from stream.log.embedded import EmbeddedLog
-from stream.metrics import Metrics
-from stream.observer import MetricsObserver
+from stream.observe.metrics import Metrics
+from stream.observe.observer import MetricsObserver
+from stream.observe.server import Health
 from stream.recovery.lifecycle import State
-from stream.server import Health
 from stream.topology import input_topics
-from stream.watchers import NOBODY
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.replay.worlds import StepClock, World
 
 

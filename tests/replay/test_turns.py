@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from operators.snapshot import digest
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import InlineWriter
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import InlineWriter
 from stream.errors import FencedError, LogUnavailableError, RecoveryError, StoreUnavailableError
 from stream.journal import StepNote
 from stream.log.base import Committed, Lag, Polled, RecordBatch, TopicPartition

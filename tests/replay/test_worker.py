@@ -15,8 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from operators.snapshot import digest
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import CheckpointWriter
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import CheckpointWriter
 from stream.errors import (
     CommitUncertainError,
     LogUnavailableError,

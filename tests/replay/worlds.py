@@ -11,17 +11,17 @@ from typing import Any
 import msgspec
 
 from operators.snapshot import digest
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
-from stream.checkpoint_writer import InlineWriter
-from stream.config import Config
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.writer import InlineWriter
+from stream.cli.topic_setup import topic_specs
+from stream.config.pipeline import Config
 from stream.evaluate import Series, committed_values, delay_labels
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.embedded import EmbeddedAdmin, EmbeddedLog
-from stream.observer import Observer
-from stream.topics import topic_specs
+from stream.observe.observer import Observer
 from stream.topology import PartsBuilder
-from stream.worker import Worker
+from stream.worker.worker import Worker
 from tests.builders import stream, toy_config
 
 COUNT = 400

@@ -23,6 +23,14 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[2]
 COMMIT = "968189c"
 _REPLAYS = 4
+_MOVED = {
+    "stream.checkpoint.format": "stream.checkpoint",
+    "stream.checkpoint.store": "stream.checkpoint",
+    "stream.config.pipeline": "stream.config",
+    "stream.loading.load": "stream.config_file",
+    "stream.observe.observer": "stream.observer",
+    "stream.observe.server": "stream.server",
+}
 
 
 class Told(NamedTuple):
@@ -135,6 +143,13 @@ def search(seeds: int) -> int:
     return len(left)
 
 
+def _in_old_places(code: str) -> str:
+    """Import from where things were at that commit."""
+    for new, old in _MOVED.items():
+        code = code.replace(new, old)
+    return code
+
+
 def _in_checkout(commit: str, arguments: list[str]) -> int:
     """Run this module in a checkout of the commit, with today's simulation in it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -144,6 +159,8 @@ def _in_checkout(commit: str, arguments: list[str]) -> int:
         try:
             for part in ("stream/simulate", "tests/simulate"):
                 shutil.copytree(ROOT / part, tree / part, dirs_exist_ok=True)
+                for path in (tree / part).glob("*.py"):
+                    path.write_text(_in_old_places(path.read_text()))
             command = [sys.executable, "-m", "tests.simulate.broken", "--here", *arguments]
             environment = {**os.environ, "PYTHONPATH": str(tree)}
             return subprocess.run(command, cwd=tree, env=environment, check=False).returncode

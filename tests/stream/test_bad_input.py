@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from stream.labels.topic_clock import RUN
 from stream.log.base import OutputBatch, RecordBatch
 from stream.task import PartitionTask, Step
-from stream.topic_clock import RUN
 from stream.topology import build_parts, input_topics
 from tests.builders import EVENTS, LABELS, batch, event, toy_config
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream.config_file import load_config
 from stream.datasets.flights import PIPELINE
+from stream.loading.load import load_config
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.tape import LEARN, Rows
-from stream import topic_clock
 from stream.codec.target import TargetCoder
-from stream.inbox import EVENT, LABEL, Records
-from stream.label_join import LabelJoin
+from stream.labels.inbox import EVENT, LABEL, Records
+from stream.labels.join import LabelJoin
+from stream.labels.plan import topic_clock
 from tests.builders import EVENTS, LABELS, toy_config
 from tests.reference.fates import Fates, Record, fates
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import ModelError
 from stream.journal import UNKNOWN, Range
 from stream.log.base import RecordBatch

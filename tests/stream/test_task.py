@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import ModelError
 from stream.log.base import OutputBatch, RecordBatch
 from stream.task import PartitionTask

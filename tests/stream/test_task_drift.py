@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.checkpoint import Checkpoint, decode, encode
-from stream.config import Config
-from stream.drift_events import DriftEvent
-from stream.drift_timeline import timeline
+from stream.checkpoint.format import Checkpoint, decode, encode
+from stream.config.pipeline import Config
+from stream.drift.events import DriftEvent
+from stream.drift.timeline import timeline
 from stream.recovery.settings import fingerprint
 from stream.task import PartitionTask
 from stream.topology import build_parts

@@ -17,7 +17,7 @@ from operators.diagnosis.base import Diagnosis
 from operators.diagnosis.contrast import Deviations
 from operators.diagnosis.verdict import grounds, judge
 from stream.bench.drift.diagnose import TUNING_SEED_FIRST, Followed, follow_all
-from stream.kernel_cache import drop_stale
+from stream.cli.kernel_cache import drop_stale
 
 Floats = NDArray[np.float64]
 SOURCES = ("real", "virtual", "label", "outliers", "none")

@@ -12,7 +12,7 @@ import numpy as np
 from operators.diagnosis.diagnoser import DriftDiagnoser
 from operators.tape import Rows, test_then_train
 from stream.bench.streams.records import numeric_space
-from stream.kernel_cache import drop_stale
+from stream.cli.kernel_cache import drop_stale
 
 N_LABELS = 60_000
 WIDTHS = (10, 100)

@@ -22,7 +22,7 @@ from operators.diagnosis.base import Diagnosis
 from operators.diagnosis.diagnoser import DriftDiagnoser
 from operators.tape import Rows, test_then_train
 from stream.bench.drift.concepts import Case, Drift, cases, make
-from stream.kernel_cache import drop_stale
+from stream.cli.kernel_cache import drop_stale
 
 WITHIN = 1_000
 """Records after the onset of an abrupt drift in which it has to be named."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stream.config import Config
-from stream.config_log import EmbeddedLog
+from stream.config.log import EmbeddedLog
+from stream.config.pipeline import Config
 from stream.errors import DriftgateError
 from stream.log.base import Probe, TopicPartition
 from stream.log.embedded.admin import EmbeddedAdmin

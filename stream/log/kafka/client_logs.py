@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from stream.masking import MASK
+from stream.config.masking import MASK
 
 _REQUESTS_ARE_PRINTED_BY = ("kafka.net.connection", "kafka.protocol.parser")
 _SECRET_MESSAGES = ("SaslAuthenticate", "SaslBytes")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from kafka import errors as client
 
-from stream.config_log import KafkaSecurity
+from stream.config.log import KafkaSecurity
 from stream.errors import (
     ConfigError,
     DriftgateError,

@@ -8,8 +8,8 @@ from typing import Any
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
 
-from stream.config import Config
-from stream.config_log import KafkaLog
+from stream.config.log import KafkaLog
+from stream.config.pipeline import Config
 from stream.errors import DriftgateError
 from stream.log.base import Probe, TopicPartition
 from stream.log.kafka.errors import translate

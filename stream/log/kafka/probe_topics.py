@@ -8,7 +8,7 @@ from typing import Any
 from kafka import errors as client
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.log.base import Probe
 from stream.log.findings import judge_counts
 from stream.log.kafka.errors import translate, user_of

@@ -10,7 +10,7 @@ from typing import Any
 from kafka import errors as client
 from kafka.admin import KafkaAdminClient
 
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.log.kafka.settings import KafkaSettings
 
 

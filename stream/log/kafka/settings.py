@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from stream.config_log import KafkaLog, KafkaSecurity
+from stream.config.log import KafkaLog, KafkaSecurity
 from stream.log.kafka.assignor import CopartitionedStickyAssignor
 from stream.log.kafka.tokens import TokenProvider
 

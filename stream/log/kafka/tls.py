@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from stream.config_log import KafkaSecurity
+from stream.config.log import KafkaSecurity
 from stream.errors import LogAccessError
 
 _HOST_NAME_CODES = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from stream.config_log import KafkaLog, KafkaSecurity
+from stream.config.log import KafkaLog, KafkaSecurity
+from stream.config.masking import MASK, mask_text
 from stream.errors import LogAccessError
-from stream.masking import MASK, mask_text
 
 _SHOWN_MAX = 200
 _KILL_WAIT_S = 1.0

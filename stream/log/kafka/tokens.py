@@ -21,7 +21,7 @@ from typing import Any
 from kafka import errors as client
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
-from stream.config_log import KafkaLog
+from stream.config.log import KafkaLog
 from stream.errors import LogAccessError
 from stream.log.kafka.token_sources import in_time, token_source
 

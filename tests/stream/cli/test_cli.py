@@ -27,8 +27,8 @@ import yaml
 
 from operators.catalog import LEARNERS
 from stream.cli import main
-from stream.config_file import load_config
 from stream.evaluate import committed_values
+from stream.loading.load import load_config
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.open import open_admin
 

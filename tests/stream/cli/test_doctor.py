@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from stream.cli import doctor
 from stream.cli.app import app
 from stream.cli.run import refuse_if_unfit
-from stream.config import Config
-from stream.config_file import load_config
+from stream.config.pipeline import Config
 from stream.journal import StepNote
+from stream.loading.load import load_config
 from stream.log.base import Committed, OutputBatch, Probe, TopicPartition
 from stream.log.embedded import EmbeddedAdmin
 from stream.log.embedded.store import Store

@@ -10,18 +10,18 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
+from tests.stream.test_drift_events import ACTION, OUTCOME, REAL, SPACE, learnt
 
 from operators.adaptation.base import Action, Outcome
 from operators.diagnosis.base import ChangePoint, Diagnosis
 from operators.drift.base import Alarm
 from stream.cli import main
-from stream.config_file import load_config
-from stream.drift_events import DriftEvent
-from stream.drift_watch import DriftWatch, Places, Said
+from stream.cli.topic_setup import topic_specs
+from stream.drift.collector import DriftWatch, Places, Said
+from stream.drift.events import DriftEvent
+from stream.loading.load import load_config
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.open import open_admin
-from stream.topics import topic_specs
-from tests.stream.test_drift_events import ACTION, OUTCOME, REAL, SPACE, learnt
 
 Cli = Callable[..., tuple[int, str, str]]
 PIPELINE = {

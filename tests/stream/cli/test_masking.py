@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from deploy.kafka.dev_broker import unsigned_token
-from stream.config_file import load_config
+from stream.config.masking import MASK, mask_text
 from stream.errors import ConfigError
-from stream.masking import MASK, mask_text
+from stream.loading.load import load_config
 
 ROOT = Path(__file__).parents[3]
 SECRETS = {

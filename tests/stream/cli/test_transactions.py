@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from stream.cli import transactions
 from stream.cli.app import app
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import LogAccessError
 from stream.log.base import TopicPartition
 from stream.log.open_transactions import (

@@ -26,7 +26,7 @@ from stream.codec.rules import (
     TimeRule,
 )
 from stream.codec.shape import Field, Refusal, Shape
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.errors import ConfigError
 from stream.log.base import RecordBatch, TopicPartition
 from tests.builders import batch

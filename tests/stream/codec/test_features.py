@@ -15,7 +15,7 @@ from operators.snapshot import digest
 from stream.codec.events import EventReader
 from stream.codec.features import FeatureCoder
 from stream.codec.vocabulary import OTHER, Vocabulary
-from stream.config import Config
+from stream.config.pipeline import Config
 from tests.builders import EVENTS, batch, toy_config
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stream.codec.labels import LabelReader
-from stream.config import Config
+from stream.config.pipeline import Config
 from tests.builders import LABELS, batch, toy_config
 
 

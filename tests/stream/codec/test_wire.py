@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stream.codec.dead_letters import dead_letter_headers
 from stream.codec.strings import pack_strings, unpack_strings
 from stream.codec.times import format_times, parse_time
-from stream.inbox import DeadLetter
+from stream.labels.inbox import DeadLetter
 from tests.builders import EVENTS
 
 

@@ -13,11 +13,11 @@ import pytest
 
 from stream.codec.events import EventReader
 from stream.codec.labels import LabelReader
-from stream.config_file import load_config
 from stream.datasets import flights
 from stream.datasets.flights import PIPELINE, load_flights, read_flights
 from stream.errors import DataError
 from stream.evaluate import Series
+from stream.loading.load import load_config
 from stream.log.base import RecordBatch, TopicPartition
 from tests.builders import EVENTS, LABELS, batch
 

@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from stream.codec.events import EventReader
 from stream.codec.labels import LabelReader
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.datasets import read_rows, to_events
 from stream.errors import DataError
 from tests.builders import EVENTS, LABELS, batch, toy_config

@@ -13,7 +13,7 @@ from typing import Any
 import kafka
 import pytest
 
-from stream.config_log import KafkaLog
+from stream.config.log import KafkaLog
 from stream.log.base import TopicPartition
 from stream.log.kafka import KafkaSettings, transaction_admin
 from stream.log.kafka.probe_topics import probe_copies, probe_leaders

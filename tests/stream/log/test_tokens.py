@@ -18,7 +18,7 @@ from kafka import errors as client
 from pydantic import ValidationError
 
 from deploy.kafka.dev_broker import unsigned_token
-from stream.config_log import KafkaLog
+from stream.config.log import KafkaLog
 from stream.errors import LogAccessError
 from stream.log.kafka import KafkaSettings
 from stream.log.kafka.tokens import TokenProvider, _checked

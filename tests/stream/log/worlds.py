@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Protocol
 
-from stream.config_log import KafkaLog
+from stream.config.log import KafkaLog
 from stream.log.base import (
     Committed,
     GroupAdmin,

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from operators.snapshot import digest
-from stream.checkpoint import Checkpoint, decode, encode
-from stream.checkpoint_reads import InlineReads
-from stream.checkpoint_store import CheckpointStore
+from stream.checkpoint.format import Checkpoint, decode, encode
+from stream.checkpoint.reads import InlineReads
+from stream.checkpoint.store import CheckpointStore
 from stream.clock import SystemClock
 from stream.errors import (
     InvariantError,

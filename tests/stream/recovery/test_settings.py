@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from operators.snapshot import digest
-from stream.config import Config
+from stream.config.pipeline import Config
 from stream.recovery.settings import Builds, changeable, fingerprint, legacy_fingerprint, under
 from stream.task import PartitionTask
 from stream.topology import PartsBuilder, input_topics

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from stream.availability import Availability
+from stream.drift.sources import NOBODY
 from stream.errors import DriftgateError, LogUnsettledError
-from stream.lasting_warnings import LastingWarnings
 from stream.log.base import Bounds, Lag, OpenTransaction, RecordBatch, TopicPartition
-from stream.metrics import Metrics
-from stream.observer import MetricsObserver
+from stream.observe.availability import Availability
+from stream.observe.lasting_warnings import LastingWarnings
+from stream.observe.metrics import Metrics
+from stream.observe.observer import MetricsObserver
+from stream.observe.server import Health
 from stream.recovery.lifecycle import Lifecycle
-from stream.server import Health
 from stream.watchdog.watchdog import Watchdog
-from stream.watchers import NOBODY
 from tests.builders import toy_config
 
 EVENTS, LABELS = TopicPartition("toy.features", 0), TopicPartition("toy.labels", 0)

@@ -1,0 +1,1 @@
+"""Checkpoints: their format, and the store that keeps them."""

@@ -1,0 +1,1 @@
+"""What may be configured: frozen models of one YAML file, section by section."""

@@ -1,0 +1,1 @@
+"""Drift events: collected from operators, put into words, joined to episodes."""

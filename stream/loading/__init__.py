@@ -1,0 +1,1 @@
+"""Loads the configuration: YAML with line numbers, errors in words, parameters, the reference."""

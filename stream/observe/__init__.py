@@ -1,0 +1,1 @@
+"""What is seen from outside: metrics, probes, log lines, and curves of what is on the topics."""
