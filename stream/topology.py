@@ -121,16 +121,6 @@ class Parts:
             "drift_watch": self.drift_watch,
         }
 
-    def with_model_of(self, other: Parts) -> Parts:
-        """Return these parts with the model of others, which are not used any more."""
-        return replace(
-            self,
-            learner=other.learner,
-            mixture=other.mixture,
-            managed=other.managed,
-            diagnoser=other.diagnoser,
-        )
-
 
 class PartsBuilder:
     """Builds the parts of tasks, one partition after the other.
@@ -151,20 +141,47 @@ class PartsBuilder:
         """Make the parts of one task, in their first state."""
         return build_parts(self._config, partition, self._signing_key)
 
+    def around(self, parts: Parts) -> Parts:
+        """Make the parts of a task that goes on with the model of others, which are used no more.
+
+        The coders are handed over with it: a model may hold on to the lists of categories and
+        classes, which go on to grow as records come.
+        """
+        made = build_parts(
+            self._config,
+            parts.partition,
+            self._signing_key,
+            coders=(parts.feature_coder, parts.target_coder),
+        )
+        return replace(
+            made,
+            learner=parts.learner,
+            mixture=parts.mixture,
+            managed=parts.managed,
+            diagnoser=parts.diagnoser,
+        )
+
     def under(self, config: Config) -> PartsBuilder:
         """Return a builder of the same under another configuration."""
         return PartsBuilder(config, self._signing_key)
 
 
-def build_parts(config: Config, partition: int, signing_key: bytes | None = None) -> Parts:
+def build_parts(
+    config: Config,
+    partition: int,
+    signing_key: bytes | None = None,
+    coders: tuple[FeatureCoder, TargetCoder] | None = None,
+) -> Parts:
     """Make the parts of one task, in their first state.
 
     Parameters
     ----------
     signing_key
         Signs the pickles of a river model whose configuration allows them.
+    coders
+        Of a task that goes on; None for new ones.
     """
-    feature_coder, target_coder = FeatureCoder(config), TargetCoder(config)
+    feature_coder, target_coder = coders or (FeatureCoder(config), TargetCoder(config))
     space = make_space(feature_coder, target_coder)
     drift = config.drift
     diagnoser = create_diagnoser(space, drift.diagnoser) if drift.diagnose else None

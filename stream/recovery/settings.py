@@ -106,9 +106,12 @@ class Builds:
 
     def parts(self, partition: int, settings: str | None = None) -> Parts:
         """Build parts in their first state, under today's settings or those given."""
-        if settings is None or settings == self.settings:
-            return self._build(partition)
-        return self._build.under(under(self._config, settings))(partition)
+        return self._builder(self.settings if settings is None else settings)(partition)
+
+    def _builder(self, settings: str) -> PartsBuilder:
+        if settings == self.settings:
+            return self._build
+        return self._build.under(under(self._config, settings))
 
     def fits(self, fingerprint: str, settings: str) -> bool:
         """Tell whether a state of this fingerprint can be continued."""
@@ -122,7 +125,7 @@ class Builds:
         A detector or monitor whose parameters have changed begins anew. The model itself is handed
         over: a river model may have no state that can be written.
         """
-        parts = self.parts(task.partition, new).with_model_of(task.parts)
+        parts = self._builder(new).around(task.parts)
         pieces = task.parts.stateful()
         for name, piece in parts.stateful().items():
             if name in pieces and piece is not pieces[name] and name not in _changed(old, new):

@@ -18,7 +18,7 @@ import pytest
 
 from operators.snapshot import digest
 from stream.config.pipeline import Config
-from stream.log.base import TopicPartition, TopicSpec
+from stream.log.base import OutputBatch, TopicPartition, TopicSpec
 from stream.recovery.lifecycle import State
 from stream.worker.worker import Worker
 from tests.replay.worlds import COUNT, World, calm
@@ -340,3 +340,63 @@ def test_settings_of_a_model_that_cannot_be_written_change_too(
         quiet.run(worker)
         worker.close()
         assert world.predictions() == quiet.predictions()
+
+
+def over(worker: Worker) -> Callable[[], bool]:
+    """Whether it has taken all there is, or cannot."""
+    return lambda: (
+        worker._caught_up() or any(status.state is State.FAILED for status in worker.statuses)
+    )
+
+
+class EmptyWorld(World):
+    """Has topics, and nothing in them."""
+
+    def fill(self, partition: int, first: int, stop: int) -> None:
+        pass
+
+
+def late_names(world: World, first: int, stop: int) -> None:
+    """Append events whose categories and classes are three each from the 100th on, two before."""
+    times = [1000 * number for number in range(first, stop)]
+    keys = [b"late-%d" % number for number in range(first, stop)]
+    kinds = [2 if number < 100 else 3 for number in range(first, stop)]
+    events = [
+        msgspec.json.encode({"a": number % 10 / 10, "b": 1.0, "c": "xyz"[number % kind]})
+        for number, kind in zip(range(first, stop), kinds, strict=True)
+    ]
+    labels = [
+        msgspec.json.encode({"y": ["no", "yes", "maybe"][number // 3 % kind]})
+        for number, kind in zip(range(first, stop), kinds, strict=True)
+    ]
+    for topic, values, at in (("toy.features", events, 0), ("toy.labels", labels, 5000)):
+        target = TopicPartition(topic, 0)
+        world.admin.append([OutputBatch(target, [at + time for time in times], keys, values)])
+
+
+@pytest.mark.parametrize("model", ["river:river.tree.HoeffdingTreeClassifier", "naive_bayes"])
+@pytest.mark.parametrize("changes", CHANGES[1:3], ids=lambda changes: "-".join(changes))
+def test_names_that_come_after_a_change_of_settings_are_known_to_the_model(
+    tmp_path: Path, changes: dict[str, Any], model: str
+) -> None:
+    """A model may hold on to the lists of categories and classes, which grow as records come."""
+    target = {"type": "classification", "path": "$.y", "classes_max": 4}
+    found = []
+    for number, settings in enumerate((changes, {})):
+        world = EmptyWorld(tmp_path / str(number), model={"name": model}, target=target)
+        late_names(world, 0, 100)
+        before = world.worker()
+        world.run(before)
+        before.close()
+        late_names(world, 100, 300)
+        after = world.worker(config=changed(world, settings))
+        world.run(after, over(after))
+        after.close()
+        found.append(len(world.predictions()))
+        if settings:
+            shutil.rmtree(world.folder / "toy", ignore_errors=True)
+            replayed = world.worker(config=changed(world, settings))
+            world.run(replayed, over(replayed))
+            assert replayed.tasks[0].steps == len(world.steps())
+            replayed.close()
+    assert found == [300, 300]
