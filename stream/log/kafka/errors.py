@@ -134,6 +134,11 @@ def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError | Lo
     )
 
 
+def looking_denied(topic: str, settings: KafkaSettings) -> LogAccessError:
+    """Make the error for a topic whose open transactions this user may not list."""
+    return _lacking(f"READ on topic `{topic}` (DescribeProducers)", settings)
+
+
 def record_refused(error: BaseException, target: TopicPartition) -> RecordRefusedError:
     """Make the error for a record that an output topic does not take."""
     return RecordRefusedError(
