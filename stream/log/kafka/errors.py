@@ -91,8 +91,8 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
         return SetupError(f"{where}: {unfit}")
     if is_answer(error):  # of the state of a group or transaction, mostly, which comes and goes
         return LogUnavailableError(
-            f"{where}: the broker answers {described(error)}. It is tried again; if that goes on, "
-            f"the broker's log says more."
+            f"{where}: the broker answers {described(error)}. If trying again does not help, the "
+            f"broker's log says more."
         )
     return LogUnavailableError(
         f"{where}: {_words(error)}. Check that the broker is running and can be reached."
