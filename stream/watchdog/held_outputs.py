@@ -3,19 +3,27 @@
 Each partition costs two requests, and a worker may write hundreds of them. So a look goes on where
 the one before it stopped, for a moment, and what was found before stands until it is looked at
 again.
+
+A worker writes its outputs and need not be allowed to read them, which looking takes. A topic that
+may not be looked at is said once, and the others are looked at nevertheless.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from stream.clock import Clock
+from stream.errors import LogAccessError
 from stream.log.base import Log, TopicPartition
 from stream.recovery.lifecycle import Lifecycle
 from stream.watchdog.open_for import OpenFor
 from stream.watchdog.trouble import Trouble, describe_open
 
 _BUDGET_S = 0.05
+
+_log = structlog.get_logger(__name__)
 
 
 class HeldOutputs:
@@ -54,6 +62,7 @@ class HeldOutputs:
         self._open_for = OpenFor(clock, wall)
         self._queue: list[TopicPartition] = []
         self._found: dict[TopicPartition, list[Trouble]] = {}
+        self._denied: set[str] = set()
 
     def look(self) -> list[Trouble]:
         """Look at some outputs; name all that were found to be held back for too long."""
@@ -71,10 +80,21 @@ class HeldOutputs:
         for _ in range(len(self._queue)):
             source = self._queue.pop(0)
             self._queue.append(source)
-            self._look_at(source)
+            self._look_if_allowed(source)
             if self._clock.monotonic() >= deadline:
                 break
         return [trouble for found in self._found.values() for trouble in found]
+
+    def _look_if_allowed(self, source: TopicPartition) -> None:
+        """Look; what may not be looked at stays as it was."""
+        try:
+            self._look_at(source)
+        except LogAccessError as error:
+            if source.topic not in self._denied:
+                self._denied.add(source.topic)
+                _log.warning("output not watched", topic=source.topic, reason=str(error))
+        else:
+            self._denied.discard(source.topic)
 
     def _look_at(self, source: TopicPartition) -> None:
         found = self._open_for.ages(source, self._log.open_transactions(source))
@@ -83,8 +103,7 @@ class HeldOutputs:
                 ("held", source, held.producer_id),
                 f"{source.topic}[{source.partition}]: readers of committed records wait at offset "
                 f"{held.start_offset}: {describe_open(held, age_s)}. `driftgate transactions "
-                "list CONFIG` says whether it hangs, and `driftgate transactions finish CONFIG` "
-                "ends it",
+                "list CONFIG` says whether it hangs and which command ends it",
             )
             for held, age_s in found
             if age_s > 2 * self._timeout_s

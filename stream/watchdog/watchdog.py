@@ -7,7 +7,7 @@ Every few seconds, and never in the way of the work:
   and at last the process ends;
 - partitions that have work in hand and do not get on with it (`stalled_partitions`);
 - outputs that an open transaction hides from every reader (`held_outputs`): the producer is named,
-  with the command that ends it;
+  and the command that says what ends it;
 - partitions that were added to one topic, and not to those that go with it.
 
 What is found stands in the log, in a metric and in `/readyz` until it is over.

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import kafka
 import pytest
 from kafka.admin import (
     ACL,
@@ -23,7 +24,7 @@ from kafka.admin import (
 from deploy.kafka.dev_broker import SASL_PASSWORD, SASL_USER, Broker
 from stream.config.pipeline import Config
 from stream.errors import LogAccessError, LogUnavailableError, SetupError
-from stream.log.base import Probe, TopicPartition, TopicSpec
+from stream.log.base import Log, Probe, TopicPartition, TopicSpec
 from stream.log.kafka import KafkaLog, KafkaSettings
 from stream.log.open import open_admin, open_log, probe_log
 from tests.builders import toy_config
@@ -83,10 +84,48 @@ def create_topics(app: str, dev_kafka: Broker, **partitions: int) -> Config:
     return plain
 
 
+def begin(log: Log, topic: str) -> None:
+    """Do what a worker does first."""
+    log.subscribe([topic], RecordingListener())
+    log.poll(5.0, 10, {})
+
+
 def free_address() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ({"session_timeout": "3h"}, "log.session_timeout must be between.*; got 10800 s"),
+        ({"transaction_timeout": "2h"}, "log.transaction_timeout must be at most.*; got 7200 s"),
+    ],
+)
+def test_a_timeout_that_the_broker_does_not_allow_ends_the_worker(
+    app: str, dev_kafka: Broker, log: dict[str, str], words: str
+) -> None:
+    plain = create_topics(app, dev_kafka)
+    opened = open_log(config(app, dev_kafka.bootstrap, **log))
+    with pytest.raises(SetupError, match=words) as info:
+        begin(opened, str(plain.topics.features))
+    assert not info.value.retriable
+    opened.close()
+
+
+def test_a_consumer_of_another_kind_in_the_group_ends_the_worker(
+    app: str, dev_kafka: Broker
+) -> None:
+    topic = str(create_topics(app, dev_kafka).topics.features)
+    other = kafka.KafkaConsumer(topic, bootstrap_servers=dev_kafka.bootstrap, group_id=app)
+    other.poll(10_000)
+    opened = open_log(config(app, dev_kafka.bootstrap))
+    with pytest.raises(SetupError, match=f"group `{app}`.*another kind") as info:
+        begin(opened, topic)
+    assert not info.value.retriable
+    opened.close()
+    other.close()
 
 
 @pytest.mark.parametrize("opener", [open_log, open_admin])

@@ -159,6 +159,29 @@ def test_a_record_that_its_topic_does_not_take_is_refused_with_its_partition(
     assert setup.outputs() == [b"before", b"after"]
 
 
+@pytest.mark.parametrize("partition", [0, 1])
+def test_an_output_that_only_failed_along_with_another_is_not_blamed(
+    lossy_world: KafkaWorld, partition: int
+) -> None:
+    """Large batches are split, which is harmless; what was refused comes after them."""
+    setup = Setup(lossy_world)
+    narrow = lossy_world.topic("narrow", 2, {"max.message.bytes": "1500"})
+    closed = lossy_world.topic("closed", 2, {"max.message.bytes": "100"})
+    randoms = random.Random(2)
+    small = [randoms.randbytes(400) for _ in range(40)]
+    made = [output(narrow, small, 0), output(narrow, small, 1)]
+    made.append(output(closed, [_INCOMPRESSIBLE[:300]], partition))
+    for _ in range(3):
+        words = rf"{closed}\[{partition}\]: .*larger than its topic takes"
+        with pytest.raises(RecordRefusedError, match=words) as refused:
+            setup.log.commit(transaction(setup.log, made, {setup.source: 2}))
+        assert refused.value.partition == partition
+        setup.log.reopen()
+    setup.log.commit(transaction(setup.log, made[:2], {setup.source: 2}))
+    end = lossy_world.admin.bounds(TopicPartition(narrow, 1)).end
+    assert values(read(lossy_world.admin, TopicPartition(narrow, 1), 0, end)) == small
+
+
 def test_a_record_that_the_client_finds_too_large_is_refused_with_its_partition(
     lossy_world: KafkaWorld,
 ) -> None:

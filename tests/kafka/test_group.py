@@ -45,12 +45,14 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 class EchoWorker:
     """Copies one topic to another, and goes on from what was committed after each assignment."""
 
-    def __init__(self, world: KafkaWorld, name: str, topics: tuple[str, str]) -> None:
+    def __init__(
+        self, world: KafkaWorld, name: str, topics: tuple[str, str], also: Iterable[str] = ()
+    ) -> None:
         self.source, self.target = topics
         self.listener = RecordingListener()
         self.log: KafkaLog = world.open_log(name)
         world.stack.callback(self.log.close)
-        self.log.subscribe([self.source], self.listener)
+        self.log.subscribe([self.source, *also], self.listener)
 
     def step(self) -> None:
         batches = self.log.poll(0.05, 20, self.listener.positions).batches
@@ -104,6 +106,33 @@ def test_partitions_move_one_by_one_and_every_record_is_copied_once(world: Kafka
         target = TopicPartition(topics[1], index)
         found = values(read(world.admin, target, 0, world.admin.bounds(target).end))
         assert found == [b"%d" % i for i in range(150)]
+
+
+def test_pipelines_of_one_group_that_share_no_topic_work_side_by_side(world: KafkaWorld) -> None:
+    names = ("a", "b")
+    workers = [
+        EchoWorker(world, name, (world.topic(f"{name}.in", 2), world.topic(f"{name}.out", 2)))
+        for name in names
+    ]
+    until(lambda: all(len(worker.listener.held) == 2 for worker in workers), workers)
+    for worker in workers:
+        world.append(worker.source, [b"1", b"2"], 1)
+    targets = [TopicPartition(worker.target, 1) for worker in workers]
+    until(lambda: all(world.admin.bounds(at).end >= 2 for at in targets), workers)
+    for worker in workers:
+        held = [TopicPartition(worker.source, number) for number in range(2)]
+        calls = [call for call in worker.listener.calls if call[1]]
+        assert calls == [("assigned", held)]  # no partition went to and fro
+
+
+def test_a_worker_with_more_inputs_takes_over_from_those_with_fewer(world: KafkaWorld) -> None:
+    topics = world.topic("in", 2), world.topic("out", 2)
+    old = EchoWorker(world, "old", topics)
+    until(lambda: len(old.listener.held) == 2, [old])
+    new = EchoWorker(world, "new", topics, also=[world.topic("more", 2)])
+    until(lambda: len(new.listener.held) == 4, [old, new])
+    assert old.listener.held == set()
+    assert old.listener.calls[-1][0] == "revoked"
 
 
 def test_workers_that_never_wait_in_poll_still_join(world: KafkaWorld) -> None:

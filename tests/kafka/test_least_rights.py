@@ -148,3 +148,17 @@ def test_each_right_is_missed_by_its_name(
         assert re.search(words, str(info.value))
         assert "\n" not in str(info.value)
     assert time.monotonic() - started < 15
+
+
+def test_what_a_worker_may_not_look_at_is_named_with_the_right_for_it(config: Config) -> None:
+    log = open_log(config)
+    predictions = TopicPartition(str(config.topics.predictions), 0)
+    try:
+        for _ in range(2):
+            with pytest.raises(LogAccessError, match="needs READ on topic") as info:
+                log.open_transactions(predictions)
+            words = f"user `{SASL_USER}` needs READ on topic `{predictions.topic}` (Describe"
+            assert words in str(info.value)
+            assert log.open_transactions(TopicPartition(str(config.topics.journal), 0)) == []
+    finally:
+        log.close()

@@ -169,3 +169,15 @@ def test_wrong_credentials(pipeline: Pipeline, dev_kafka: Broker) -> None:
     pipeline.write({**pipeline.settings, "log": {**pipeline.settings["log"], "security": security}})
     line = pipeline.refused(f"user `{SASL_USER}`")
     assert "wrong-password" not in line
+
+
+def test_a_session_timeout_beyond_the_brokers_bounds_ends_the_run(pipeline: Pipeline) -> None:
+    settings = pipeline.settings
+    log = {**settings["log"], "session_timeout": "3h"}
+    pipeline.write({**settings, "log": log, "model": {"name": "last_label"}})
+    assert pipeline.call("topics", "create").returncode == 0
+    done = pipeline.call("run")
+    assert done.returncode == 2, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("driftgate: ")]
+    assert len(told) == 1, done.stderr
+    assert "log.session_timeout must be between" in told[0]

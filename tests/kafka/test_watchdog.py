@@ -98,7 +98,8 @@ def test_whose_open_transaction_holds_an_input_or_an_output_back(
     later = HeldOutputs(log, lifecycle, (topic,), 10.0, looking.clock, lambda: time.time() + 100.0)
     (held,) = later.look()
     assert held.reason.startswith(f"{topic}[0]: readers of committed records wait at offset 0")
-    assert f"--partition {topic}:0 --producer-id {identity}" in held.reason
+    assert f"a transaction of producer {identity} " in held.reason
+    assert "`driftgate transactions list CONFIG` says" in held.reason
     producer.abort_transaction()
     log.bounds(looking.source)  # waits for the markers
     assert later.look() == []

@@ -3,11 +3,16 @@
 The client's sticky assignor places each topic's partitions on their own, so that events of
 partition 3 could go to one worker and their labels to another. Here the partitions of one of the
 topics are placed, and those of the others follow by number.
+
+Members that subscribe to the same topics share these. Topics that two pipelines of one group do not
+have in common are assigned apart. Where the topics of some members overlap with those of others and
+differ (the inputs are being changed, worker by worker), a partition would have two owners; so only
+the members with the largest set take part, and the others get nothing until they have gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -17,7 +22,7 @@ from kafka.protocol.consumer.metadata import ConsumerProtocolAssignment
 class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[misc]
     """The cooperative sticky assignor for topics of equal partition counts.
 
-    All members of the group subscribe to the same topics. The first of these by name leads.
+    Of the topics that some members share, the first by name leads.
     """
 
     # Members of a group must agree on the name, and no other assignor places in this way.
@@ -46,21 +51,53 @@ class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[mi
             self.member_assignment = [at for at in self.member_assignment if at not in gone]
 
     def assign(self, cluster: Any, members: Any) -> dict[str, Any]:
-        """Place the leading topic; let the others follow."""
+        """Place the leading topic of each set that takes part; let its other topics follow."""
         members = list(members)
-        topics = {topic for member in members for topic in member.metadata.topics}
-        placed = super().assign(cluster, members)
-        return {
-            member: ConsumerProtocolAssignment(
-                self.version, _follow(assignment.assigned_partitions, sorted(topics)), b""
-            )
-            for member, assignment in placed.items()
+        assigned = {
+            member.member_id: ConsumerProtocolAssignment(self.version, [], b"")
+            for member in members
         }
+        for topics in _taking_part({_topics(member) for member in members}):
+            inside = [member for member in members if _topics(member) == topics]
+            leaving = _held((member for member in members if _topics(member) != topics), topics)
+            for name, placed in super().assign(cluster, inside).items():
+                numbers = _numbers(placed.assigned_partitions) - leaving
+                assigned[name] = ConsumerProtocolAssignment(
+                    self.version, _follow(numbers, topics), b""
+                )
+        return assigned
 
 
-def _follow(assigned: Any, topics: list[str]) -> list[tuple[str, list[int]]]:
-    numbers = sorted({number for _, partitions in map(_pair, assigned) for number in partitions})
-    return [(topic, numbers) for topic in topics] if numbers else []
+def _topics(member: Any) -> frozenset[str]:
+    return frozenset(member.metadata.topics)
+
+
+def _taking_part(subscriptions: Iterable[frozenset[str]]) -> Iterator[frozenset[str]]:
+    """Choose sets that do not overlap, in an order that every leader of the group finds."""
+    taken: set[str] = set()
+    for topics in sorted(subscriptions, key=lambda topics: (-len(topics), sorted(topics))):
+        if topics and taken.isdisjoint(topics):
+            taken |= topics
+            yield topics
+
+
+def _held(members: Iterable[Any], topics: frozenset[str]) -> set[int]:
+    """Collect the numbers that these members have to revoke before others may own them."""
+    return {
+        number
+        for member in members
+        for owned in member.metadata.owned_partitions or ()
+        if owned.topic in topics
+        for number in owned.partitions
+    }
+
+
+def _numbers(assigned: Any) -> set[int]:
+    return {number for _, partitions in map(_pair, assigned) for number in partitions}
+
+
+def _follow(numbers: set[int], topics: frozenset[str]) -> list[tuple[str, list[int]]]:
+    return [(topic, sorted(numbers)) for topic in sorted(topics)] if numbers else []
 
 
 def _pair(entry: Any) -> tuple[str, list[int]]:

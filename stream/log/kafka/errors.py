@@ -23,6 +23,7 @@ from stream.errors import (
 from stream.log.base import TopicPartition
 from stream.log.kafka.rights import is_hidden
 from stream.log.kafka.settings import KafkaSettings
+from stream.log.kafka.unfit import described, is_answer, why_unfit
 
 FENCED = (
     client.ProducerFencedError,
@@ -85,6 +86,14 @@ def translate(error: BaseException, settings: KafkaSettings) -> DriftgateError:
             f"{where}: a topic that is used has gone ({_words(error)}). Create it again with "
             f"`driftgate topics create`."
         )
+    unfit = why_unfit(error, settings)
+    if unfit is not None:
+        return SetupError(f"{where}: {unfit}")
+    if is_answer(error):  # of the state of a group or transaction, mostly, which comes and goes
+        return LogUnavailableError(
+            f"{where}: the broker answers {described(error)}. If trying again does not help, the "
+            f"broker's log says more."
+        )
     return LogUnavailableError(
         f"{where}: {_words(error)}. Check that the broker is running and can be reached."
     )
@@ -125,6 +134,11 @@ def topic_missing(topic: str, settings: KafkaSettings) -> TopicMissingError | Lo
     )
 
 
+def looking_denied(topic: str, settings: KafkaSettings) -> LogAccessError:
+    """Make the error for a topic whose open transactions this user may not list."""
+    return _lacking(f"READ on topic `{topic}` (DescribeProducers)", settings)
+
+
 def record_refused(error: BaseException, target: TopicPartition) -> RecordRefusedError:
     """Make the error for a record that an output topic does not take."""
     return RecordRefusedError(
@@ -153,8 +167,10 @@ def _refusal(error: BaseException) -> str:
 
 def _access(error: BaseException, settings: KafkaSettings) -> LogAccessError:
     if isinstance(error, client.TopicAuthorizationFailedError):
-        names = re.findall(r"[A-Za-z0-9._-]+", str(error.args[0])) if error.args else []
-        right = ", ".join(_topic_right(name, settings) for name in names) or "READ or WRITE"
+        names = _topics(error, settings)
+        right = ", ".join(_topic_right(name, settings) for name in names) or (
+            "READ or WRITE on a topic"
+        )
     elif isinstance(error, client.GroupAuthorizationFailedError):
         right = f"READ on group `{settings.group}`"
     elif isinstance(error, client.TransactionalIdAuthorizationFailedError):
@@ -162,6 +178,15 @@ def _access(error: BaseException, settings: KafkaSettings) -> LogAccessError:
     else:
         right = "IDEMPOTENT_WRITE on the cluster"
     return _lacking(right, settings)
+
+
+def _topics(error: client.TopicAuthorizationFailedError, settings: KafkaSettings) -> list[str]:
+    """List the topics that an error names: the client gives their names, or a text of its own."""
+    named = error.args[0] if error.args else ()
+    if isinstance(named, set | frozenset | list | tuple):
+        return sorted(map(str, named))
+    words = {word.strip(".") for word in re.findall(r"[A-Za-z0-9._-]+", str(named))}
+    return sorted(words & settings.topic_rights.keys())
 
 
 def _topic_right(topic: str, settings: KafkaSettings) -> str:

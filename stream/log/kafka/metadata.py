@@ -15,7 +15,7 @@ from kafka.admin._transactions import TransactionsAdminMixin
 from kafka.protocol.metadata import MetadataRequest
 
 from stream.log.base import OpenTransaction, TopicPartition
-from stream.log.kafka.errors import translated
+from stream.log.kafka.errors import looking_denied, translated
 from stream.log.kafka.settings import KafkaSettings
 
 _RETRY_WAIT_S = 0.1
@@ -58,6 +58,10 @@ def open_transactions(
     """List a partition's open transactions, the oldest first.
 
     The broker knows when each of them wrote its latest record, but not when it began.
+
+    Raises
+    ------
+    LogUnavailableError, LogAccessError
     """
     manager, partition = consumer._manager, kafka.TopicPartition(*source)
     consumer.end_offsets([partition], timeout_ms=1000 * settings.request_timeout_s)
@@ -65,7 +69,10 @@ def open_transactions(
     request = TransactionsAdminMixin._describe_producers_request({source.topic: [source.partition]})
     with translated(settings):
         answer = manager.run(_send, manager, request, leader, settings.request_timeout_s)
-        states = TransactionsAdminMixin._describe_producers_process_response(answer)
+        try:
+            states = TransactionsAdminMixin._describe_producers_process_response(answer)
+        except client.TopicAuthorizationFailedError as error:
+            raise looking_denied(source.topic, settings) from error
     return sorted(
         (
             OpenTransaction(

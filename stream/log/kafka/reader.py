@@ -22,6 +22,7 @@ from kafka import errors as client
 
 from stream.errors import (
     DriftgateError,
+    LogAccessError,
     LogUnavailableError,
     LogUnsettledError,
     RecoveryError,
@@ -100,7 +101,11 @@ class RangeReader:
         """List the transactions that hold back a partition, the oldest first."""
         self.check(source)
         with self._client() as (consumer, _):
-            return open_transactions(consumer, source, self._settings)
+            try:
+                return open_transactions(consumer, source, self._settings)
+            except LogAccessError as error:
+                denied = error  # the connection is sound, and is kept
+        raise denied
 
     def check(self, source: TopicPartition) -> None:
         """See to it that a partition exists; it may have been added a moment ago.

@@ -42,6 +42,7 @@ from stream.log.base import OutputBatch, TopicPartition, Transaction
 from stream.log.kafka.errors import FENCED, REFUSED, record_refused, translate
 from stream.log.kafka.offsets import Positions, to_client
 from stream.log.kafka.opening import open_client
+from stream.log.kafka.refused import find_refused
 from stream.log.kafka.settings import KafkaSettings
 
 _SMALL_BYTES = 64 * 1024  # no limit on records is set below this
@@ -217,10 +218,9 @@ class Transactor:
                 f"member, or not of the generation, as which it commits: it was given up, or the "
                 f"partitions were given out anew. Nothing was committed; recover."
             )
-        for output, sent in zip(outputs, futures, strict=False):
-            for future in sent:
-                if future.failed() and isinstance(future.exception, REFUSED):
-                    return record_refused(future.exception, output.target)
+        refused = find_refused(outputs, futures)
+        if refused is not None:
+            return refused
         for cause in causes:
             if cause is not None and not isinstance(translate(cause, self._settings), _Doubtful):
                 return translate(cause, self._settings)

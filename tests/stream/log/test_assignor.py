@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kafka.protocol.consumer.metadata import ConsumerProtocolSubscription
 from kafka.structs import TopicPartition
 
@@ -21,20 +24,23 @@ class Cluster:
         self.count = partitions
 
     def topics(self) -> set[str]:
-        return set(TOPICS)
+        return {*TOPICS, "x.weather", "a.features", "b.features", *"abcdefxyz"}
 
     def partitions_for_topic(self, topic: str) -> set[int]:
-        assert topic in TOPICS
         return set(range(self.count))
 
 
-def member(name: str, owned: list[int] | None = None) -> Any:
+def member(name: str, owned: Sequence[int] | None = None, topics: Sequence[str] = TOPICS) -> Any:
+    return owner(name, topics, {topic: list(owned) for topic in topics} if owned else {})
+
+
+def owner(name: str, topics: Sequence[str], owned: Mapping[str, list[int]]) -> Any:
     held = ConsumerProtocolSubscription.TopicPartition
     subscription = ConsumerProtocolSubscription(
         version=1,
-        topics=TOPICS,
+        topics=list(topics),
         user_data=b"",
-        owned_partitions=[held(topic=topic, partitions=owned) for topic in TOPICS if owned],
+        owned_partitions=[held(topic=topic, partitions=at) for topic, at in owned.items()],
     )
     return SimpleNamespace(member_id=name, metadata=subscription)
 
@@ -69,6 +75,76 @@ def test_a_newcomer_gets_nothing_that_is_still_owned() -> None:
     placed = place(4, member("old", kept), member("new"))
     assert placed["old"]["x.features"] == placed["old"]["x.labels"] == kept
     assert sorted(placed["new"]["x.labels"]) == sorted(set(range(4)) - set(kept))
+
+
+def test_topics_that_two_pipelines_do_not_share_are_assigned_apart() -> None:
+    placed = place(2, member("a", topics=["a.features"]), member("b", topics=["b.features"]))
+    assert placed == {"a": {"a.features": [0, 1]}, "b": {"b.features": [0, 1]}}
+
+
+def test_while_the_inputs_change_only_the_largest_set_of_topics_is_assigned() -> None:
+    wide = [*TOPICS, "x.weather"]
+    placed = place(2, member("old", [0, 1]), member("new", topics=wide))
+    assert placed == {"old": {}, "new": {}}  # the old one has to revoke first
+    placed = place(2, member("old"), member("new", topics=wide))
+    assert placed == {"old": {}, "new": {topic: [0, 1] for topic in wide}}
+
+
+def test_of_equally_many_topics_the_first_by_name_are_assigned() -> None:
+    placed = place(1, member("z", topics=["x", "z"]), member("y", topics=["x", "y"]))
+    assert placed == {"z": {}, "y": {"x": [0], "y": [0]}}
+
+
+Subscriptions = dict[str, frozenset[str]]
+Owned = dict[str, dict[str, list[int]]]
+_GROUPS = st.dictionaries(
+    st.sampled_from(["m0", "m1", "m2", "m3", "m4"]),
+    st.sampled_from(["a", "ab", "bc", "abc", "d", "de", "f"]).map(frozenset),
+    min_size=1,
+)
+
+
+def settle(partitions: int, group: Subscriptions, owned: Owned) -> Owned:
+    """Rebalance until nothing changes; nobody may get what another one has not yet revoked."""
+    for _ in range(4):
+        placed = place(
+            partitions, *(owner(name, sorted(group[name]), owned.get(name, {})) for name in group)
+        )
+        for name, got in placed.items():
+            assert got.keys() <= group[name]
+            for other in placed.keys() - {name}:
+                assert not pairs(got) & pairs(owned.get(other, {}))
+                assert not pairs(got) & pairs(placed[other])
+        if placed == owned:
+            return placed
+        owned = placed
+    raise AssertionError("the group does not settle")
+
+
+def pairs(owned: Mapping[str, list[int]]) -> set[tuple[str, int]]:
+    return {(topic, number) for topic, numbers in owned.items() for number in numbers}
+
+
+@given(st.integers(1, 5), st.lists(_GROUPS, min_size=1, max_size=3))
+def test_members_with_any_topics_come_and_go(partitions: int, groups: list[Subscriptions]) -> None:
+    owned: Owned = {}
+    before: Subscriptions = {}
+    for group in groups:
+        # One that has changed its topics has been restarted, and owns nothing.
+        kept = {name: owned[name] for name in owned if before[name] == group.get(name)}
+        owned, before = settle(partitions, group, kept), group
+        # A set takes part if none that overlaps with it comes before it, which takes part itself.
+        working: list[frozenset[str]] = []
+        for topics in sorted(set(group.values()), key=lambda each: (-len(each), sorted(each))):
+            if not any(topics & other for other in working):
+                working.append(topics)
+        for topics in working:
+            for topic in topics:
+                members = [name for name in group if group[name] == topics]
+                given_out = [n for name in members for n in owned[name].get(topic, [])]
+                assert sorted(given_out) == list(range(partitions))
+        for name, topics in group.items():
+            assert topics in working or owned[name] == {}
 
 
 def test_what_was_lost_is_not_claimed_at_the_next_join() -> None:

@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 
 from stream.errors import (
     FencedError,
-    LogAccessError,
     LogUnavailableError,
     RecoveryError,
     StalledError,
@@ -249,11 +248,42 @@ def test_a_log_that_does_not_answer_is_said_and_shown_since_when(world: World) -
 
 
 def test_looking_does_not_need_more_than_the_work_does(world: World) -> None:
-    world.log.errors["open_transactions"] = LogAccessError("user needs DESCRIBE")
+    world.log.errors["open_transactions"] = RecoveryError("no coordinator knows it")
     with capture_logs() as lines:
         world.pass_s(60)
     assert world.reasons() == ()
     assert [line["event"] for line in lines] == ["outputs cannot be watched"] * 3
+
+
+def test_outputs_that_may_not_be_read_are_said_once_and_the_others_are_watched(
+    world: World,
+) -> None:
+    world.log.denied = {"toy.predictions", "toy.drift"}
+    world.log.open[JOURNAL] = [holding(JOURNAL)]
+    with capture_logs() as lines:
+        world.pass_s(600)
+    (reason,) = world.reasons()
+    assert reason.startswith("toy.journal[0]: readers")
+    unwatched = [line for line in lines if line["event"] == "output not watched"]
+    assert [line["topic"] for line in unwatched] == ["toy.predictions", "toy.drift"]
+    assert "needs READ on topic `toy.predictions`" in unwatched[0]["reason"]
+    assert {line["event"] for line in lines} == {"output not watched", "standing still"}
+
+
+def test_an_output_is_watched_as_soon_as_it_may_be_read(world: World) -> None:
+    predictions = TopicPartition("toy.predictions", 0)
+    world.log.open[predictions] = [holding(predictions)]
+    world.log.denied = {predictions.topic}
+    world.pass_s(60)
+    assert world.reasons() == ()
+    world.log.denied = set()
+    world.pass_s(10)
+    assert len(world.reasons()) == 1
+    world.log.denied = {predictions.topic}
+    with capture_logs() as lines:
+        world.pass_s(10)
+    assert [line["event"] for line in lines] == ["output not watched"]
+    assert len(world.reasons()) == 1  # nobody knows that it is over
 
 
 def test_being_fenced_is_not_swallowed(world: World) -> None:
@@ -271,8 +301,7 @@ def test_an_output_held_for_longer_than_a_transaction_may_last_is_named(world: W
     assert world.reasons() == (
         "toy.journal[0]: readers of committed records wait at offset 7: a transaction of producer "
         "4711 (epoch 3) has been open from offset 7 on for 30 s. `driftgate "
-        "transactions list CONFIG` says whether it hangs, and `driftgate transactions finish "
-        "CONFIG` ends it",
+        "transactions list CONFIG` says whether it hangs and which command ends it",
     )
     del world.log.open[JOURNAL]
     world.pass_s(10)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from stream.drift.sources import NOBODY
-from stream.errors import DriftgateError, LogUnsettledError
+from stream.errors import DriftgateError, LogAccessError, LogUnsettledError
 from stream.log.base import Bounds, Lag, OpenTransaction, RecordBatch, TopicPartition
 from stream.observe.availability import Availability
 from stream.observe.lasting_warnings import LastingWarnings
@@ -54,6 +54,7 @@ class FakeLog:
         self.records: dict[TopicPartition, list[int]] = {}
         self.open: dict[TopicPartition, list[OpenTransaction]] = {}
         self.errors: dict[str, DriftgateError] = {}
+        self.denied: set[str] = set()
         self.counts: dict[str, int] = {}
         self.positions: Mapping[TopicPartition, int] = {}
         self.remedies: list[str] = []
@@ -81,6 +82,8 @@ class FakeLog:
 
     def open_transactions(self, source: TopicPartition) -> list[OpenTransaction]:
         self._called("open_transactions")
+        if source.topic in self.denied:
+            raise LogAccessError(f"user `worker` needs READ on topic `{source.topic}`")
         return self.open.get(source, [])
 
     def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
