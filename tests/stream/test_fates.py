@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from operators.tape import LEARN, Rows
 from stream.codec.target import TargetCoder
+from stream.labels import topic_clock
 from stream.labels.inbox import EVENT, LABEL, Records
 from stream.labels.join import LabelJoin
-from stream.labels.plan import topic_clock
 from tests.builders import EVENTS, LABELS, toy_config
 from tests.reference.fates import Fates, Record, fates
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from tests.stream.test_drift_events import ACTION, OUTCOME, REAL, SPACE, learnt
 
 from operators.adaptation.base import Action, Outcome
 from operators.diagnosis.base import ChangePoint, Diagnosis
@@ -22,6 +21,7 @@ from stream.drift.events import DriftEvent
 from stream.loading.load import load_config
 from stream.log.base import OutputBatch, TopicPartition
 from stream.log.open import open_admin
+from tests.stream.drift.test_events import ACTION, OUTCOME, REAL, SPACE, learnt
 
 Cli = Callable[..., tuple[int, str, str]]
 PIPELINE = {
