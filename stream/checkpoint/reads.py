@@ -2,8 +2,9 @@
 
 A store that hangs must not hold up the worker's thread: the group would give the worker up, and
 all partitions would stand still. So what a restoration asks of the store runs in a thread of its
-own, and the restoration looks between its slices whether the answer has come. One thread a
-partition: while the store does not let go of it, the next attempt is refused at once.
+own, and the restoration looks between its slices whether the answer has come. One an address:
+while the store does not let go of it, the next attempt on it is refused at once, and an older
+checkpoint may be asked for.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ T = TypeVar("T")
 class StoreReads(Protocol):
     """Asks a store, from one thread."""
 
-    def ask(self, partition: int, question: Callable[[], T]) -> Future[T]:
-        """Begin to ask.
+    def ask(self, address: str, question: Callable[[], T]) -> Future[T]:
+        """Begin to ask what is at an address of the store.
 
         Raises
         ------
         StoreUnavailableError
-            An earlier question of this partition has had no answer.
+            An earlier question about it has had no answer.
         """
 
 
@@ -36,20 +37,19 @@ class ThreadedReads:
     """Asks in a daemon thread each: a store that never answers keeps no process from its end."""
 
     def __init__(self) -> None:
-        self._asked: dict[int, tuple[Future[Any], float]] = {}
+        self._open: dict[str, tuple[Future[Any], float]] = {}
 
-    def ask(self, partition: int, question: Callable[[], T]) -> Future[T]:
-        if partition in self._asked:
-            before, since = self._asked[partition]
-            if not before.done():
-                raise StoreUnavailableError(
-                    f"partition {partition}: the checkpoint store must answer; it has not for "
-                    f"{monotonic() - since:.0f} s. It is asked again once it has."
-                )
+    def ask(self, address: str, question: Callable[[], T]) -> Future[T]:
+        self._open = {at: asked for at, asked in self._open.items() if not asked[0].done()}
+        if address in self._open:
+            raise StoreUnavailableError(
+                f"{address}: the checkpoint store must answer; it has not for "
+                f"{monotonic() - self._open[address][1]:.0f} s. It is asked again once it has."
+            )
         answer: Future[T] = Future()
-        self._asked[partition] = answer, monotonic()
+        self._open[address] = answer, monotonic()
         threading.Thread(
-            target=_answer, args=(answer, question), name=f"restore-{partition}", daemon=True
+            target=_answer, args=(answer, question), name="restore", daemon=True
         ).start()
         return answer
 
@@ -57,7 +57,7 @@ class ThreadedReads:
 class InlineReads:
     """Asks at once, in the thread that wants to know: for evaluation, and where order is all."""
 
-    def ask(self, partition: int, question: Callable[[], T]) -> Future[T]:
+    def ask(self, address: str, question: Callable[[], T]) -> Future[T]:
         answer: Future[T] = Future()
         _answer(answer, question)
         return answer

@@ -103,7 +103,28 @@ class CheckpointStore:
             The folder cannot be listed: nobody knows which checkpoints there are.
         """
         for stored in self.listed(partition):
-            yield stored.path, self._read(stored.path)
+            try:
+                yield stored.path, self.read(stored.path)
+            except (CheckpointError, StoreUnavailableError) as error:
+                yield stored.path, error
+
+    def read(self, path: str) -> bytes:
+        """Read the bytes of one checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            It never can be read: a link that leads nowhere, a folder.
+        StoreUnavailableError
+            It cannot be read at present.
+        """
+        try:
+            with self._answering("be read", path):
+                return self._files.read(path)
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):
+                raise CheckpointError(str(error)) from error
+            raise
 
     def listed(self, partition: int) -> list[Stored]:
         """List the checkpoints of a partition, the newest first, without reading them.
@@ -163,15 +184,6 @@ class CheckpointStore:
             with suppress(Exception):  # what is left over takes space, and may be why
                 self._files.remove(temporary)
             raise
-
-    def _read(self, path: str) -> bytes | CheckpointError | StoreUnavailableError:
-        try:
-            with self._answering("be read", path):
-                return self._files.read(path)
-        except StoreUnavailableError as error:
-            if isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):
-                return CheckpointError(str(error))
-            return error
 
     def _entries(self, partition: int) -> list[str]:
         folder = self._folder(partition)

@@ -10,9 +10,9 @@ import structlog
 
 from stream.checkpoint.format import Checkpoint, decode
 from stream.checkpoint.reads import StoreReads
-from stream.checkpoint.store import CheckpointStore
+from stream.checkpoint.store import CheckpointStore, Stored
 from stream.clock import Clock
-from stream.errors import CheckpointError, DriftgateError, RecoveryError, StoreUnavailableError
+from stream.errors import CheckpointError, RecoveryError, StoreUnavailableError
 from stream.recovery.life import Life, same_life
 from stream.recovery.position import Position
 from stream.recovery.settings import Builds
@@ -67,7 +67,7 @@ class CheckpointChoice:
 
     def refuse_left_overs(self) -> Generator[None, None, None]:
         """Refuse to begin anew beside checkpoints that say that this app has worked before."""
-        listed = yield from self._ask(lambda: self._store.listed(self._partition))
+        listed = yield from self._list()
         # Versions before this one wrote one of a first state, which says nothing.
         stored = [each for each in listed if each.steps]
         if stored:
@@ -92,15 +92,9 @@ class CheckpointChoice:
         """
         if position.steps == 0:
             return None
-        stored = self._store.newest_first(self._partition)
-        while (found := (yield from self._ask(lambda: next(stored, None)))) is not None:
-            path, data = found
+        for path in [stored.path for stored in (yield from self._list())]:
             try:
-                if isinstance(data, StoreUnavailableError) and self._attempts < _PATIENCE:
-                    raise data  # the store may be back at the next attempt
-                if isinstance(data, DriftgateError):
-                    raise CheckpointError(str(data)) from data
-                checkpoint = decode(data, path)
+                checkpoint = decode((yield from self._read(path)), path)
                 self._refuse_foreign(path, checkpoint, position)
             except CheckpointError as error:
                 _log.warning("checkpoint skipped", partition=self._partition, reason=str(error))
@@ -109,9 +103,22 @@ class CheckpointChoice:
             return path, checkpoint
         return None
 
-    def _ask(self, question: Callable[[], T]) -> Generator[None, None, T]:
+    def _list(self) -> Generator[None, None, list[Stored]]:
+        where = f"checkpoints of partition {self._partition}"
+        return (yield from self._ask(where, lambda: self._store.listed(self._partition)))
+
+    def _read(self, path: str) -> Generator[None, None, bytes]:
+        """Read one; after some attempts, one that cannot be read is passed over as damaged."""
+        try:
+            return (yield from self._ask(path, lambda: self._store.read(path)))
+        except StoreUnavailableError as error:
+            if self._attempts < _PATIENCE:
+                raise  # the store may be back at the next attempt
+            raise CheckpointError(str(error)) from error
+
+    def _ask(self, address: str, question: Callable[[], T]) -> Generator[None, None, T]:
         began = self._clock.monotonic()
-        answer = self._reads.ask(self._partition, question)
+        answer = self._reads.ask(address, question)
         while True:
             wait([answer], _LOOK_S)
             if answer.done():
@@ -119,8 +126,7 @@ class CheckpointChoice:
             waited_s = self._clock.monotonic() - began
             if waited_s > _ANSWER_S:
                 raise StoreUnavailableError(
-                    f"partition {self._partition}: the checkpoint store must answer; it has not "
-                    f"for {waited_s:.0f} s."
+                    f"{address}: the checkpoint store must answer; it has not for {waited_s:.0f} s."
                 )
             yield
 
@@ -162,7 +168,7 @@ class CheckpointChoice:
         if not self._ended:
             return
         try:
-            yield from self._ask(lambda: self._store.remove(self._ended))
+            yield from self._ask(self._ended[0], lambda: self._store.remove(self._ended))
         except StoreUnavailableError as error:
             _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
 

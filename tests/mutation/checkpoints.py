@@ -207,7 +207,7 @@ STORE = mutants_of(
     (
         "a link that leads nowhere may be back later",
         "            if isinstance(error.__cause__, FileNotFoundError | IsADirectoryError):\n"
-        "                return CheckpointError(str(error))\n",
+        "                raise CheckpointError(str(error)) from error\n",
         "",
     ),
     (

@@ -330,7 +330,7 @@ SETTINGS = mutants_of(
     ),
     (
         "parts under former settings are today's",
-        "if settings is None or settings == self.settings:",
+        "if settings == self.settings:",
         "if True:",
     ),
     (

@@ -136,18 +136,18 @@ def test_a_store_that_is_away_for_a_restore_is_shown(tmp_path: Path) -> None:
     world.run(first, lambda: len(world.steps()) >= 4)
     first.close()
     store: Any = CheckpointStore(world.config.checkpoint.store, "toy", 100)
-    newest_first = store.newest_first
+    listed = store.listed
 
     def refuse(partition: int) -> Any:
         raise StoreUnavailableError("store: connection refused")
 
-    store.newest_first = refuse
+    store.listed = refuse
     watched = Watched(world, EmbeddedLog(world.path, "toy"), store=store)
     world.run(watched.worker, lambda: bool(watched.worker.lifecycle.at(State.FAILED)))
     assert watched.value("available", remote="store") == 0.0
     assert watched.value("partition_failures_total", partition="0") == 1.0
     assert watched.health.ready().reasons[-1].startswith("the checkpoint store does not answer")
-    store.newest_first = newest_first
+    store.listed = listed
     world.go_on(watched.worker)
     assert watched.value("available", remote="store") == 1.0
     assert watched.health.ready() == (True, ())

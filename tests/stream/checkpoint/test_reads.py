@@ -28,28 +28,26 @@ def test_an_answer_is_what_the_store_returns_or_raises(
     kind: type[ThreadedReads | InlineReads],
 ) -> None:
     reads = kind()
-    assert reads.ask(0, lambda: 7).result(5.0) == 7
+    assert reads.ask("a", lambda: 7).result(5.0) == 7
 
     def fail() -> int:
         raise StoreUnavailableError("away")
 
-    answer: Future[int] = reads.ask(0, fail)
+    answer: Future[int] = reads.ask("a", fail)
     with pytest.raises(StoreUnavailableError, match="away"):
         answer.result(5.0)
-    assert reads.ask(0, lambda: 8).result(5.0) == 8
+    assert reads.ask("a", lambda: 8).result(5.0) == 8
 
 
-def test_a_partition_waits_for_one_question_and_the_others_are_asked() -> None:
+def test_an_address_waits_for_one_question_and_others_are_asked_about() -> None:
     reads, gate = ThreadedReads(), threading.Event()
-    held = reads.ask(0, lambda: gate.wait(10.0))
-    with pytest.raises(
-        StoreUnavailableError, match="partition 0: the checkpoint store must answer"
-    ):
-        reads.ask(0, lambda: 1)
-    assert reads.ask(1, lambda: 1).result(5.0) == 1
+    held = reads.ask("a", lambda: gate.wait(10.0))
+    with pytest.raises(StoreUnavailableError, match="a: the checkpoint store must answer"):
+        reads.ask("a", lambda: 1)
+    assert reads.ask("b", lambda: 1).result(5.0) == 1
     gate.set()
     assert held.result(5.0) is True
-    assert reads.ask(0, lambda: 2).result(5.0) == 2
+    assert reads.ask("a", lambda: 2).result(5.0) == 2
 
 
 class Hanging(CheckpointStore):
@@ -106,7 +104,40 @@ def test_a_store_that_hangs_for_long_fails_its_partition_in_words(
     world.run(worker, lambda: any(s.state is State.FAILED for s in worker.statuses))
     failed = next(status for status in worker.statuses if status.state is State.FAILED)
     assert failed.partition == 1
-    assert "the checkpoint store must answer; it has not for 3" in failed.reason
+    assert (
+        "checkpoints of partition 1: the checkpoint store must answer; it has not for 3"
+        in failed.reason
+    )
     store.gate.set()
     world.go_on(worker, lambda: 1 in worker.tasks)
     assert worker.tasks[1].steps >= 4
+
+
+class NewestHangs(CheckpointStore):
+    """Does not answer for the newest checkpoint of partition 1 while `gate` is closed."""
+
+    gate = threading.Event()
+
+    def read(self, path: str) -> bytes:
+        if path == self.listed(1)[0].path:
+            self.gate.wait(30.0)
+        return super().read(path)
+
+
+def test_after_some_attempts_an_older_checkpoint_is_taken_in_place_of_one_that_hangs(
+    hanging: tuple[World, Hanging], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_LOOK_S", 0.0)
+    world, other = hanging
+    other.gate.set()
+    store = NewestHangs(world.config.checkpoint.store, world.config.app, 100)
+    newest, before = store.listed(1)[:2]
+    worker = world.worker(store=store, reads=ThreadedReads(), clock=StepClock(0.1))
+    taken: list[str | None] = []
+    monkeypatch.setattr(
+        worker._restorer._observer, "restored", lambda found: taken.append(found.checkpoint)
+    )
+    world.run(worker, lambda: 1 in worker.tasks)
+    assert before.path in taken
+    assert newest.path not in taken
+    store.gate.set()

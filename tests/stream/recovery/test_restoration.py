@@ -174,12 +174,14 @@ def test_a_store_that_is_away_is_waited_for_a_few_times(
 ) -> None:
     started = restoration(world, attempts)
     store = started._choice._store
-    newest, read = str(world.checkpoints()[-1]), store._read
+    newest, read = str(world.checkpoints()[-1]), store.read
 
-    def away(path: str) -> Any:
-        return StoreUnavailableError("the store is away") if path == newest else read(path)
+    def away(path: str) -> bytes:
+        if path == newest:
+            raise StoreUnavailableError("the store is away")
+        return read(path)
 
-    store._read = away  # type: ignore[method-assign]
+    store.read = away  # type: ignore[method-assign]
     if waits:
         with pytest.raises(StoreUnavailableError):
             started.advance(FOR_EVER)
