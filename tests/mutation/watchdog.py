@@ -11,7 +11,7 @@ WATCHDOG = mutants_of(
     _TESTS,
     (
         "it looks at each turn",
-        "        if self._clock.monotonic() - self._looked_at < pause_s:\n            return\n",
+        "        if self._clock.monotonic() - self._looked_at < pause_s:\n            return {}\n",
         "",
     ),
     ("it looks once", "- self._looked_at < pause_s:", "- self._looked_at >= pause_s:"),

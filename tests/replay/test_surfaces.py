@@ -17,8 +17,15 @@ from structlog.testing import capture_logs
 from stream.checkpoint.store import CheckpointStore
 from stream.cli import run
 from stream.cli.app import main
+from stream.cli.topic_setup import topic_specs
 from stream.drift.sources import NOBODY
-from stream.errors import FencedError, LogUnavailableError, StalledError, StoreUnavailableError
+from stream.errors import (
+    FencedError,
+    LogUnavailableError,
+    RecoveryError,
+    StalledError,
+    StoreUnavailableError,
+)
 from stream.log.base import Polled, TopicPartition
 from stream.log.embedded import EmbeddedLog
 from stream.observe.metrics import Metrics
@@ -151,6 +158,40 @@ def test_a_store_that_is_away_for_a_restore_is_shown(tmp_path: Path) -> None:
     world.go_on(watched.worker)
     assert watched.value("available", remote="store") == 1.0
     assert watched.health.ready() == (True, ())
+
+
+def test_a_journal_made_anew_under_a_worker_stops_its_partitions_with_their_state_kept(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, 2, checkpoint={"store": f"file://{tmp_path}", "interval": "1h"})
+    watched = Watched(world, EmbeddedLog(world.path, "toy"))
+    world.run(watched.worker)
+    steps = {number: task.steps for number, task in watched.worker.tasks.items()}
+    assert world.checkpoints() == []
+    world.admin.delete(["toy.journal"])
+    world.admin.create(topic_specs(world.config))
+    watched.turn_for(45)
+    assert [status.state for status in watched.worker.statuses] == [State.FAILED] * 2
+    command = "--partition 1 --to committed --keep-model`"
+    assert any(command in reason for reason in watched.health.ready().reasons)
+    for number in (0, 1):
+        assert int(world.checkpoints(number)[-1].stem) == steps[number]
+
+
+def test_where_a_failure_ends_the_worker_all_states_are_kept(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        2,
+        checkpoint={"store": f"file://{tmp_path}", "interval": "1h"},
+        on_failure="exit",
+    )
+    watched = Watched(world, EmbeddedLog(world.path, "toy"))
+    world.run(watched.worker)
+    world.admin.delete(["toy.journal"])
+    world.admin.create(topic_specs(world.config))
+    with pytest.raises(RecoveryError, match="--to committed --keep-model"):
+        watched.turn_for(45)
+    assert [len(world.checkpoints(number)) for number in (0, 1)] == [1, 1]
 
 
 @pytest.mark.parametrize(
