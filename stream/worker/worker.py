@@ -336,8 +336,8 @@ class Worker:
         """
         if not errors:
             return
-        durable = [p for p in self.lifecycle.at(*RUNNING) if p.number in errors]
-        self._checkpoints.write_all(durable, self._config.revoke_budget_s)
+        stopped = [p for p in self.lifecycle.at(*RUNNING) if p.number in errors]
+        self._checkpoints.write_all(stopped, self._config.revoke_budget_s)
         for number, error in errors.items():
             self._failures.stop(number, error)
 
