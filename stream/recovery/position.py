@@ -176,7 +176,8 @@ def _note(entry: Committed, partition: int) -> StepNote:
     try:
         return StepNote.parse(entry.note)
     except InvariantError as error:
-        raise RecoveryError(f"partition {partition}: {error}") from error
+        words = str(error).removesuffix(".")
+        raise RecoveryError(f"partition {partition}: {words}{BESIDE}.") from error
 
 
 def _from_journal(

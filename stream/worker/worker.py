@@ -330,7 +330,7 @@ class Worker:
             self.lifecycle.hold_back(partition.number, full)
 
     def _stop_made_anew(self, errors: Mapping[int, RecoveryError]) -> None:
-        """Stop partitions whose topics are others by now; their state is whole, and made durable.
+        """Stop partitions whose topics are others by now; their states are whole, and kept.
 
         So a reset to the committed offsets goes on with all of the model.
         """
@@ -338,8 +338,12 @@ class Worker:
             return
         stopped = [p for p in self.lifecycle.at(*RUNNING) if p.number in errors]
         self._checkpoints.write_all(stopped, self._config.revoke_budget_s)
-        for number, error in errors.items():
-            self._failures.stop(number, error)
+        for partition in stopped:
+            number = partition.number
+            if partition.live is not None and any(partition.live.committed.values()):
+                self._failures.stop(number, errors[number])
+            else:  # nothing is committed that would belong to the topics of before
+                self.lifecycle.recover(number, str(errors[number]))
 
     def _caught_up(self) -> bool:
         running = self.lifecycle.running()

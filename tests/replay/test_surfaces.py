@@ -34,7 +34,7 @@ from stream.observe.server import Health
 from stream.recovery.lifecycle import State
 from stream.topology import input_topics
 from stream.worker.worker import Worker
-from tests.replay.worlds import StepClock, World
+from tests.replay.worlds import COUNT, StepClock, World
 
 
 class AwayLog(EmbeddedLog):
@@ -176,6 +176,25 @@ def test_a_journal_made_anew_under_a_worker_stops_its_partitions_with_their_stat
     assert any(command in reason for reason in watched.health.ready().reasons)
     for number in (0, 1):
         assert int(world.checkpoints(number)[-1].stem) == steps[number]
+
+
+def test_a_partition_of_which_nothing_is_committed_goes_on_by_itself(tmp_path: Path) -> None:
+    world = World(tmp_path, on_failure="exit")
+    specs = topic_specs(world.config)
+    world.admin.delete([spec.name for spec in specs])
+    world.admin.create(specs)
+    watched = Watched(world, EmbeddedLog(world.path, "toy"))
+    world.run(watched.worker, lambda: bool(watched.worker.tasks))
+    life = watched.worker.tasks[0].life
+    world.admin.delete(["toy.journal"])
+    world.admin.create(specs)
+    watched.turn_for(45)
+    assert watched.worker.tasks[0].life != life
+    world.fill(0, 0, COUNT)
+    world.go_on(watched.worker)
+    watched.worker.close()
+    assert world.finish(world.worker())  # a start finds all of one life
+    assert len(world.predictions()) > COUNT - 10
 
 
 def test_where_a_failure_ends_the_worker_all_states_are_kept(tmp_path: Path) -> None:
