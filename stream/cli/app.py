@@ -187,9 +187,10 @@ def reset(
     to: Annotated[
         str,
         typer.Option(
-            metavar="earliest|latest|journal|TIME",
+            metavar="earliest|latest|journal|committed|TIME",
             help="Where to go on: the first record kept, the end, the positions of the journal, "
-            "or the first record of at least a time (ISO 8601, UTC where it does not say).",
+            "the group's committed offsets, or the first record of at least a time (ISO 8601, "
+            "UTC where it does not say).",
         ),
     ],
     partition: Partitions = None,

@@ -27,7 +27,7 @@ def run_rebuild(
 ) -> None:
     """Show what will be learnt, ask, learn it; each partition is committed when it is done."""
     aim = read_aim(start, "--from")
-    if aim in ("latest", "journal"):
+    if aim in ("latest", "journal", "committed"):
         raise ConfigError(f"--from: must be earliest or a time; got {start!r}.")
     console = Console(stderr=as_machine, highlight=False)
     changes: list[Change] = []
@@ -36,8 +36,7 @@ def run_rebuild(
         rebuilds = Rebuilds(pipeline.config, pipeline.builds, pipeline.log, pipeline.store)
         ranges = {
             number: _ranges(pipeline, number, rebuilds.ends(number), aim)
-            for number in pipeline.numbers(partitions)
-            if partitions or pipeline.resets.has_begun(number)
+            for number in _chosen(pipeline, partitions)
         }
         console.print(_table(ranges))
         done = yes or (not as_machine and confirmed("Learn these anew?"))
@@ -52,6 +51,11 @@ def run_rebuild(
         print(json.dumps({"done": done, "ranges": ranges, "partitions": [*map(as_plain, changes)]}))
     else:
         console.print(f"Done. Next: driftgate run {escape(str(path))}")
+
+
+def _chosen(pipeline: Pipeline, partitions: Sequence[int]) -> list[int]:
+    numbers = pipeline.numbers(partitions)
+    return numbers if partitions else pipeline.begun(numbers)
 
 
 def _refuse_members(pipeline: Pipeline) -> None:

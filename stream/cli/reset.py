@@ -65,6 +65,22 @@ class Pipeline:
             )
         return sorted(set(chosen)) or list(range(count))
 
+    def begun(self, numbers: Sequence[int]) -> list[int]:
+        """Those of these partitions of which anything is kept.
+
+        Raises
+        ------
+        SetupError
+            There are none.
+        """
+        begun = [number for number in numbers if self.resets.has_begun(number)]
+        if not begun:
+            raise SetupError(
+                "a partition must have begun; nothing is kept of any: no journal entry, no "
+                "committed offset, no checkpoint. A worker begins by itself."
+            )
+        return begun
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[Pipeline]:
@@ -148,16 +164,22 @@ def as_plain(change: Change) -> dict[str, Any]:
 
 
 def _plan_anew(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: bool) -> list[Change]:
-    resets = pipeline.resets
+    resets, numbers = pipeline.resets, _with_place(pipeline, numbers, aim, are_chosen)
     if aim != "journal":
         return [resets.begin_anew(number, aim) for number in numbers]
-    begun = [number for number in numbers if are_chosen or resets.has_begun(number)]
-    return [resets.restore_positions(number) for number in begun]
+    return [resets.restore_positions(number) for number in numbers]
 
 
 def _plan_kept(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: bool) -> list[Change]:
-    del are_chosen  # a model that is to be kept must be there
-    return [pipeline.resets.keep_model(number, aim) for number in numbers]
+    resets, numbers = pipeline.resets, _with_place(pipeline, numbers, aim, are_chosen)
+    return [resets.keep_model(number, aim) for number in numbers]
+
+
+def _with_place(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: bool) -> list[int]:
+    """Partitions to be moved; those that never began have no place that their work tells."""
+    if are_chosen or aim not in ("journal", "committed"):
+        return numbers
+    return pipeline.begun(numbers)
 
 
 def _refuse_owned(group: GroupAdmin, changes: Sequence[Change]) -> None:

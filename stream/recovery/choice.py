@@ -14,7 +14,7 @@ from stream.checkpoint.store import CheckpointStore, Stored
 from stream.clock import Clock
 from stream.errors import CheckpointError, RecoveryError, StoreUnavailableError
 from stream.recovery.life import Life, same_life
-from stream.recovery.position import Position
+from stream.recovery.position import BESIDE, Position
 from stream.recovery.settings import Builds
 
 _log = structlog.get_logger(__name__)
@@ -74,8 +74,8 @@ class CheckpointChoice:
             raise RecoveryError(
                 f"partition {self._partition}: a partition without committed offsets and journal "
                 f"must have no checkpoints; {stored[0].path} is there, of another life of the log. "
-                f"`driftgate reset CONFIG --partition {self._partition} --to earliest` begins "
-                "anew and removes it; it shows first what it will do."
+                f"`driftgate reset CONFIG --partition {self._partition} --to earliest`{BESIDE} "
+                "begins anew and removes it; it shows first what it will do."
             )
 
     def newest_usable(

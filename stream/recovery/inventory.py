@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
 from stream.checkpoint.format import Checkpoint, decode
 from stream.checkpoint.store import CheckpointStore, Stored
 from stream.config.pipeline import Config
@@ -17,6 +19,8 @@ from stream.log.base import Committed, Log, TopicPartition
 from stream.recovery.life import Life, same_life
 from stream.recovery.position import last_entry
 from stream.topology import input_topics
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Inventory:
         All checkpoints, by their names.
     checkpoints
         Those that are whole, and of this app and partition, the newest first.
+    unreadable
+        Addresses of those that the store does not give out: nobody knows whether they are whole.
     """
 
     partition: int
@@ -53,6 +59,7 @@ class Inventory:
     journal_end: int
     stored: list[Stored]
     checkpoints: list[tuple[str, Checkpoint]]
+    unreadable: list[str]
 
     @property
     def life(self) -> str:
@@ -106,6 +113,7 @@ def take_inventory(config: Config, log: Log, store: CheckpointStore, partition: 
     inputs = tuple(TopicPartition(topic, partition) for topic in input_topics(config))
     journal = TopicPartition(str(config.topics.journal), partition)
     committed = log.committed(inputs)
+    checkpoints, unreadable = _checkpoints(config.app, store, partition)
     return Inventory(
         partition=partition,
         inputs=inputs,
@@ -116,7 +124,8 @@ def take_inventory(config: Config, log: Log, store: CheckpointStore, partition: 
         last=last_entry(log, journal),
         journal_end=log.bounds(journal).end,
         stored=store.listed(partition),
-        checkpoints=_checkpoints(config.app, store, partition),
+        checkpoints=checkpoints,
+        unreadable=unreadable,
     )
 
 
@@ -131,15 +140,20 @@ def _notes(committed: dict[TopicPartition, Committed | None]) -> dict[TopicParti
     return notes
 
 
-def _checkpoints(app: str, store: CheckpointStore, partition: int) -> list[tuple[str, Checkpoint]]:
-    found = []
+def _checkpoints(
+    app: str, store: CheckpointStore, partition: int
+) -> tuple[list[tuple[str, Checkpoint]], list[str]]:
+    """Read those that can be read; names the others, as restoring passes over them, too."""
+    found, unreadable = [], []
     for path, data in store.newest_first(partition):
+        if isinstance(data, DriftgateError):
+            unreadable.append(path)
+            _log.warning("checkpoint passed over", path=path, reason=str(data))
+            continue
         try:
-            if isinstance(data, DriftgateError):
-                raise data
             checkpoint = decode(data, path)
         except CheckpointError:
             continue
         if (checkpoint.app, checkpoint.partition) == (app, partition):
             found.append((path, checkpoint))
-    return found
+    return found, unreadable

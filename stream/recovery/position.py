@@ -19,6 +19,7 @@ from stream.log.base import Committed, Log, TopicPartition
 from stream.recovery.life import Life, same_life, topics_digest
 
 _log = structlog.get_logger(__name__)
+BESIDE = " (`--force` while a worker has the partition)"
 _TAIL = 64  # offsets looked at for the journal's last entry, doubled until one is found
 
 
@@ -94,7 +95,7 @@ def finding_position(
         raise RecoveryError(
             f"partition {partition}: inputs must be those that the state was made with, "
             f"{', '.join(sorted(tail.ranges))}; got {', '.join(inputs)}. Go back to them, or "
-            f"{_reset(partition)}"
+            f"{begin_anew(partition)}"
         )
     if len(found) == len(sources):
         position = _from_offsets(committed, ids, partition, tail)
@@ -106,7 +107,7 @@ def finding_position(
         missing = sorted(source.topic for source in sources if source not in found)
         raise RecoveryError(
             f"partition {partition}: all inputs must have a committed offset, or none; "
-            f"{', '.join(missing)} has none, and the journal is empty. {_reset(partition)}"
+            f"{', '.join(missing)} has none, and the journal is empty. {begin_anew(partition)}"
         )
     yield
     _refuse_trimmed(log, position, partition)
@@ -146,25 +147,26 @@ def _from_offsets(
             raise RecoveryError(
                 f"partition {partition}: topic `{source.topic}` must be the one that offset "
                 f"{found[source].offset} was committed for; it was made anew since "
-                f"({note.topic} then, {ids[source.topic]} now). {_reset(partition)}"
+                f"({note.topic} then, {ids[source.topic]} now). {begin_anew(partition)}"
             )
     if len({(note.steps, note.life) for note in notes.values()}) != 1:
         steps = {source.topic: note.steps for source, note in notes.items()}
         raise RecoveryError(
             f"partition {partition}: all inputs must be committed by the same step; got {steps}. "
             "Another program commits under this consumer group: give the app its own group, then "
-            f"`driftgate reset CONFIG --partition {partition} --to journal`."
+            f"`driftgate reset CONFIG --partition {partition} --to journal`{BESIDE}."
         )
     note = next(iter(notes.values()))
     life = note.life or str(Life(0, topics_digest(ids)))
-    _refuse_other_topics(life, ids, partition)
+    inputs_stand = all(note.topic and note.topic == ids[s.topic] for s, note in notes.items())
+    _refuse_other_topics(life, ids, partition, inputs_stand=inputs_stand)
     if tail is not None and (tail.step + 1 != note.steps or not same_life(tail.life, note.life)):
         raise RecoveryError(
             f"partition {partition}: committed offsets and journal must tell the same, for they "
             f"are written together; the offsets are those of step {note.steps} of life "
             f"{life}, the journal ends at step {tail.step + 1} of life {tail.life or 'unknown'}. "
             f"One of them was changed: `driftgate reset CONFIG --partition {partition} --to "
-            "journal` goes by the journal."
+            f"journal`{BESIDE} goes by the journal."
         )
     offsets = {source.topic: entry.offset for source, entry in found.items()}
     return Position(offsets, note.steps, life, committed, ids)
@@ -174,7 +176,8 @@ def _note(entry: Committed, partition: int) -> StepNote:
     try:
         return StepNote.parse(entry.note)
     except InvariantError as error:
-        raise RecoveryError(f"partition {partition}: {error}") from error
+        words = str(error).removesuffix(".")
+        raise RecoveryError(f"partition {partition}: {words}{BESIDE}.") from error
 
 
 def _from_journal(
@@ -184,7 +187,7 @@ def _from_journal(
     tail: JournalEntry,
 ) -> Position:
     life = tail.life or str(Life(0, topics_digest(ids)))
-    _refuse_other_topics(life, ids, partition)
+    _refuse_other_topics(life, ids, partition, inputs_stand=False)
     _log.warning(
         "committed offsets gone; taken from the journal",
         partition=partition,
@@ -207,14 +210,22 @@ def _beginning(
     return Position(firsts, 0, str(Life.of(begin, ids)), committed, ids)
 
 
-def _refuse_other_topics(life: str, ids: Mapping[str, str], partition: int) -> None:
+def _refuse_other_topics(
+    life: str, ids: Mapping[str, str], partition: int, *, inputs_stand: bool
+) -> None:
     known = Life.parse(life)
-    if known is not None and not known.may_be_on(ids):
+    if known is None or known.may_be_on(ids):
+        return
+    if inputs_stand:
         raise RecoveryError(
-            f"partition {partition}: topics must be those that its position belongs to; one of "
-            f"{', '.join(sorted(ids))} was deleted and made anew since (life {life}). "
-            f"{_reset(partition)}"
+            f"partition {partition}: the journal must be the one that its position belongs to; it "
+            f"alone was deleted and made anew since (life {life}). {go_on(partition)}"
         )
+    raise RecoveryError(
+        f"partition {partition}: topics must be those that its position belongs to; one of "
+        f"{', '.join(sorted(ids))} was deleted and made anew since (life {life}). "
+        f"{begin_anew(partition)}"
+    )
 
 
 def _refuse_trimmed(log: Log, position: Position, partition: int) -> None:
@@ -225,8 +236,8 @@ def _refuse_trimmed(log: Log, position: Position, partition: int) -> None:
             raise RecoveryError(
                 f"{topic}[{partition}]@{offset}: records must be kept from there on; the first "
                 f"kept is {first}, so {first - offset} were removed unread. Keep records longer; "
-                f"`driftgate reset CONFIG --partition {partition} --to earliest --keep-model` goes "
-                "on without them."
+                f"`driftgate reset CONFIG --partition {partition} --to earliest "
+                f"--keep-model`{BESIDE} goes on without them."
             )
         try:
             end = log.bounds(source).end
@@ -235,12 +246,21 @@ def _refuse_trimmed(log: Log, position: Position, partition: int) -> None:
         if offset > end:
             raise RecoveryError(
                 f"{topic}[{partition}]@{offset}: the position must not lie beyond the end, {end}; "
-                f"the topic lost records or was made anew. {_reset(partition)}"
+                f"the topic lost records or was made anew. {begin_anew(partition)}"
             )
 
 
-def _reset(partition: int) -> str:
+def begin_anew(partition: int) -> str:
+    """Name the command that begins anew where nothing can go on."""
     return (
-        f"`driftgate reset CONFIG --partition {partition} --to earliest` begins anew; it shows "
-        "first what it will do."
+        f"`driftgate reset CONFIG --partition {partition} --to earliest`{BESIDE} begins anew; it "
+        "shows first what it will do."
+    )
+
+
+def go_on(partition: int) -> str:
+    """Name the command that goes on at the committed offsets."""
+    return (
+        f"`driftgate reset CONFIG --partition {partition} --to committed --keep-model`{BESIDE} "
+        "goes on at the committed offsets with the newest checkpoint's model."
     )

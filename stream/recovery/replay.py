@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from stream.errors import InvariantError, RecoveryError
 from stream.journal import UNKNOWN, JournalEntry, Range
 from stream.log.base import RecordBatch, TopicPartition
+from stream.recovery.position import BESIDE
 from stream.task import PartitionTask
 
 
@@ -110,7 +111,8 @@ def _compare(source: TopicPartition, step: int, taken: Range, got: Range | None)
 def _remedy(source: TopicPartition) -> str:
     return (
         "Bring back a checkpoint beyond it, or go on with the newest checkpoint's model: "
-        f"`driftgate reset CONFIG --partition {source.partition} --to journal --keep-model`."
+        f"`driftgate reset CONFIG --partition {source.partition} --to journal --keep-model`"
+        f"{BESIDE}."
     )
 
 

@@ -18,11 +18,13 @@ from stream.journal import JournalEntry, Range
 from stream.log.base import GroupAdmin, Log, TopicPartition
 from stream.recovery.change import Change, new_life, noted
 from stream.recovery.inventory import Inventory, take_inventory
-from stream.recovery.life import Life
+from stream.recovery.life import same_life
+from stream.recovery.places import committed_positions, journal_positions, unlike_journal
 from stream.recovery.position import last_entry
 from stream.recovery.settings import Builds
+from stream.topology import input_topics
 
-Aim = Literal["earliest", "latest", "journal"] | int
+Aim = Literal["earliest", "latest", "journal", "committed"] | int
 """Where to go: a place by name, or the first record of at least a time (ms since 1970 UTC)."""
 
 
@@ -34,7 +36,7 @@ def read_aim(text: str, option: str) -> Aim:
     >>> read_aim("latest", "--to"), read_aim("1970-01-01T00:00:02", "--to")
     ('latest', 2000)
     """
-    if text in ("earliest", "latest", "journal"):
+    if text in ("earliest", "latest", "journal", "committed"):
         return text  # type: ignore[return-value]  # narrowed by the line above
     try:
         return parse_time(text)
@@ -67,9 +69,14 @@ class Resets:
         self._store = store
 
     def has_begun(self, partition: int) -> bool:
-        """Tell whether the journal holds anything of a partition."""
+        """Tell whether journal, group or store hold anything of a partition."""
         journal = TopicPartition(str(self._config.topics.journal), partition)
-        return last_entry(self._log, journal) is not None
+        inputs = [TopicPartition(topic, partition) for topic in input_topics(self._config)]
+        return (
+            last_entry(self._log, journal) is not None
+            or any(self._log.committed(inputs).values())
+            or any(stored.steps for stored in self._store.listed(partition))
+        )
 
     def begin_anew(self, partition: int, aim: Aim) -> Change:
         """Plan a life that begins at this place with a model that knows nothing.
@@ -83,7 +90,8 @@ class Resets:
         positions = self._positions(inventory, aim)
         ranges = {topic: Range(at, at, 0) for topic, at in positions.items()}
         entry = JournalEntry(0, ranges, inventory.next_life, self._builds.settings)
-        return new_life(inventory, positions, entry, None, "begins anew")
+        model = "begins anew" + (unlike_journal(inventory) if aim == "committed" else "")
+        return new_life(inventory, positions, entry, None, model)
 
     def keep_model(self, partition: int, aim: Aim) -> Change:
         """Plan a life that begins at this place with the state of the newest checkpoint.
@@ -97,6 +105,10 @@ class Resets:
         positions = self._positions(inventory, aim)
         path, kept = self._newest(inventory)
         model = f"goes on from step {kept.steps} ({path})"
+        if aim == "committed":
+            model += _lacking(inventory, kept) + unlike_journal(inventory)
+        if inventory.unreadable:
+            model += f"; not readable: {', '.join(inventory.unreadable)}"
         return with_state(inventory, positions, kept, model)
 
     def restore_positions(self, partition: int) -> Change:
@@ -128,11 +140,13 @@ class Resets:
     def _positions(self, inventory: Inventory, aim: Aim) -> dict[str, int]:
         if aim == "journal":
             return journal_positions(inventory, self._log)
+        if aim == "committed":
+            return committed_positions(inventory, self._log)
         return {source.topic: self.offset(source, aim) for source in inventory.inputs}
 
     def offset(self, source: TopicPartition, aim: Aim) -> int:
-        """Find a place other than the journal's in one topic."""
-        assert aim != "journal"
+        """Find a place that every topic has by itself."""
+        assert aim not in ("journal", "committed")
         if isinstance(aim, int):
             return self._group.offset_at(source, aim)
         bounds = self._log.bounds(source)
@@ -143,8 +157,9 @@ class Resets:
         if not found:
             raise SetupError(
                 f"partition {inventory.partition}: to keep the model there must be a checkpoint "
-                f"that is whole; {len(inventory.paths)} are there, and none is. Without "
-                "--keep-model the model begins anew; `driftgate rebuild CONFIG` learns it again."
+                f"that is whole; {len(inventory.paths)} are there, and none is (not readable: "
+                f"{', '.join(inventory.unreadable) or 'none'}). Without --keep-model the model "
+                "begins anew; `driftgate rebuild CONFIG` learns it again."
             )
         path, checkpoint = found[0]
         if not self._builds.fits(checkpoint.fingerprint, checkpoint.settings):
@@ -176,46 +191,11 @@ def with_state(
     return new_life(inventory, positions, entry, checkpoint, model)
 
 
-def journal_positions(inventory: Inventory, log: Log) -> dict[str, int]:
-    """Positions with which the journal ends, where they still mean what they meant.
-
-    Raises
-    ------
-    SetupError
-    """
-    where, last = f"partition {inventory.partition}", inventory.last
-    anew = f"`--to earliest` begins anew with partition {inventory.partition}."
-    inputs = [source.topic for source in inventory.inputs]
-    if last is None or set(last.ranges) != set(inputs):
-        found = sorted(last.ranges) if last is not None else "nothing"
-        raise SetupError(f"{where}: the journal must name {inputs}; it names {found}. {anew}")
-    life = Life.parse(last.life)
-    if life is not None and not life.may_be_on(inventory.topic_ids):
-        raise SetupError(
-            f"{where}: the journal's positions must be of the topics there are now; "
-            f"{_made_anew(inventory)} was deleted and made anew since. {anew}"
-        )
-    for source in inventory.inputs:
-        at, bounds = last.ranges[source.topic].next, log.bounds(source)
-        if not bounds.first <= at <= bounds.end:
-            raise SetupError(
-                f"{source.topic}[{source.partition}]: the journal's position, {at}, must be one "
-                f"that is kept, {bounds.first} to {bounds.end}. `--to earliest --keep-model` goes "
-                "on with what is kept."
-            )
-    return {topic: last.ranges[topic].next for topic in inputs}
-
-
-def _made_anew(inventory: Inventory) -> str:
-    """Name the topic that is not the one of before, as far as can be told.
-
-    A log forgets the positions in a topic that is deleted.
-    """
-    others = [
-        source.topic
-        for source, note in inventory.notes.items()
-        if note.topic and note.topic != inventory.topic_ids[source.topic]
-    ]
-    gone = [source.topic for source, at in inventory.committed.items() if at is None]
-    names = others or gone or sorted(inventory.topic_ids)
-    return "one of " * (len(names) > 1) + ", ".join(f"`{name}`" for name in names)
+def _lacking(inventory: Inventory, kept: Checkpoint) -> str:
+    """Say what a state that goes on at the committed offsets has not learnt."""
+    steps = max(note.steps for note in inventory.notes.values())
+    if not same_life(kept.life, inventory.life):
+        return "; it is of another life, and lacks what was learnt in this one"
+    if kept.steps == steps:
+        return ", with all that was learnt"
+    return f"; it lacks what was learnt in the {steps - kept.steps} steps after it"

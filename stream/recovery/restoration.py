@@ -29,7 +29,7 @@ from stream.journal import JournalEntry
 from stream.log.base import Committed, Identity, Log, TopicPartition
 from stream.recovery.choice import CheckpointChoice
 from stream.recovery.life import Life, same_life
-from stream.recovery.position import Position, entries_from, finding_position
+from stream.recovery.position import BESIDE, Position, entries_from, finding_position, go_on
 from stream.recovery.replay import RangeReader, reached, run_again
 from stream.recovery.settings import Builds, before
 from stream.task import PartitionTask
@@ -246,7 +246,9 @@ class Restoration:
             raise RecoveryError(
                 f"partition {self._partition}: without a usable checkpoint the journal must begin "
                 f"with step 0; got {_described(entry)}. Bring back a checkpoint, or learn anew "
-                "with `driftgate rebuild CONFIG`."
+                f"with `driftgate rebuild CONFIG --partition {self._partition}`; `driftgate reset "
+                f"CONFIG --partition {self._partition} --to committed`{BESIDE} goes on at the "
+                "committed offsets with a new model."
             )
         inputs = self._builds.parts(self._partition).input_topics
         offsets = {topic: entry.ranges[topic].first for topic in inputs}
@@ -289,7 +291,8 @@ class Restoration:
                     f"{journal.topic}[{journal.partition}]@{offset}: step must be "
                     f"{self.task.steps} of life {position.life}; got {entry.step} of "
                     f"{entry.life or 'unknown'}. Entries are missing; keep the journal for longer "
-                    "than checkpoints, or learn anew with `driftgate rebuild CONFIG`."
+                    f"than checkpoints. {go_on(self._partition)} `driftgate rebuild CONFIG` learns "
+                    "the model anew."
                 )
             yield from self._take(entry, readers)
             self.journal_offset = offset + 1

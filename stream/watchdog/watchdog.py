@@ -8,7 +8,8 @@ Every few seconds, and never in the way of the work:
 - partitions that have work in hand and do not get on with it (`stalled_partitions`);
 - outputs that an open transaction hides from every reader (`held_outputs`): the producer is named,
   and the command that says what ends it;
-- partitions that were added to one topic, and not to those that go with it.
+- partitions that were added to one topic, and not to those that go with it;
+- topics that are gone, or were made anew (`other_topics`): the worker stops their partitions.
 
 What is found stands in the log, in a metric and in `/readyz` until it is over.
 """
@@ -21,7 +22,13 @@ import structlog
 
 from stream.clock import Clock
 from stream.config.pipeline import Config
-from stream.errors import DriftgateError, FencedError, LogUnavailableError, StalledError
+from stream.errors import (
+    DriftgateError,
+    FencedError,
+    LogUnavailableError,
+    RecoveryError,
+    StalledError,
+)
 from stream.log.base import Log
 from stream.observe.availability import Availability
 from stream.observe.lasting_warnings import LastingWarnings
@@ -29,6 +36,7 @@ from stream.observe.observer import Observer
 from stream.recovery.lifecycle import Lifecycle
 from stream.topology import input_topics, output_topics
 from stream.watchdog.held_outputs import HeldOutputs
+from stream.watchdog.other_topics import OtherTopics
 from stream.watchdog.stalled_inputs import StalledInputs
 from stream.watchdog.stalled_partitions import StalledPartitions
 from stream.watchdog.trouble import Trouble
@@ -47,7 +55,7 @@ class Watchdog:
     config
         The pipeline.
     log
-        Asked for ends, open transactions and partition counts; fetched and joined anew.
+        Asked for ends, open transactions, partition counts and topic ids; fetched and joined anew.
     lifecycle
         Knows what is read.
     availability
@@ -86,6 +94,7 @@ class Watchdog:
         self._held_outputs = HeldOutputs(
             log, lifecycle, self._outputs, config.transaction_timeout_s, clock, wall
         )
+        self._other_topics = OtherTopics(log, lifecycle, clock)
         self._looked_at = clock.monotonic()
         self._troubles: dict[Hashable, str] = {}
         self._found: dict[str, list[Trouble]] = {}
@@ -94,8 +103,8 @@ class Watchdog:
         """Take note of a poll that asked for records; a full one brought as many as it might."""
         self._stalled_inputs.polled(is_full=is_full)
 
-    def look(self) -> None:
-        """Look around if it is time to.
+    def look(self) -> dict[int, RecoveryError]:
+        """Look around if it is time to; returns partitions to be stopped, with the reason of each.
 
         Raises
         ------
@@ -104,13 +113,14 @@ class Watchdog:
         """
         pause_s = _LOOK_AWAY_S if self._availability.is_away else LOOK_S
         if self._clock.monotonic() - self._looked_at < pause_s:
-            return
+            return {}
         try:
             self._show(self._find())
         except LogUnavailableError as error:
             self._availability.unanswered(error)
         finally:
             self._looked_at = self._clock.monotonic()
+        return self._other_topics.taken()
 
     def _find(self) -> list[Trouble]:
         counts = self._log.partition_counts([*self._inputs, *self._outputs])
@@ -119,6 +129,7 @@ class Watchdog:
         self._found["partitions"] = list(self._stalled_partitions.look())
         self._look_at("inputs", self._stalled_inputs.look)
         self._look_at("outputs", self._held_outputs.look)
+        self._look_at("topic ids", self._other_topics.look)
         return [trouble for found in self._found.values() for trouble in found]
 
     def _look_at(self, what: str, look: Callable[[], Iterable[Trouble]]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -29,6 +29,7 @@ from stream.errors import (
     LogUnavailableError,
     OvertakenError,
     RecordRefusedError,
+    RecoveryError,
 )
 from stream.log.base import Log, Polled, TopicPartition
 from stream.observe.availability import Availability
@@ -262,7 +263,7 @@ class Worker:
         self._lags.show_if_due()
         self._checkpoints.write_due(self.lifecycle, self._clock.monotonic())
         if not self._doubts.is_open and not (stop is not None and stop.is_set()):
-            self._watchdog.look()
+            self._stop_made_anew(self._watchdog.look())
 
     def _poll(self) -> Polled:
         positions = {} if self._doubts.is_open else self.lifecycle.positions()
@@ -327,6 +328,22 @@ class Worker:
         full = {source for source in task.offsets if task.waiting(source.topic) >= bound}
         if full != partition.full:
             self.lifecycle.hold_back(partition.number, full)
+
+    def _stop_made_anew(self, errors: Mapping[int, RecoveryError]) -> None:
+        """Stop partitions whose topics are others by now; their states are whole, and kept.
+
+        So a reset to the committed offsets goes on with all of the model.
+        """
+        if not errors:
+            return
+        stopped = [p for p in self.lifecycle.at(*RUNNING) if p.number in errors]
+        self._checkpoints.write_all(stopped, self._config.revoke_budget_s)
+        for partition in stopped:
+            number = partition.number
+            if partition.live is not None and any(partition.live.committed.values()):
+                self._failures.stop(number, errors[number])
+            else:  # nothing is committed that would belong to the topics of before
+                self.lifecycle.recover(number, str(errors[number]))
 
     def _caught_up(self) -> bool:
         running = self.lifecycle.running()

@@ -296,6 +296,25 @@ def test_a_topic_made_anew_begins_a_second_life_that_needs_no_checkpoint(
     assert pipeline.ids_twice() == []
 
 
+def test_a_journal_made_anew_under_a_worker_costs_neither_model_nor_predictions(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.fill(0, 0, COUNT)
+    with Running(pipeline) as running:
+        running.until(lambda: len(pipeline.predictions(0)) == COUNT)
+        pipeline.admin.delete([pipeline.source(0, "journal").topic])
+        pipeline.admin.create(topic_specs(pipeline.config))
+        assert "`driftgate reset CONFIG --partition 0 --to committed" in running.failed(0)
+        words = ("reset", "--partition", 0, "--to", "committed", "--keep-model", "--yes", "--force")
+        assert "with all that was learnt" in pipeline.call(*words)
+        pipeline.fill(0, COUNT, 10)
+        running.until(lambda: len(pipeline.predictions(0)) == COUNT + 10)
+        assert running.worker.tasks[0].parts.drift_watch.learnt == COUNT + 10
+    pipeline.fill(0, COUNT + 10, 10)
+    pipeline.alone(COUNT + 20)
+    assert pipeline.ids_twice() == []
+
+
 def test_a_model_is_rebuilt_once_its_workers_are_gone(pipeline: Pipeline) -> None:
     pipeline.fill(0, 0, COUNT)
     with Running(pipeline) as running:

@@ -390,9 +390,8 @@ POSITION = mutants_of(
     ),
     (
         "offsets on other topics are taken",
-        "    life = note.life or str(Life(0, topics_digest(ids)))\n"
-        "    _refuse_other_topics(life, ids, partition)\n",
-        "    life = note.life or str(Life(0, topics_digest(ids)))\n",
+        "    _refuse_other_topics(life, ids, partition, inputs_stand=inputs_stand)\n",
+        "",
     ),
     (
         "a position of an older version has no life",
@@ -401,9 +400,8 @@ POSITION = mutants_of(
     ),
     (
         "a journal on other topics is taken",
-        "    life = tail.life or str(Life(0, topics_digest(ids)))\n"
-        "    _refuse_other_topics(life, ids, partition)\n",
-        "    life = tail.life or str(Life(0, topics_digest(ids)))\n",
+        "    _refuse_other_topics(life, ids, partition, inputs_stand=False)\n",
+        "",
     ),
     (
         "what comes back from the journal is a step short",

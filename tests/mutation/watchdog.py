@@ -11,7 +11,7 @@ WATCHDOG = mutants_of(
     _TESTS,
     (
         "it looks at each turn",
-        "        if self._clock.monotonic() - self._looked_at < pause_s:\n            return\n",
+        "        if self._clock.monotonic() - self._looked_at < pause_s:\n            return {}\n",
         "",
     ),
     ("it looks once", "- self._looked_at < pause_s:", "- self._looked_at >= pause_s:"),
@@ -189,8 +189,8 @@ HELD_OUTPUTS = mutants_of(
     ),
     (
         "each look begins with the same output",
-        "            self._queue.append(source)\n            self._look_at(source)\n",
-        "            self._queue.insert(0, source)\n            self._look_at(source)\n",
+        "            self._queue.append(source)\n",
+        "            self._queue.insert(0, source)\n",
     ),
 )
 

@@ -114,7 +114,7 @@ WORKER = mutants_of(
     ),
     (
         "nobody looks for what stands still",
-        "            self._watchdog.look()\n",
+        "            self._stop_made_anew(self._watchdog.look())\n",
         "            pass\n",
     ),
     (

@@ -156,7 +156,7 @@ def test_a_state_that_cannot_be_replayed_is_learnt_again(tmp_path: Path) -> None
     for path in pipeline.checkpoints():
         path.unlink()
     pipeline.admin.trim(JOURNAL, 2)
-    with pytest.raises(RecoveryError, match="`driftgate rebuild CONFIG`"):
+    with pytest.raises(RecoveryError, match="`driftgate rebuild CONFIG --partition 0`"):
         pipeline.work()
     rebuild(pipeline, pipeline.config)
     for each in (pipeline, calm):

@@ -6,6 +6,7 @@ tests/stream/cli/test_reset.py.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from stream.checkpoint.format import Checkpoint
 from stream.cli.topic_setup import topic_specs
-from stream.errors import OvertakenError, RecoveryError, SetupError
+from stream.errors import OvertakenError, RecoveryError, SetupError, StoreUnavailableError
 from stream.journal import JournalEntry, Range, StepNote, encode_entry
 from stream.log.base import Committed, OutputBatch, TopicPartition
 from stream.log.embedded.group import EmbeddedGroup
@@ -224,6 +226,170 @@ def test_checkpoints_without_a_log_are_refused_until_a_reset(
     pipeline.work()
     assert len(pipeline.predictions()) > 0.98 * COUNT
     assert pipeline.ids_twice() == []
+
+
+# The committed offsets still hold.
+
+
+@pytest.mark.parametrize("runs_on", [False, True])
+def test_a_journal_made_anew_loses_nothing_where_the_committed_offsets_hold(
+    make: Callable[..., Pipeline], runs_on: bool
+) -> None:
+    """Also where a worker went on committing to the new one before it was noticed."""
+    calm, remade = make("calm"), make("remade")
+    calm.work()
+    worker = remade.worker()
+    worker.catch_up(threading.Event())
+    remade.make_anew("toy.journal")
+    if runs_on:
+        for pipeline in (calm, remade):
+            pipeline.fill(COUNT, 50)
+        calm.work()
+        worker.catch_up(threading.Event())
+    worker.close()
+    refused(remade, "the journal must be the one", "--partition 0 --to committed --keep-model`")
+    with pytest.raises(SetupError, match="`--to committed --keep-model` goes on there"):
+        remade.resets().restore_positions(0)
+    plan = remade.resets().keep_model(0, "committed")
+    assert plan.model.endswith("with all that was learnt")
+    assert plan.before == plan.after
+    remade.carry_out(plan)
+    for pipeline in (calm, remade):
+        pipeline.fill(COUNT + 50, 200)
+    assert remade.work() == calm.work()
+    assert remade.predictions() == calm.predictions()
+
+
+def test_a_plan_says_what_the_model_lacks_and_repeats_nothing(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    older, *newer = pipeline.checkpoints()
+    for path in newer:
+        path.unlink()
+    pipeline.make_anew("toy.journal")
+    plan = pipeline.resets().keep_model(0, "committed")
+    steps = int(newer[-1].stem) - int(older.stem)
+    assert plan.model.endswith(f"lacks what was learnt in the {steps} steps after it")
+    pipeline.carry_out(plan)
+    pipeline.fill(COUNT, 200)
+    pipeline.work()
+    assert pipeline.ids_twice() == []
+    assert pipeline.ids() == ids_of_a_calm_run(make, 200)
+
+
+def ids_of_a_calm_run(make: Callable[..., Pipeline], more: int) -> list[str]:
+    calm = make("calm")
+    calm.fill(COUNT, more)
+    calm.work()
+    return calm.ids()
+
+
+def test_a_model_begins_anew_at_the_committed_offsets(make: Callable[..., Pipeline]) -> None:
+    pipeline = make()
+    pipeline.work()
+    pipeline.make_anew("toy.journal")
+    plan = pipeline.resets().begin_anew(0, "committed")
+    assert (plan.model, plan.after) == ("begins anew", plan.before)
+    pipeline.carry_out(plan)
+    assert pipeline.checkpoints() == []
+    pipeline.fill(COUNT, 300)
+    pipeline.work()
+    assert pipeline.ids() == ids_of_a_calm_run(make, 300)
+
+
+def test_a_plan_says_where_the_journal_ends_elsewhere(make: Callable[..., Pipeline]) -> None:
+    pipeline = make()
+    pipeline.work()
+    write_directly(pipeline, "UPDATE positions SET note = replace(note, 'steps=', 'steps=9')")
+    assert "the offsets are those of step 9" in pipeline.resets().begin_anew(0, "committed").model
+    assert "not at all" in pipeline.resets().keep_model(0, "committed").model
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("DELETE FROM positions", "got none. `--to journal`"),
+        ("UPDATE positions SET note = ''", "of another program"),
+        ("UPDATE positions SET offset = 9999", "the committed offset, 9999, must be one"),
+        ("UPDATE positions SET note = replace(note, 'topic=', 'topic=x')", "made anew since"),
+    ],
+)
+def test_committed_offsets_that_do_not_hold_are_refused(
+    make: Callable[..., Pipeline], change: str, words: str
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    write_directly(pipeline, change)
+    for plan in (pipeline.resets().begin_anew, pipeline.resets().keep_model):
+        with pytest.raises(SetupError, match=re.escape(words)):
+            plan(0, "committed")
+
+
+def test_committed_offsets_below_what_is_kept_are_refused(make: Callable[..., Pipeline]) -> None:
+    pipeline = make()
+    pipeline.work()
+    pipeline.fill(COUNT, 400)
+    pipeline.admin.trim(EVENTS, COUNT + 100)
+    with pytest.raises(SetupError, match="`--to earliest --keep-model` goes on"):
+        pipeline.resets().keep_model(0, "committed")
+
+
+def test_a_journal_with_a_gap_is_passed_by(make: Callable[..., Pipeline]) -> None:
+    pipeline = make()
+    pipeline.work()
+    for path in pipeline.checkpoints()[1:]:
+        path.unlink()
+    pipeline.admin.trim(JOURNAL, pipeline.admin.bounds(JOURNAL).end - 1)
+    with pytest.raises(RecoveryError):
+        pipeline.work()
+    pipeline.carry_out(pipeline.resets().keep_model(0, "committed"))
+    pipeline.fill(COUNT, 100)
+    pipeline.work()
+    assert pipeline.ids() == ids_of_a_calm_run(make, 100)
+
+
+# A checkpoint that cannot be read is passed over.
+
+
+@pytest.mark.parametrize("keeps_model", [False, True])
+def test_one_checkpoint_that_cannot_be_read_stops_no_reset(
+    make: Callable[..., Pipeline], keeps_model: bool
+) -> None:
+    pipeline = make()
+    pipeline.work()
+    *_, older, newest = pipeline.checkpoints()
+    newest.unlink()
+    newest.symlink_to(newest)  # a loop
+    with capture_logs() as lines:
+        inventory = pipeline.inventory()
+    assert inventory.unreadable == [str(newest)]
+    assert [line["event"] for line in lines] == ["checkpoint passed over"]
+    resets = pipeline.resets()
+    if keeps_model:
+        plan = resets.keep_model(0, "latest")
+        assert str(older) in plan.model
+        assert f"not readable: {newest}" in plan.model
+    else:
+        plan = resets.begin_anew(0, "latest")
+    assert str(newest) in plan.obsolete
+    pipeline.carry_out(plan)
+    assert not newest.is_symlink()
+    assert len(pipeline.checkpoints()) == keeps_model
+    pipeline.fill(COUNT, 100)
+    pipeline.work()
+
+
+def test_a_store_that_cannot_be_listed_stops_a_reset(
+    make: Callable[..., Pipeline],
+) -> None:
+    pipeline = make()
+    folder = pipeline.folder / "toy"
+    folder.mkdir(parents=True)
+    (folder / "0").symlink_to(folder / "0")
+    with pytest.raises(StoreUnavailableError, match="must be listed"):
+        pipeline.resets().begin_anew(0, "latest")
 
 
 # A life that begins anew.

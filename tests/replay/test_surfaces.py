@@ -17,8 +17,15 @@ from structlog.testing import capture_logs
 from stream.checkpoint.store import CheckpointStore
 from stream.cli import run
 from stream.cli.app import main
+from stream.cli.topic_setup import topic_specs
 from stream.drift.sources import NOBODY
-from stream.errors import FencedError, LogUnavailableError, StalledError, StoreUnavailableError
+from stream.errors import (
+    FencedError,
+    LogUnavailableError,
+    RecoveryError,
+    StalledError,
+    StoreUnavailableError,
+)
 from stream.log.base import Polled, TopicPartition
 from stream.log.embedded import EmbeddedLog
 from stream.observe.metrics import Metrics
@@ -27,7 +34,7 @@ from stream.observe.server import Health
 from stream.recovery.lifecycle import State
 from stream.topology import input_topics
 from stream.worker.worker import Worker
-from tests.replay.worlds import StepClock, World
+from tests.replay.worlds import COUNT, StepClock, World
 
 
 class AwayLog(EmbeddedLog):
@@ -151,6 +158,59 @@ def test_a_store_that_is_away_for_a_restore_is_shown(tmp_path: Path) -> None:
     world.go_on(watched.worker)
     assert watched.value("available", remote="store") == 1.0
     assert watched.health.ready() == (True, ())
+
+
+def test_a_journal_made_anew_under_a_worker_stops_its_partitions_with_their_state_kept(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, 2, checkpoint={"store": f"file://{tmp_path}", "interval": "1h"})
+    watched = Watched(world, EmbeddedLog(world.path, "toy"))
+    world.run(watched.worker)
+    steps = {number: task.steps for number, task in watched.worker.tasks.items()}
+    assert world.checkpoints() == []
+    world.admin.delete(["toy.journal"])
+    world.admin.create(topic_specs(world.config))
+    watched.turn_for(45)
+    assert [status.state for status in watched.worker.statuses] == [State.FAILED] * 2
+    command = "--partition 1 --to committed --keep-model`"
+    assert any(command in reason for reason in watched.health.ready().reasons)
+    for number in (0, 1):
+        assert int(world.checkpoints(number)[-1].stem) == steps[number]
+
+
+def test_a_partition_of_which_nothing_is_committed_goes_on_by_itself(tmp_path: Path) -> None:
+    world = World(tmp_path, on_failure="exit")
+    specs = topic_specs(world.config)
+    world.admin.delete([spec.name for spec in specs])
+    world.admin.create(specs)
+    watched = Watched(world, EmbeddedLog(world.path, "toy"))
+    world.run(watched.worker, lambda: bool(watched.worker.tasks))
+    life = watched.worker.tasks[0].life
+    world.admin.delete(["toy.journal"])
+    world.admin.create(specs)
+    watched.turn_for(45)
+    assert watched.worker.tasks[0].life != life
+    world.fill(0, 0, COUNT)
+    world.go_on(watched.worker)
+    watched.worker.close()
+    assert world.finish(world.worker())  # a start finds all of one life
+    assert len(world.predictions()) > COUNT - 10
+
+
+def test_where_a_failure_ends_the_worker_all_states_are_kept(tmp_path: Path) -> None:
+    world = World(
+        tmp_path,
+        2,
+        checkpoint={"store": f"file://{tmp_path}", "interval": "1h"},
+        on_failure="exit",
+    )
+    watched = Watched(world, EmbeddedLog(world.path, "toy"))
+    world.run(watched.worker)
+    world.admin.delete(["toy.journal"])
+    world.admin.create(topic_specs(world.config))
+    with pytest.raises(RecoveryError, match="--to committed --keep-model"):
+        watched.turn_for(45)
+    assert [len(world.checkpoints(number)) for number in (0, 1)] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,8 @@ class Polls:
     def polled(self, *, is_full: bool) -> None:
         self.full.append(is_full)
 
-    def look(self) -> None:
-        pass
+    def look(self) -> dict[int, RecoveryError]:
+        return {}
 
 
 def test_the_watchdog_knows_which_polls_brought_all_they_might(tmp_path: Path) -> None:

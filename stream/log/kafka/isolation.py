@@ -95,7 +95,9 @@ class Isolation:
             known = "" if end is None else f" after offset {end.offset}"
             lost = RecoveryError(
                 f"{source.topic}[{source.partition}]: the broker has lost records that had been "
-                f"read{known}. Restore them, or reset this partition's state and position."
+                f"read{known}. Restore them, or begin anew with what is kept: `driftgate reset "
+                f"CONFIG --partition {source.partition} --to earliest` (`--force` while a worker "
+                "has the partition)."
             )
             self._faults[source] = _Fault(lost, positions.get(source, -1), float("inf"))
 
@@ -154,6 +156,7 @@ def _explain(
     if isinstance(error, client.KafkaError) and not isinstance(error, client.CorruptRecordError):
         return translate(error, settings)
     return RecoveryError(
-        f"{where}: the batch cannot be read: {words}. Restore it from another replica, or reset "
-        f"this partition's state and position to one beyond it."
+        f"{where}: the batch cannot be read: {words}. Restore it from another replica, or go "
+        f"on beyond it: `driftgate reset CONFIG --partition "
+        f"{source.partition} --to TIME --keep-model` (`--force` while a worker has the partition)."
     )

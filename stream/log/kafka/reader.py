@@ -171,8 +171,10 @@ class RangeReader:
             if start < first:
                 raise RecoveryError(
                     f"{source.topic}[{source.partition}]@{start}: records must be kept from there "
-                    f"on; the first kept is {first}. Keep records longer, or reset this "
-                    f"partition's state and position."
+                    f"on; the first kept is {first}. Keep records longer; `driftgate reset CONFIG "
+                    f"--partition {source.partition} --to committed --keep-model` goes on at the "
+                    "committed offsets with the newest checkpoint's model (`--force` while a "
+                    "worker has the partition)."
                 )
             end = self._settled_end(consumer, source, end)
             if start >= end:

@@ -114,6 +114,28 @@ def test_one_partition_of_several(tmp_path: Path) -> None:
         call("reset", path, "--to", "latest", "--partition", 3)
 
 
+@pytest.mark.parametrize("to", ["journal", "committed"])
+@pytest.mark.parametrize("more", [(), ("--keep-model",)])
+def test_places_of_a_pipeline_that_never_began_are_refused(
+    tmp_path: Path, to: str, more: tuple[str, ...]
+) -> None:
+    log = {"type": "embedded", "path": str(tmp_path / "toy.db"), "partitions": 2}
+    path = write(Pipeline(tmp_path, log=log), tmp_path / "toy.yaml")
+    with pytest.raises(SetupError, match="a partition must have begun"):
+        call("reset", path, "--to", to, "--yes", *more)
+    with pytest.raises(SetupError, match="a partition must have begun"):
+        call("rebuild", path, "--yes")
+
+
+def test_a_journal_made_anew_is_no_reason_to_do_nothing(pipeline: Pipeline, path: Path) -> None:
+    pipeline.make_anew("toy.journal")
+    with pytest.raises(SetupError, match=r"it names nothing.*--to committed --keep-model"):
+        call("reset", path, "--to", "journal", "--yes")
+    result = call("reset", path, "--to", "committed", "--keep-model", "--yes")
+    assert "with all that was learnt" in result.output
+    assert position(pipeline) == COUNT
+
+
 @pytest.mark.parametrize("times", [1, 9])
 def test_what_a_worker_commits_meanwhile_is_planned_anew(
     pipeline: Pipeline, path: Path, monkeypatch: pytest.MonkeyPatch, times: int
@@ -167,7 +189,7 @@ def test_rebuild_says_what_it_will_learn_and_asks(
     assert len(pipeline.checkpoints()) == 1
 
 
-@pytest.mark.parametrize("text", ["latest", "journal"])
+@pytest.mark.parametrize("text", ["latest", "journal", "committed"])
 def test_rebuild_begins_at_a_first_record(path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match="--from: must be earliest or a time"):
         call("rebuild", path, "--from", text)

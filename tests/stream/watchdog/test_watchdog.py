@@ -17,12 +17,13 @@ from stream.errors import (
     LogUnavailableError,
     RecoveryError,
     StalledError,
+    TopicMissingError,
 )
 from stream.log.base import OpenTransaction, TopicPartition
 from stream.recovery.lifecycle import State
 from stream.watchdog.held_outputs import _BUDGET_S
 from stream.watchdog.stalled_inputs import _VERIFY_S
-from tests.stream.watchdog.worlds import EVENTS, LABELS, WALL_S, World
+from tests.stream.watchdog.worlds import EVENTS, IDS, LABELS, WALL_S, World
 
 JOURNAL = TopicPartition("toy.journal", 0)
 
@@ -342,6 +343,57 @@ def test_topics_with_fewer_partitions_are_named_with_the_command(world: World) -
     world.log.counts = {}
     world.pass_s(10)
     assert world.reasons() == ()
+
+
+# Topics that are gone, or others than they were.
+
+
+def test_a_journal_made_anew_is_found_with_one_request_for_all(world: World) -> None:
+    world.live(1, {TopicPartition("toy.features", 1): 0, TopicPartition("toy.labels", 1): 0})
+    world.pass_s(60)
+    assert world.to_stop == {}
+    assert world.log.calls.count("topic_ids") == 2
+    world.log.ids["toy.journal"] = "j2"
+    world.pass_s(30)
+    assert sorted(world.to_stop) == [0, 1]
+    assert "it alone was deleted and made anew since (j1 then, j2 now)" in str(world.to_stop[1])
+    assert "--partition 1 --to committed --keep-model`" in str(world.to_stop[1])
+
+
+@pytest.mark.parametrize("topic", ["toy.features", "toy.labels"])
+@pytest.mark.parametrize("others", [[], ["toy.journal"]])
+def test_an_input_made_anew_begins_anew(world: World, topic: str, others: list[str]) -> None:
+    world.log.ids |= dict.fromkeys([topic, *others], "x2")
+    world.pass_s(30)
+    assert f"topic `{topic}` must be the one" in str(world.to_stop[0])
+    assert "--partition 0 --to earliest`" in str(world.to_stop[0])
+
+
+@pytest.mark.parametrize("ids", [dict.fromkeys(IDS, ""), IDS])
+def test_a_log_without_ids_proves_nothing(world: World, ids: dict[str, str]) -> None:
+    (partition,) = world.lifecycle.running().values()
+    partition.topic_ids = dict(ids)
+    world.log.ids = dict.fromkeys(IDS, "" if ids is IDS else "x")
+    world.pass_s(60)
+    assert world.to_stop == {}
+
+
+def test_a_topic_that_is_gone_is_said_until_it_is_back(world: World) -> None:
+    world.log.errors["topic_ids"] = TopicMissingError("topic `toy.journal` must exist")
+    world.pass_s(30)
+    assert world.reasons() == ("topic `toy.journal` must exist",)
+    assert world.to_stop == {}
+    del world.log.errors["topic_ids"]
+    world.pass_s(30)
+    assert world.reasons() == ()
+
+
+def test_ids_that_cannot_be_asked_for_are_said_once(world: World) -> None:
+    world.log.errors["topic_ids"] = LogAccessError("no right to DESCRIBE")
+    with capture_logs() as lines:
+        world.pass_s(30)
+    assert [line["event"] for line in lines] == ["topic ids cannot be watched"]
+    assert world.to_stop == {}
 
 
 def test_each_trouble_is_said_once_and_so_is_its_end(world: World) -> None:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from stream.drift.sources import NOBODY
-from stream.errors import DriftgateError, LogAccessError, LogUnsettledError
+from stream.errors import DriftgateError, LogAccessError, LogUnsettledError, RecoveryError
 from stream.log.base import Bounds, Lag, OpenTransaction, RecordBatch, TopicPartition
 from stream.observe.availability import Availability
 from stream.observe.lasting_warnings import LastingWarnings
@@ -20,6 +20,8 @@ from stream.watchdog.watchdog import Watchdog
 from tests.builders import toy_config
 
 EVENTS, LABELS = TopicPartition("toy.features", 0), TopicPartition("toy.labels", 0)
+IDS = {"toy.features": "f1", "toy.journal": "j1", "toy.labels": "l1"}
+"""Of the topics that a live partition works on."""
 WALL_S = 1_800_000_000.0
 """Seconds since 1970 when the clock is at zero."""
 
@@ -56,6 +58,7 @@ class FakeLog:
         self.errors: dict[str, DriftgateError] = {}
         self.denied: set[str] = set()
         self.counts: dict[str, int] = {}
+        self.ids = dict(IDS)
         self.positions: Mapping[TopicPartition, int] = {}
         self.remedies: list[str] = []
         self.calls: list[str] = []
@@ -89,6 +92,10 @@ class FakeLog:
     def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         self._called("partition_counts")
         return {topic: self.counts.get(topic, 1) for topic in topics}
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        self._called("topic_ids")
+        return {topic: self.ids[topic] for topic in topics}
 
     def refetch(self, sources: Iterable[TopicPartition]) -> None:
         self.remedies += [f"refetch {source.topic}" for source in sources]
@@ -139,6 +146,7 @@ class World:
             self.observer,
             self.clock.wall,
         )
+        self.to_stop: dict[int, RecoveryError] = {}
         self.task = self.live(0, {EVENTS: 7, LABELS: 5})
         self.log.ends = {EVENTS: 7, LABELS: 5}
 
@@ -154,7 +162,7 @@ class World:
             journal_offset=0,
             committed={},
             identity=None,
-            topic_ids={},
+            topic_ids=dict(IDS),
             settings="",
             checkpointed_steps=-1,
         )
@@ -169,7 +177,7 @@ class World:
             self.clock.now_s += 1.0
             self.log.positions = self.lifecycle.positions()
             self.watchdog.polled(is_full=is_full)
-            self.watchdog.look()
+            self.to_stop |= self.watchdog.look()
 
     def reasons(self) -> Sequence[str]:
         """What `/readyz` says."""
