@@ -14,6 +14,7 @@
     |-- CommitUncertainError     nobody knows whether the transaction committed; recover
     |-- OvertakenError           another worker has committed meanwhile; recover
     |-- FencedError              another worker has taken over; leave
+    |   `-- ReplacedError            the log's file is another one; leave
     |-- StalledError             nothing moves though records wait; leave, and begin anew
     |-- CheckpointError          a checkpoint is damaged or of another version; try an older one
     |-- ModelError               the model failed on the data it was given; stop
@@ -105,6 +106,10 @@ class OvertakenError(DriftgateError):
 
 class FencedError(DriftgateError):
     """Another worker owns these partitions now; nothing of this one's was committed."""
+
+
+class ReplacedError(FencedError):
+    """The file of the embedded log is not the one that was opened; nothing more goes into it."""
 
 
 class StalledError(DriftgateError):

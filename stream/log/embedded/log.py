@@ -2,7 +2,8 @@
 
 A group has one owner, the log that subscribed last, and gives it every partition. Each subscription
 raises the group's epoch; a log that holds an older one is fenced: its next `poll` and its next
-`commit` raise `FencedError`, and nothing of it is written.
+`commit` raise `FencedError`, and nothing of it is written. So do those of a log whose file was
+removed or replaced.
 """
 
 from __future__ import annotations
@@ -205,6 +206,7 @@ class EmbeddedLog:
         if time.monotonic() - self._looked_at < _PARTITIONS_S:
             return False
         self._looked_at = time.monotonic()
+        self._store.refuse_if_replaced()
         counts = self._store.topics()
         new = [
             source
@@ -228,6 +230,7 @@ class EmbeddedLog:
             )
 
     def _refuse_if_overtaken(self, transaction: Transaction) -> None:
+        self._store.refuse_if_replaced()
         self._refuse_if_fenced()
         if transaction.identity != self.identity:
             raise OvertakenError(

@@ -20,10 +20,17 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
-from stream.errors import LogUnavailableError, RecoveryError, SetupError, TopicMissingError
+from stream.errors import (
+    LogUnavailableError,
+    RecoveryError,
+    ReplacedError,
+    SetupError,
+    TopicMissingError,
+)
 from stream.log.base import Bounds, Committed, Headers, OutputBatch, RecordBatch, TopicPartition
 from stream.log.embedded.schema import connect
 
@@ -45,6 +52,7 @@ class Store:
         self.path = path
         with self.translated():
             self._connection = connect(path)
+        self._file = _file_at(path)
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -85,8 +93,28 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
+    def refuse_if_replaced(self) -> None:
+        """Compare the file at the path with the one that was opened.
+
+        A connection goes on with a file that was removed, or replaced by another one: what it
+        commits there is seen by nobody.
+
+        Raises
+        ------
+        ReplacedError
+        """
+        found = _file_at(self.path)
+        if found != self._file:
+            what = "is gone" if found is None else "was replaced by another one"
+            raise ReplacedError(
+                f"log.path: `{self.path}` must stay the file that was opened; it {what}. What this "
+                f"worker had committed to it is not there any more. Put the file back, and start "
+                f"the worker anew: it goes on from what the file holds."
+            )
+
     def reconnect(self) -> None:
         """Replace the connection; whatever it had not committed is gone."""
+        self.refuse_if_replaced()
         old = self._connection
         with self.translated():
             # The new one comes first: a memory log lives only as long as it has a connection.
@@ -273,6 +301,15 @@ class Store:
             "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)",
             (group, self._partition(source)[0], *committed),
         )
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Which file a path names: its device and inode; None for none, as for a log in memory."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _not_kept(source: TopicPartition, start: int, first: int) -> RecoveryError:

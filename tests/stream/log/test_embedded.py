@@ -21,6 +21,7 @@ from stream.errors import (
     FencedError,
     LogUnavailableError,
     RecoveryError,
+    ReplacedError,
     TopicMissingError,
 )
 from stream.log.base import (
@@ -347,3 +348,32 @@ def read_until_it_fails(log: EmbeddedLog, listener: RecordingListener) -> None:
         listener.take(polled.batches)
         for failure in polled.failures.values():
             raise failure
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_file_that_is_removed_or_replaced_ends_its_log(tmp_path: Path, is_replaced: bool) -> None:
+    path, copy = tmp_path / "log.db", tmp_path / "copy.db"
+    admin = EmbeddedAdmin(str(path))
+    admin.create([TopicSpec("in", 1), TopicSpec("out", 1)])
+    admin.close()
+    log = EmbeddedLog(str(path), "group")
+    join(log, ["in"])
+    log.commit(transaction(log, [output("out", [b"kept"])], {SOURCE: 0}))
+    sqlite3.connect(path).execute("VACUUM INTO ?", (str(copy),)).connection.close()
+    if is_replaced:
+        copy.replace(path)
+    else:
+        path.unlink()
+    words = "was replaced by another one" if is_replaced else "is gone"
+    with pytest.raises(ReplacedError, match=words):
+        log.commit(transaction(log, [output("out", [b"unseen"])], {SOURCE: 0}))
+    with pytest.raises(ReplacedError, match=words):
+        log.reopen()
+    time.sleep(1.01)  # it is looked at once a second
+    with pytest.raises(ReplacedError, match=words):
+        log.poll(0.0, 10, {SOURCE: 0})
+    log.close()
+    if is_replaced:
+        after = EmbeddedAdmin(str(path))
+        assert values(read(after, TARGET, 0, 1)) == [b"kept"]
+        after.close()

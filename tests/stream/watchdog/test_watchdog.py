@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from stream.errors import (
     FencedError,
+    LogAccessError,
     LogUnavailableError,
     RecoveryError,
     StalledError,
