@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_DIGITS = re.compile(r"\d+")
+_FIGURES = re.compile(r"0x[0-9a-f]+|\d+")
 # Far more kinds than a client's source has; the bound is for a library that writes ids of its own
 # making into the template.
 _KINDS_MAX = 512
@@ -28,8 +28,8 @@ class RepeatLimit(logging.Filter):
     """Lets one line of each kind pass in a period; the next that passes says how many did not.
 
     A kind is a logger, a level and a message before its arguments are filled in. Digits do not
-    count, because some messages arrive with their figures already in them. Lines of other loggers
-    pass untouched.
+    count, nor do addresses of objects: some messages arrive with such figures already in them.
+    Lines of other loggers pass untouched.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class RepeatLimit(logging.Filter):
         """Decide on a line; one that passes is given the count of those left out before it."""
         if not super().filter(record):
             return True
-        key = (record.name, record.levelno, _DIGITS.sub("#", str(record.msg)))
+        key = (record.name, record.levelno, _FIGURES.sub("#", str(record.msg)))
         now = self._now()
         kind = self._kinds.get(key)
         if kind is not None and now - kind.passed_at < self._period_s:

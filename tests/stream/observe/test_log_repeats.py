@@ -51,6 +51,12 @@ def test_kinds_differ_by_logger_level_and_words_but_not_by_figures() -> None:
     assert said(limit, "kafka.net", "attempt 1 refused")
 
 
+def test_addresses_of_objects_are_figures() -> None:
+    limit = RepeatLimit("kafka", 60.0, Clock())
+    assert said(limit, "kafka.net", "<Task object at 0x7f3bba36bc50> ran for 0.119s")
+    assert said(limit, "kafka.net", "<Task object at 0x7f49b814e310> ran for 0.103s") == ""
+
+
 def test_other_loggers_are_not_limited() -> None:
     limit = RepeatLimit("kafka", 60.0, Clock())
     for name in ("stream.worker.worker", "kafkaesque", "driftgate"):
