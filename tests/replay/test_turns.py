@@ -533,12 +533,14 @@ def test_an_older_checkpoint_is_taken_when_the_newest_cannot_be_read_for_long(
     seen = Seen()
     store = store_of(world)
     worker = world.worker(observer=seen, clock=StepClock(0.5), store=store)
-    read = store._read
+    read = store.read
 
-    def away(path: str) -> Any:
-        return StoreUnavailableError("the store is away") if path == newest else read(path)
+    def away(path: str) -> bytes:
+        if path == newest:
+            raise StoreUnavailableError("the store is away")
+        return read(path)
 
-    store._read = away  # type: ignore[method-assign]
+    store.read = away  # type: ignore[method-assign]
     world.run(worker)
     failed = [s for (s,) in seen.of("moved") if s.state is State.FAILED]
     assert [status.reason for status in failed] == ["the store is away"] * 4
