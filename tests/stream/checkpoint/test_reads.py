@@ -18,7 +18,6 @@ from stream.checkpoint.reads import InlineReads, ThreadedReads
 from stream.checkpoint.store import CheckpointStore, Stored
 from stream.clock import SystemClock
 from stream.errors import StoreUnavailableError
-from stream.recovery import choice
 from stream.recovery.lifecycle import State
 from tests.replay.worlds import StepClock, World, calm
 
@@ -96,11 +95,10 @@ def test_a_store_that_hangs_holds_up_its_own_partition_alone(
 
 
 def test_a_store_that_hangs_for_long_fails_its_partition_in_words(
-    hanging: tuple[World, Hanging], monkeypatch: pytest.MonkeyPatch
+    hanging: tuple[World, Hanging],
 ) -> None:
-    monkeypatch.setattr(choice, "_LOOK_S", 0.0)
     world, store = hanging
-    worker = world.worker(store=store, reads=ThreadedReads(), clock=StepClock(0.1))
+    worker = world.worker(store=store, reads=ThreadedReads(), clock=StepClock(1.0))
     world.run(worker, lambda: any(s.state is State.FAILED for s in worker.statuses))
     failed = next(status for status in worker.statuses if status.state is State.FAILED)
     assert failed.partition == 1
@@ -127,12 +125,11 @@ class NewestHangs(CheckpointStore):
 def test_after_some_attempts_an_older_checkpoint_is_taken_in_place_of_one_that_hangs(
     hanging: tuple[World, Hanging], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "_LOOK_S", 0.0)
     world, other = hanging
     other.gate.set()
     store = NewestHangs(world.config.checkpoint.store, world.config.app, 100)
     newest, before = store.listed(1)[:2]
-    worker = world.worker(store=store, reads=ThreadedReads(), clock=StepClock(0.1))
+    worker = world.worker(store=store, reads=ThreadedReads(), clock=StepClock(1.0))
     taken: list[str | None] = []
     monkeypatch.setattr(
         worker._restorer._observer, "restored", lambda found: taken.append(found.checkpoint)
