@@ -296,6 +296,7 @@ class Refusing(EmbeddedLog):
 
     refused: int | None = None
     refusals = 0
+    is_open = True
 
     def poll(
         self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
@@ -305,9 +306,15 @@ class Refusing(EmbeddedLog):
     def begin_commit(self, transaction: Transaction) -> Callable[[], dict[TopicPartition, int]]:
         if self.refused in {output.target.partition for output in transaction.outputs}:
             self.refusals += 1
+            self.is_open = False
             assert self.refused is not None
             raise RecordRefusedError("out: a record is too large", self.refused)
+        assert self.is_open, "reopen must follow a commit that failed"
         return super().begin_commit(transaction)
+
+    def reopen(self) -> None:
+        self.is_open = True
+        super().reopen()
 
 
 def test_an_output_that_is_refused_stops_its_own_partition_alone(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_store_that_hangs_for_long_fails_its_partition_in_words(
     failed = next(status for status in worker.statuses if status.state is State.FAILED)
     assert failed.partition == 1
     assert (
-        "checkpoints of partition 1: the checkpoint store must answer; it has not for 3"
+        "checkpoints of partition 1: the checkpoint store must answer; it has not for "
         in failed.reason
     )
     store.gate.set()
