@@ -56,8 +56,7 @@ class Doubts:
 
     def refused(self) -> None:
         """Take note of a transaction that was refused: no doubt, but the log is opened anew."""
-        self.is_open = True
-        self._open_at = self._clock.monotonic()
+        self.is_open = True  # and no pause is on: nothing is committed during one
 
     def settle_if_due(self) -> None:
         """Open the log anew, once the pause is over."""

@@ -23,13 +23,8 @@ DOUBTS = mutants_of(
     ),
     (
         "after a refusal the log is not opened anew",
-        "        self.is_open = True\n        self._open_at",
-        "        self._open_at",
-    ),
-    (
-        "a refusal waits for an earlier pause",
-        "        self._open_at = self._clock.monotonic()\n",
-        "",
+        "        self.is_open = True  # and no pause is on: nothing is committed during one\n",
+        "        pass\n",
     ),
     (
         "a doubtful transaction is looked at without a pause",
