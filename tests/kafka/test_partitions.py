@@ -206,7 +206,7 @@ def test_a_hanging_transaction_can_be_aborted(
     (hanging,) = found.transactions
     # The coordinator has spoken to the partition: it takes no marker without the epoch it knows.
     assert hanging.coordinator_epoch >= 0
-    admin.abort(hanging)
+    admin.end(hanging, "abort")
     assert admin.transactions([topic])[0].transactions == []
     end = world.admin.bounds(source).end
     assert values(read(world.admin, source, 0, end)) == [b"before", b"after"]
