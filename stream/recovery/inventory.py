@@ -46,7 +46,7 @@ class Inventory:
     checkpoints
         Those that are whole, and of this app and partition, the newest first.
     unreadable
-        Addresses of those that the store does not give out: nobody knows whether they are whole.
+        Addresses of those that the store does not give out; they may be whole or not.
     """
 
     partition: int

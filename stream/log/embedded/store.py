@@ -97,7 +97,7 @@ class Store:
         """Compare the file at the path with the one that was opened.
 
         A connection goes on with a file that was removed, or replaced by another one: what it
-        commits there is seen by nobody.
+        commits there is lost to every reader.
 
         Raises
         ------

@@ -19,7 +19,7 @@ from stream.log.kafka.errors import REFUSED, record_refused
 def find_refused(
     outputs: Iterable[OutputBatch], futures: Iterable[Sequence[Any]]
 ) -> RecordRefusedError | None:
-    """Name the first output that was refused itself; None if nobody has refused one.
+    """Name the first output that was refused itself; None where no topic has refused one.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ in the coordinator's own log.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 from kafka.protocol.producer.transaction import WriteTxnMarkersRequest
 
-from stream.errors import LogAccessError, SetupError
+from stream.errors import InvariantError, LogAccessError, SetupError
 from stream.log.base import TopicPartition
 from stream.log.kafka.errors import translated
 from stream.log.kafka.opening import open_client
@@ -40,6 +41,7 @@ from stream.log.open_transactions import (
     judge,
 )
 
+_log = logging.getLogger(__name__)
 # Markers that are on their way arrive within this; what is open afterwards was not about to end.
 _MARKERS_WAIT_S = 0.5
 
@@ -200,7 +202,7 @@ class KafkaTransactions:
         ]
 
     def _ended(self, transactional_id: str) -> list[Ended]:
-        """Ended transactions by the coordinator's log; none where this user may not read it."""
+        """Ended transactions by the coordinator's log; a warning if that cannot be read."""
         reader = RangeReader(self._settings, settle_s=0.0)
         try:
             source = TopicPartition(
@@ -209,7 +211,8 @@ class KafkaTransactions:
             batches = reader.read(source, *reader.bounds(source))
             pairs = (pair for b in batches for pair in zip(b.keys, b.values, strict=True))
             return decisions(pairs, transactional_id)
-        except LogAccessError:
+        except (LogAccessError, InvariantError) as error:  # a right is missing; a later format
+            _log.warning("decisions of `%s` are not known: %s", transactional_id, error)
             return []
         finally:
             reader.close()

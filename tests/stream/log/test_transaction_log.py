@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.errors import InvariantError
+from stream.errors import InvariantError, LogAccessError
 from stream.log.base import TopicPartition
+from stream.log.kafka import transaction_admin
 from stream.log.kafka.transaction_log import Ended, decisions, java_hash, partition_of
+from stream.log.open_transactions import JudgedTransaction
 
 ONGOING, PREPARE_COMMIT, PREPARE_ABORT, COMPLETE_COMMIT, EMPTY = 1, 2, 3, 4, 0
 A, B = TopicPartition("shop.journal", 3), TopicPartition("shop.predictions", 300)
@@ -115,6 +118,35 @@ def test_a_later_format_is_refused_in_words() -> None:
     for bad in (b"\x00\x02" + value[2:], value[:9], b""):
         with pytest.raises(InvariantError, match="must be of version 0 or 1"):
             decisions([(key, bad)], "shop-w")
+
+
+@pytest.mark.parametrize("error", [LogAccessError("READ is missing"), InvariantError("version 2")])
+def test_a_log_that_cannot_be_read_leaves_decisions_open_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    class Refused:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def bounds(self, _: TopicPartition) -> None:
+            raise error
+
+        def read(self, *_: object) -> None:
+            raise AssertionError("nothing can be read")
+
+        def close(self) -> None:
+            pass
+
+    class Admin:
+        def describe_topics(self, _: list[str]) -> list[dict[str, list[int]]]:
+            return [{"partitions": [0, 1]}]
+
+    monkeypatch.setattr(transaction_admin, "RangeReader", Refused)
+    settings: Any = None
+    looked = transaction_admin.KafkaTransactions(settings, Admin())
+    hanging = JudgedTransaction(A, 7, 0, 5, "hanging", 9.0, "shop-w", "Empty")
+    assert looked._decided([hanging]) == [hanging]
+    assert caplog.messages == [f"decisions of `shop-w` are not known: {error}"]
 
 
 @given(st.text(max_size=20), st.integers(1, 100))
