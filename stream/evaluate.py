@@ -1,40 +1,33 @@
-"""Evaluation: the same task as in production, over the embedded log in memory.
+"""Evaluation: the same partition task as in production, over records that a file gives.
 
-Nothing here is a second implementation of anything: records are appended to topics, a worker
-takes them, and the figures are the worker's own.
+Records come in pieces, are read, stepped and judged, and let go of: an evaluation holds the task's
+state and a few pieces, however long the file is. What a worker adds to the task is the log and the
+recovery from it; of neither depends a byte of what is predicted (`tests/replay` holds them equal).
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import NamedTuple
 
 from operators.snapshot import SnapshotUnavailableError, digest
-from stream.checkpoint.format import Checkpoint
-from stream.checkpoint.reads import InlineReads
-from stream.checkpoint.store import CheckpointStore
-from stream.checkpoint.writer import Written
-from stream.config.log import EmbeddedLog
 from stream.config.pipeline import Config
 from stream.drift.events import DriftEvent
-from stream.log.base import LogAdmin, OutputBatch, TopicPartition, TopicSpec
-from stream.log.open import open_admin, open_log
+from stream.labels.dead_letter_table import DeadLetterTable
+from stream.log.base import LogAdmin, OutputBatch, RecordBatch, TopicPartition, TopicSpec
 from stream.observe.observer import Observer
-from stream.task import PartitionTask, StepReport
+from stream.task import PartitionTask, Step, StepReport
 from stream.topology import PartsBuilder, input_topics, output_topics
-from stream.worker.worker import Worker
 
-_numbers = itertools.count()
-# Long enough that both topics are always taken in event time, whatever the machine is doing.
-_WAIT = "1h"
 # Compiling and loading kernels is done on this many records, outside of what is timed.
 WARM_UP_RECORDS = 600
 _APPEND_MAX = 20_000
+_PIECE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +41,17 @@ class Series:
     def __len__(self) -> int:
         return len(self.values)
 
-    def head(self, count: int) -> Series:
-        """Keep the first records."""
-        return Series(self.keys[:count], self.values[:count], self.timestamps[:count])
+    def cut(self, start: int, stop: int | None) -> Series:
+        """Keep the records from one place up to another."""
+        keep = slice(start, stop)
+        return Series(self.keys[keep], self.values[keep], self.timestamps[keep])
+
+
+class Piece(NamedTuple):
+    """Next records of the events' topic, and of the labels' topic where that is another."""
+
+    events: Series
+    labels: Series | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Evaluation:
     learnt: int = 0
     figures: dict[str, float] = field(default_factory=dict)
     dead: Counter[str] = field(default_factory=Counter)
+    dead_table: DeadLetterTable = field(default_factory=DeadLetterTable)
     expired: int = 0
     pending: int = 0
     drift: list[DriftEvent] = field(default_factory=list)
@@ -121,59 +123,30 @@ class Recorder(Observer):
         self._progress(result)
 
 
-class NoCheckpoints:
-    """A checkpoint writer for runs that nobody continues: it lets go of everything."""
-
-    def submit(self, checkpoint: Checkpoint) -> bool:
-        """Let a checkpoint go."""
-        del checkpoint
-        return True
-
-    def finished(self) -> list[Written]:
-        """Nothing was written."""
-        return []
-
-    def writing(self) -> dict[int, float]:
-        """Nothing is being written."""
-        return {}
-
-    def wait(self, partitions: Iterable[int], timeout_s: float) -> bool:
-        """There is nothing to wait for."""
-        del partitions, timeout_s
-        return True
-
-    def close(self, timeout_s: float) -> None:
-        """There is nothing to close."""
+def with_labels(config: Config, *, in_topic: bool) -> Config:
+    """Return the same pipeline with labels in a topic of their own, or else within the events."""
+    source = "topic" if in_topic else "inline"
+    if config.labels.source == source:
+        return config
+    settings = config.model_dump(mode="json", by_alias=True)
+    settings["labels"]["source"] = source
+    return Config.model_validate(settings)
 
 
-def in_memory(config: Config, labels_topic: bool) -> Config:
-    """The same pipeline over a log in memory of its own, one partition, no checkpoints on disk.
-
-    Parameters
-    ----------
-    labels_topic
-        Whether labels come in a topic of their own; else inline.
-    """
-    labels = config.labels.model_copy(
-        update={"source": "topic" if labels_topic else "inline"}
-    ).model_dump(mode="json")
-    return Config.model_validate(
-        {
-            **config.model_dump(mode="json", by_alias=True),
-            "log": EmbeddedLog(
-                type="embedded", path=f":memory:evaluate-{next(_numbers)}"
-            ).model_dump(),
-            "labels": {**labels, "wait_for_other": _WAIT},
-            "checkpoint": {"store": "memory://driftgate", "interval": "365d"},
-            "on_failure": "exit",
-        }
-    )
+def pieces(events: Series, labels: Series | None, count: int = _PIECE) -> Iterator[Piece]:
+    """Cut records that are all there into pieces."""
+    most = max(len(events), len(labels or ()))
+    for start in range(0, most, count):
+        stop = start + count
+        yield Piece(events.cut(start, stop), None if labels is None else labels.cut(start, stop))
 
 
-def warm_up(config: Config, events: Series, labels: Series | None) -> None:
+def warm_up(config: Config, start: Iterable[Piece]) -> None:
     """Compile or load the kernels that a run will use, on a few of its records."""
-    few = events.head(WARM_UP_RECORDS)
-    evaluate(config, few, None if labels is None else labels.head(WARM_UP_RECORDS))
+    for events, labels in start:
+        few = events.cut(0, WARM_UP_RECORDS)
+        evaluate(config, few, None if labels is None else labels.cut(0, WARM_UP_RECORDS))
+        return
 
 
 def evaluate(
@@ -183,46 +156,113 @@ def evaluate(
     progress: Callable[[Evaluation], None] = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Evaluation:
+    """Run a pipeline over records that are all there; see `evaluate_pieces`.
+
+    Parameters
+    ----------
+    events, labels
+        What the input topics hold. `labels` is None when events carry their own.
+    """
+    config = with_labels(config, in_topic=labels is not None)
+    return evaluate_pieces(config, pieces(events, labels), progress, stop)
+
+
+def evaluate_pieces(
+    config: Config,
+    source: Iterable[Piece],
+    progress: Callable[[Evaluation], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> Evaluation:
     """Run a pipeline over records to their end.
 
     Parameters
     ----------
     config
-        Any pipeline; it is run `in_memory`.
-    events, labels
-        What the input topics hold. `labels` is None when events carry their own.
+        Any pipeline; `labels.source` says whether pieces have labels. It runs as partition 0.
+    source
+        What the input topics hold, piece by piece.
     progress
         Called after each step.
     stop
         Ends the run early when set.
     """
-    config = in_memory(config, labels is not None)
-    admin = open_admin(config)
-    try:
-        load(config, admin, events, labels)
-        recorder = Recorder(progress)
-        store = CheckpointStore(config.checkpoint.store, config.app, 1)
-        log = open_log(config)
-        worker = Worker(
-            config,
-            log,
-            store,
-            PartsBuilder(config),
-            recorder,
-            writer=NoCheckpoints(),
-            reads=InlineReads(),
-        )
+    run = _Run(config, Recorder(progress))
+    start = perf_counter()
+    for piece in _timed(source, run):
+        run.take(piece)
+        if stop is not None and stop.is_set():
+            break
+    else:
+        run.finish()
+    run.result.pipeline_seconds = perf_counter() - start - run.source_seconds
+    run.close()
+    return run.result
+
+
+class _Run:
+    """One task, what it is fed with, and what comes out of it."""
+
+    def __init__(self, config: Config, recorder: Recorder) -> None:
+        parts = PartsBuilder(config)(0)
+        self._topics = input_topics(config)
+        self._task = PartitionTask(parts, dict.fromkeys(self._topics, 0))
+        self._records_max = config.steps.records_max
+        self._recorder = recorder
+        self._predictions, self._sha = parts.topics["predictions"], hashlib.sha256()
+        self._dead_letters = parts.topics["dead_letters"]
+        self.source_seconds = 0.0
+
+    @property
+    def result(self) -> Evaluation:
+        return self._recorder.evaluation
+
+    def take(self, piece: Piece) -> None:
+        """Accept a piece, and step as far as what may follow it allows."""
+        for topic, series in zip(self._topics, piece, strict=False):
+            assert series is not None, "labels have a topic of their own"
+            self._accept(topic, series)
+        self._step(may_follow=True)
+
+    def finish(self) -> None:
+        """Step to the end: nothing follows."""
+        self._step(may_follow=False)
+
+    def close(self) -> None:
+        """Note the digests of what was predicted and of the state."""
+        self.result.snapshot_digest = snapshot_digest(self._task)
+        self.result.predictions_digest = self._sha.hexdigest()
+
+    def _accept(self, topic: str, series: Series) -> None:
+        if len(series):
+            source = TopicPartition(topic, 0)
+            first = self._task.wanted[source]
+            offsets = range(first, first + len(series))
+            self._task.accept(
+                RecordBatch(source, offsets, series.timestamps, series.keys, series.values)
+            )
+
+    def _step(self, *, may_follow: bool) -> None:
+        more = dict.fromkeys(self._topics, may_follow)
+        while (step := self._task.step(more, self._records_max)) is not None:
+            start = perf_counter()
+            self._book(step)
+            self._recorder.step(step.report, perf_counter() - start)
+
+    def _book(self, step: Step) -> None:
+        for batch in step.outputs:
+            if batch.target.topic == self._predictions:
+                self._sha.update(b"".join(line + b"\n" for line in batch.values if line))
+            elif batch.target.topic == self._dead_letters:
+                self.result.dead_table.add(batch)
+
+
+def _timed(source: Iterable[Piece], run: _Run) -> Iterator[Piece]:
+    """Keep the seconds that reading the file takes apart from those of the pipeline."""
+    start = perf_counter()
+    for piece in source:
+        run.source_seconds += perf_counter() - start
+        yield piece
         start = perf_counter()
-        worker.start()
-        worker.catch_up(stop or threading.Event())
-        result = recorder.evaluation
-        result.pipeline_seconds = perf_counter() - start
-        result.snapshot_digest = snapshot_digest(worker.tasks[0])
-        result.predictions_digest = predictions_digest(config, admin)
-        log.close()
-        return result
-    finally:
-        admin.close()
 
 
 def load(config: Config, admin: LogAdmin, events: Series, labels: Series | None) -> None:
@@ -233,17 +273,8 @@ def load(config: Config, admin: LogAdmin, events: Series, labels: Series | None)
         assert series is not None
         target = TopicPartition(topic, 0)
         for start in range(0, len(series), _APPEND_MAX):
-            stop = start + _APPEND_MAX
-            admin.append(
-                [
-                    OutputBatch(
-                        target,
-                        series.timestamps[start:stop],
-                        series.keys[start:stop],
-                        series.values[start:stop],
-                    )
-                ]
-            )
+            some = series.cut(start, start + _APPEND_MAX)
+            admin.append([OutputBatch(target, some.timestamps, some.keys, some.values)])
 
 
 def snapshot_digest(task: PartitionTask) -> str:
@@ -259,15 +290,6 @@ def committed_values(admin: LogAdmin, source: TopicPartition) -> Iterator[bytes]
     bounds = admin.bounds(source)
     for batch in admin.read(source, bounds.first, bounds.end):
         yield from (value or b"" for value in batch.values)
-
-
-def predictions_digest(config: Config, admin: LogAdmin, partition: int = 0) -> str:
-    """SHA-256 over the committed predictions of a partition, in order."""
-    assert config.topics.predictions is not None
-    sha = hashlib.sha256()
-    for value in committed_values(admin, TopicPartition(config.topics.predictions, partition)):
-        sha.update(value + b"\n")
-    return sha.hexdigest()
 
 
 def delay_labels(timestamps: Sequence[int], delay: int) -> list[int]:

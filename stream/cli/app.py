@@ -38,7 +38,8 @@ app.add_typer(bench_app, name="bench")
 ConfigPath = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The pipeline's YAML file.", show_default=False)
 ]
-DataPath = Annotated[Path, typer.Option("--data", help="A .csv, .csv.gz or .parquet file.")]
+_FILES = "CSV (any delimiter), JSON lines, Parquet or Arrow; a path or a URL."
+DataPath = Annotated[str, typer.Option("--data", help=_FILES)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Work = Annotated[Path, typer.Option(help="Where streams are written, to be used again.")]
 Data = Annotated[
@@ -86,21 +87,20 @@ def demo(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .csv.gz or .parquet file.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help=_FILES)],
     target: Annotated[str, typer.Option(help="The column to predict.")],
+    task: Annotated[
+        Literal["classification", "regression"] | None,
+        typer.Option(help="Whether the target names classes or is a number. Default: found out."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write; default: standard out.")
     ] = None,
 ) -> None:
     """Infer a schema from a data file and write a commented pipeline to start from."""
-    from stream.datasets.draft import draft_config
+    from stream.cli.init import run_init
 
-    text = draft_config(file, target)
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    output.write_text(text)
-    typer.echo(f"Wrote {output}. Next: driftgate evaluate {output} --data {file}", err=True)
+    run_init(file, target, task, output)
 
 
 @app.command()
@@ -119,13 +119,16 @@ def evaluate(
     ] = 0,
     limit: Annotated[int | None, typer.Option(help="Use only the first N rows.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the configured one.", min=0)] = None,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Take the last row first: the newest stands on top.")
+    ] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of accuracy over time.")] = None,
     json: Json = False,
 ) -> None:
     """Run the same task as in production over a data file, each row predicted before learnt."""
     from stream.cli.evaluate import run_evaluate
 
-    run_evaluate(config, data, model, param or [], label_delay, limit, seed, plot, json)
+    run_evaluate(config, data, model, param or [], label_delay, limit, seed, reverse, plot, json)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
 from stream.datasets.flights import PIPELINE, read_flights
-from stream.evaluate import evaluate, warm_up
+from stream.evaluate import evaluate, pieces, warm_up
 from stream.loading.load import load_config
 from stream.observe.logs import configure_logging
 
@@ -31,7 +31,7 @@ def run_demo(limit: int | None, plot: Path | None, as_machine: bool) -> None:
         events, labels = read_flights(limit)
     with console.status("compiling (the first time takes a minute or more)"):
         drop_stale()
-        warm_up(config, events, labels)
+        warm_up(config, pieces(events, labels))
     with LiveProgress(len(events), console) as progress:
         result = evaluate(config, events, labels, progress)
     if as_machine:

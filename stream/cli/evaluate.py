@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,30 @@ from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
 from stream.config.pipeline import Config
-from stream.datasets import read_rows, to_events
+from stream.datasets import all_of, open_table, to_pieces
+from stream.datasets.tables import turned_round
 from stream.errors import ConfigError
-from stream.evaluate import Series, delay_labels, evaluate, warm_up
+from stream.evaluate import (
+    WARM_UP_RECORDS,
+    Piece,
+    Series,
+    evaluate_pieces,
+    warm_up,
+    with_labels,
+)
 from stream.loading.load import load_config
 from stream.observe.logs import configure_logging
 
 
 def run_evaluate(
     path: Path,
-    data: Path,
+    data: str,
     model: str | None,
     params: Sequence[str],
     label_delay: int,
     limit: int | None,
     seed: int | None,
+    is_reversed: bool,
     plot: Path | None,
     as_machine: bool,
 ) -> None:
@@ -38,21 +48,23 @@ def run_evaluate(
     config = load_config(path, os.environ, model, read_params(params))
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    console = Console(stderr=as_machine, highlight=False)
-    with console.status("reading the data"):
-        config, events, labels = read_series(config, data, limit, label_delay)
+    console = Console(stderr=as_machine, highlight=False, soft_wrap=True)
+    with console.status("opening the data"):
+        source = Source(config, data, limit, label_delay, is_reversed)
+    for note in source.table.notes:
+        console.print(f"note: {note}.")
     with console.status("compiling (the first time takes a minute or more)"):
         drop_stale()
-        warm_up(config, events, labels)
-    with LiveProgress(len(events), console) as progress:
-        result = evaluate(config, events, labels, progress)
-    title = f"{config.model.name} on {data.name}"
+        warm_up(source.config, source.pieces(WARM_UP_RECORDS))
+    with LiveProgress(source.rows, console) as progress:
+        result = evaluate_pieces(source.config, source.pieces(limit), progress)
+    title = f"{config.model.name} on {Path(data).name}"
     if label_delay:
         title += f", labels {label_delay} events late"
     if as_machine:
-        print(json.dumps(as_json(result, config.model.name, config.seed)))
+        print(json.dumps(as_json(result, config.model.name, config.seed, source.table.malformed)))
     else:
-        print_summary(result, title, console)
+        print_summary(result, title, console, source.table.malformed)
     if plot is not None:
         plot_evaluation(result, plot, title, by_time=False)
         console.print(f"Wrote {plot}")
@@ -78,24 +90,82 @@ def read_params(given: Sequence[str]) -> dict[str, Any]:
     return params
 
 
+class Source:
+    """A data file as what the input topics would hold, as often as it is asked for.
+
+    Parameters
+    ----------
+    config
+        The pipeline; `Source.config` is the one that fits what comes.
+    limit
+        Rows to read at most.
+    label_delay
+        How many further events come before a label; 0: labels come within the events.
+    is_reversed
+        Whether the last row comes first; the file is then read whole.
+    """
+
+    def __init__(
+        self, config: Config, data: str, limit: int | None, label_delay: int, is_reversed: bool
+    ) -> None:
+        table = open_table(data)
+        self.table = turned_round(table) if is_reversed else table
+        self._delay = label_delay
+        self.config = with_delay(config, label_delay) if label_delay else with_labels_inline(config)
+        counts = [count for count in (limit, table.rows) if count is not None]
+        self.rows = min(counts) if table.rows is not None else None
+
+    def pieces(self, limit: int | None) -> Iterator[Piece]:
+        """Read the file anew, at most `limit` rows of it."""
+        inline = self._delay == 0
+        found = to_pieces(self.config, self.table, inline=inline, limit=limit)
+        return found if inline else delayed(found, self._delay)
+
+
 def read_series(
-    config: Config, data: Path, limit: int | None, label_delay: int
+    config: Config, data: str, limit: int | None, label_delay: int
 ) -> tuple[Config, Series, Series | None]:
-    """Read a data file into what the input topics hold, and fit the pipeline to a label delay."""
-    table = read_rows(data, limit)
-    if label_delay == 0:
-        events, _ = to_events(config, table, inline=True)
-        return config, events, None
-    config = with_delay(config, label_delay)
-    events, labels = to_events(config, table, inline=False)
-    times = strictly_rising(events.timestamps)
-    delayed = delay_labels(times, label_delay)
-    at = positions(events.keys, labels.keys)
-    return (
-        config,
-        replace(events, timestamps=times),
-        replace(labels, timestamps=[delayed[position] for position in at]),
-    )
+    """Read a data file whole; see `Source`."""
+    source = Source(config, data, limit, label_delay, is_reversed=False)
+    events, labels = all_of(source.pieces(limit))
+    return source.config, events, labels
+
+
+def with_labels_inline(config: Config) -> Config:
+    """Let each event carry its label."""
+    return with_labels(config, in_topic=False)
+
+
+def delayed(source: Iterable[Piece], delay: int) -> Iterator[Piece]:
+    """Let every label come after `delay` further events, and times rise strictly.
+
+    Examples
+    --------
+    >>> events = Series([b"a", b"b"], [b"{}", b"{}"], [5, 5])
+    >>> labels = Series([b"a", b"b"], [b"1", b"2"], [5, 5])
+    >>> first, last = delayed([Piece(events, labels)], 1)
+    >>> first.events.timestamps, first.labels.timestamps, last.labels.timestamps
+    ([5, 6], [6], [7])
+    """
+    waiting: deque[tuple[bytes | None, bytes | None] | None] = deque()
+    last = -1
+    for events, labels in source:
+        assert labels is not None, "labels in a topic of their own"
+        times = strictly_rising(events.timestamps, last)
+        known = dict(zip(positions(events.keys, labels.keys), labels.values, strict=True))
+        due: list[tuple[bytes | None, bytes | None, int]] = []
+        for row, (key, time) in enumerate(zip(events.keys, times, strict=True)):
+            if len(waiting) == delay and (label := waiting.popleft()) is not None:
+                due.append((*label, time))
+            waiting.append((key, known[row]) if row in known else None)
+        last = times[-1] if times else last
+        yield Piece(replace(events, timestamps=times), _series(due))
+    late = [(*label, last + 1 + n) for n, label in enumerate(waiting) if label is not None]
+    yield Piece(Series([], [], []), _series(late))
+
+
+def _series(records: Sequence[tuple[bytes | None, bytes | None, int]]) -> Series:
+    return Series(*map(list, zip(*records, strict=True))) if records else Series([], [], [])
 
 
 def with_delay(config: Config, label_delay: int) -> Config:
@@ -132,8 +202,8 @@ def positions(keys: Sequence[bytes | None], some: Sequence[bytes | None]) -> lis
     return found
 
 
-def strictly_rising(times: Sequence[int]) -> list[int]:
-    """Raise each time that does not follow the one before it.
+def strictly_rising(times: Sequence[int], last: int = -1) -> list[int]:
+    """Raise each time that does not follow the one before it; `last` came before the first.
 
     Examples
     --------
@@ -142,5 +212,6 @@ def strictly_rising(times: Sequence[int]) -> list[int]:
     """
     risen: list[int] = []
     for time in times:
-        risen.append(max(time, risen[-1] + 1) if risen else time)
+        last = max(time, last + 1)
+        risen.append(last)
     return risen

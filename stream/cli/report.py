@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from stream.cli.drift import print_story
+from stream.datasets.malformed import Malformed
 from stream.drift.timeline import timeline
 from stream.evaluate import Evaluation
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
 _DRIFTS_SHOWN = 5
+_DEAD_SHOWN = 12
 _MEANING = {
     "accuracy": "share of right predictions",
     "kappa": "better than chance",
@@ -34,12 +38,12 @@ class LiveProgress:
     Parameters
     ----------
     total
-        Records to come.
+        Records to come, where that is known.
     console
         Where to draw.
     """
 
-    def __init__(self, total: int, console: Console) -> None:
+    def __init__(self, total: int | None, console: Console) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -68,7 +72,9 @@ class LiveProgress:
         self._bar.update(self._task, completed=result.records, quality=quality)
 
 
-def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
+def as_json(
+    result: Evaluation, model: str, seed: int, malformed: Malformed | None = None
+) -> dict[str, Any]:
     """One object for machines; figures without a value are null."""
     figures = {name: None if math.isnan(value) else value for name, value in result.figures.items()}
     return {
@@ -78,6 +84,8 @@ def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
         "learnt": result.learnt,
         **figures,
         "dead_letters": dict(sorted(result.dead.items())),
+        "dead_letter_lines": [asdict(line) for line in result.dead_table.lines],
+        "malformed_rows": malformed.count if malformed is not None else 0,
         "expired": result.expired,
         "pending": result.pending,
         "drift_events": len(result.drift),
@@ -94,7 +102,9 @@ def as_json(result: Evaluation, model: str, seed: int) -> dict[str, Any]:
     }
 
 
-def print_summary(result: Evaluation, title: str, console: Console) -> None:
+def print_summary(
+    result: Evaluation, title: str, console: Console, malformed: Malformed | None = None
+) -> None:
     """A table of figures, then what was refused, noticed, and how fast it went."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for column, justify in (("figure", "left"), ("whole stream", "right"), ("recent", "right")):
@@ -110,6 +120,13 @@ def print_summary(result: Evaluation, title: str, console: Console) -> None:
         f"for their label, {result.expired:,} expired, {result.dead.total():,} dead letters"
         + (f" ({_counts(result)})" if result.dead else "")
     )
+    _print_dead_letters(result, console)
+    if malformed is not None and malformed.count:
+        console.print(
+            f"{malformed.count:,} rows of the file are no rows of its table, and were passed over:"
+        )
+        for line in malformed.shown:
+            console.print(f"  {escape(line)}")
     console.print(
         f"model alone {result.model_records_per_s:,.0f} records/s, whole pipeline "
         f"{result.pipeline_records_per_s:,.0f} records/s ({result.pipeline_seconds:.1f} s)"
@@ -119,6 +136,21 @@ def print_summary(result: Evaluation, title: str, console: Console) -> None:
         f"predictions {result.predictions_digest[:16]}"
     )
     print_story(timeline(result.drift), console, _DRIFTS_SHOWN)
+
+
+def _print_dead_letters(result: Evaluation, console: Console) -> None:
+    lines = result.dead_table.lines
+    if not lines:
+        return
+    table = Table(title="dead letters", title_justify="left", title_style="bold")
+    for column, justify in (("count", "right"), ("reason", "left"), ("first row", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("what was wrong there")
+    for line in lines[:_DEAD_SHOWN]:
+        table.add_row(f"{line.count:,}", line.reason, f"{line.offset + 1:,}", escape(line.message))
+    console.print(table)
+    if len(lines) > _DEAD_SHOWN:
+        console.print(f"and {len(lines) - _DEAD_SHOWN} more kinds; --json has them all")
 
 
 def _show(name: str, value: float) -> str:

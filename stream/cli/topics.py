@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stream.cli.topic_setup import apply_topics, plan_topics, topic_specs
 from stream.config.pipeline import Config
-from stream.datasets import read_rows, to_events
+from stream.datasets import open_table, to_pieces
 from stream.errors import TopicMissingError
 from stream.evaluate import Series
 from stream.loading.load import load_config
@@ -65,26 +66,34 @@ def describe(path: Path, as_machine: bool) -> None:
     Console(highlight=False).print(table)
 
 
-def load(path: Path, data: Path, limit: int | None) -> None:
+def load(path: Path, data: str, limit: int | None) -> None:
     """Append a data file's rows; each key always goes to the same partition."""
     config = load_config(path, os.environ)
     topics = input_topics(config)
-    events, labels = to_events(config, read_rows(data, limit), inline=len(topics) == 1)
-    pieces = [Series(events.keys, events.values, events.timestamps)]
-    if len(topics) > 1:
-        pieces.append(Series(labels.keys, labels.values, labels.timestamps))
+    table = open_table(data)
+    appended = dict.fromkeys(topics, 0)
     with _admin(config) as admin:
         found = admin.topics()
-        for topic, series in zip(topics, pieces, strict=True):
+        for topic in topics:
             if topic not in found:
                 raise TopicMissingError(
                     f"topic `{topic}` must exist; it does not. "
                     f"Run `driftgate topics create {path}`."
                 )
-            append_by_key(admin, topic, found[topic], series)
-    console = Console(highlight=False)
-    for topic, series in zip(topics, pieces, strict=True):
-        console.print(f"{topic}: appended {len(series):,} records")
+        for piece in to_pieces(config, table, inline=len(topics) == 1, limit=limit):
+            for topic, series in zip(topics, piece, strict=False):
+                assert series is not None, "labels have a topic of their own"
+                append_by_key(admin, topic, found[topic], series)
+                appended[topic] += len(series)
+    console = Console(highlight=False, soft_wrap=True)
+    for note in table.notes:
+        console.print(f"note: {note}.")
+    for topic, count in appended.items():
+        console.print(f"{topic}: appended {count:,} records")
+    if table.malformed.count:
+        console.print(f"{table.malformed.count:,} rows of the file are no rows of its table:")
+        for line in table.malformed.shown:
+            console.print(f"  {escape(line)}")
 
 
 def append_by_key(admin: LogAdmin, topic: str, partitions: int, series: Series) -> None:

@@ -10,6 +10,7 @@ from stream.codec.read import Column, ReadBatch, RecordReader
 from stream.codec.rules import ClassRule, FloatRule, feature_rule
 from stream.codec.shape import Field
 from stream.codec.times import parse_time
+from stream.config.paths import path_of
 from stream.config.pipeline import Config
 from stream.config.records import FeatureConfig, TimestampFeature
 from stream.log.base import RecordBatch
@@ -17,7 +18,7 @@ from stream.log.base import RecordBatch
 
 def feature_path(feature: FeatureConfig) -> str:
     """Path of a feature's value; by default the field of its name."""
-    return feature.path or f"$.{feature.name}"
+    return feature.path or path_of(feature.name.split("."))
 
 
 def target_field(config: Config, *, optional: bool) -> tuple[Field, list[Column]]:
@@ -58,7 +59,9 @@ class EventReader:
             for feature in schema.features
         ]
         columns = [
-            Column(feature_path(feature), partial(parse_time, unit=feature.unit))
+            Column(
+                feature_path(feature), partial(parse_time, unit=feature.unit, form=feature.format)
+            )
             for feature in schema.features
             if isinstance(feature, TimestampFeature)
         ]
@@ -72,6 +75,7 @@ class EventReader:
             columns,
             id_path=schema.id,
             time_path=schema.event_time,
+            time_format=schema.event_time_format,
             ahead_max_ms=schema.event_time_ahead_max // timedelta(milliseconds=1),
             bytes_max=schema.record_bytes_max,
             dead_letters=config.topics.dead_letters,

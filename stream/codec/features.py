@@ -65,13 +65,14 @@ class TimestampCoder:
     """Times become the configured parts, in UTC."""
 
     def __init__(self, config: TimestampFeature) -> None:
-        self._unit = config.unit
+        self._unit, self._form = config.unit, config.format
         self._parts = [_PARTS[name] for name in config.parts]
         self.features = tuple(Feature(f"{config.name}.{name}") for name in config.parts)
 
     def code(self, values: list[Any]) -> list[NDArray[np.float64]]:
         """See `ColumnCoder`."""
-        times = [0 if value is None else parse_time(value, self._unit) for value in values]
+        unit, form = self._unit, self._form
+        times = [0 if value is None else parse_time(value, unit, form) for value in values]
         missing = np.array([value is None for value in values], dtype=bool)
         time_ms = np.array(times, dtype=np.int64)
         return [np.where(missing, np.nan, take(time_ms)) for take in self._parts]

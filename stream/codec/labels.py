@@ -21,6 +21,7 @@ class LabelReader:
             label,
             id_path=config.labels.id,
             time_path=config.labels.event_time,
+            time_format=None,
             ahead_max_ms=config.record.event_time_ahead_max // timedelta(milliseconds=1),
             bytes_max=config.record.record_bytes_max,
             dead_letters=config.topics.dead_letters,

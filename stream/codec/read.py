@@ -13,6 +13,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +23,7 @@ from stream.codec.rejects import Fault, Reject, refuse, show
 from stream.codec.rules import IdRule, TimeRule
 from stream.codec.shape import Content, Field, Refusal, Shape, getter
 from stream.codec.times import format_times, parse_time
+from stream.config.paths import is_path
 from stream.config.values import format_duration
 from stream.log.base import RecordBatch
 
@@ -134,7 +136,7 @@ class RecordReader:
     columns
         Values among `fields` that need more than msgspec's checks; `parse` raises TypeError or
         ValueError where the field's rule finds a fault, and only there.
-    id_path, time_path
+    id_path, time_path, time_format
         As in the configuration.
     ahead_max_ms
         How far an event time may lie ahead of its record's timestamp.
@@ -151,16 +153,18 @@ class RecordReader:
         *,
         id_path: str,
         time_path: str,
+        time_format: str | None,
         ahead_max_ms: int,
         bytes_max: int,
         dead_letters: str,
     ) -> None:
-        inside = [*_id_fields(id_path), *_time_fields(time_path)]
+        inside = [*_id_fields(id_path), *_time_fields(time_path, time_format)]
         self._shape = Shape([*inside, *fields])
-        self._get_id = getter(id_path) if id_path.startswith("$.") else None
-        self._get_time = getter(time_path) if time_path.startswith("$.") else None
+        self._get_id = getter(id_path) if is_path(id_path) else None
+        self._get_time = getter(time_path) if is_path(time_path) else None
         self._columns = [(getter(path), _optional(parse)) for path, parse in columns]
         self._id_path, self._time_path = id_path, time_path
+        self._parse_time = partial(parse_time, form=time_format)
         self._ahead_max_ms = ahead_max_ms
         self._bytes_max, self._dead_letters = bytes_max, dead_letters
 
@@ -224,7 +228,7 @@ class RecordReader:
         self, batch: RecordBatch, index: list[int], contents: list[Content], bad: set[int]
     ) -> list[int]:
         if self._get_time is not None:
-            times = _parse_all(parse_time, map(self._get_time, contents), bad)
+            times = _parse_all(self._parse_time, map(self._get_time, contents), bad)
             bad.update(self._ahead(times, _at(batch.timestamps, index)))
             return times
         return _parse_all(parse_stamp, _at(batch.timestamps, index), bad)
@@ -247,7 +251,7 @@ class RecordReader:
         assert value is not None
         content = self._shape.examine(value)
         if self._get_time is not None:
-            time, timestamp = parse_time(self._get_time(content)), batch.timestamps[position]
+            time, timestamp = self._parse_time(self._get_time(content)), batch.timestamps[position]
             fault = ahead_fault(time, timestamp, self._ahead_max_ms, self._time_path)
             if fault is not None:
                 raise Refusal(fault)
@@ -255,11 +259,11 @@ class RecordReader:
 
 
 def _id_fields(path: str) -> list[Field]:
-    return [Field(path, IdRule())] if path.startswith("$.") else []
+    return [Field(path, IdRule())] if is_path(path) else []
 
 
-def _time_fields(path: str) -> list[Field]:
-    return [Field(path, TimeRule(missing_reason="bad_time"))] if path.startswith("$.") else []
+def _time_fields(path: str, form: str | None) -> list[Field]:
+    return [Field(path, TimeRule(form=form, missing_reason="bad_time"))] if is_path(path) else []
 
 
 def _at(column: Sequence[Any], index: list[int]) -> Sequence[Any]:

@@ -155,6 +155,7 @@ class TimeRule:
     """An ISO 8601 string, or a number of `unit` since 1970."""
 
     unit: Literal["s", "ms"] = "ms"
+    form: str | None = None
     missing_reason: str = "missing_value"
     name = "a time"
     decoded_as: ClassVar[Mapping[type, Any]] = {str: str, int: int, float: float}
@@ -163,12 +164,14 @@ class TimeRule:
         """See `Rule`."""
         unit = "seconds" if self.unit == "s" else "milliseconds"
         rule = f"an ISO 8601 time or a number of {unit} since 1970, in the years 1 to 9999"
+        if self.form is not None:
+            rule = f"a time written as {self.form}"
         if not isinstance(value, str) and not _is_number(value):
             return Broken(self._reason("wrong_type"), rule)
         if not isinstance(value, str) and not _is_finite(value):
             return Broken(self._reason("not_finite"), "a finite number")
         try:
-            parse_time(value, self.unit)
+            parse_time(value, self.unit, self.form)
         except ValueError:
             return Broken("bad_time", rule)
         return None
@@ -244,7 +247,7 @@ def feature_rule(feature: FeatureConfig) -> Rule:
         return BooleanRule()
     if isinstance(feature, CategoryFeature):
         return CategoryRule(feature.vocabulary)
-    return TimeRule(feature.unit)
+    return TimeRule(feature.unit, feature.format)
 
 
 def _one_of(values: tuple[Any, ...]) -> str:

@@ -18,6 +18,7 @@ import msgspec
 
 from stream.codec.rejects import Fault, show
 from stream.codec.rules import Rule
+from stream.config.paths import names_of, path_of
 from stream.errors import ConfigError
 
 Content = Any
@@ -108,7 +109,7 @@ class Shape:
 
 def getter(path: str) -> Callable[[Content], Any]:
     """Return the function that takes the value at `path` out of a decoded record."""
-    return attrgetter(".".join(map(_attribute, path.split(".")[1:])))
+    return attrgetter(".".join(map(_attribute, names_of(path))))
 
 
 def _attribute(name: str) -> str:
@@ -144,7 +145,7 @@ def _tree(by_path: Mapping[str, Sequence[Field]]) -> dict[str, Any]:
     """Sort the fields into nested objects; a leaf is (checked type, optional)."""
     tree: dict[str, Any] = {}
     for path, entries in by_path.items():
-        *parents, leaf = path.split(".")[1:]
+        *parents, leaf = names_of(path)
         branch = tree
         for parent in parents:
             branch = branch.setdefault(parent, {})
@@ -220,18 +221,18 @@ def _find(document: dict[str, Any], path: str) -> Any:
     """Value at a path; None if it, or an object above it, is null or absent."""
     value: Any = document
     above = "$"
-    for name in path.split(".")[1:]:
+    for name in names_of(path):
         if value is None:
             return None
         if not isinstance(value, dict):
             raise Refusal(Fault("wrong_type", above, "an object", show(value)))
-        value, above = value.get(name), f"{above}.{name}"
+        value, above = value.get(name), path_of((*names_of(above), name))
     return value
 
 
 def _is_null(document: dict[str, Any], path: str) -> bool:
     value: Any = document
-    for name in path.split(".")[1:]:
+    for name in names_of(path):
         if value is None or name not in value:
             return False
         value = value[name]
@@ -239,7 +240,7 @@ def _is_null(document: dict[str, Any], path: str) -> bool:
 
 
 def _place(wanted: dict[str, Any], path: str, value: Any) -> None:
-    *parents, leaf = path.split(".")[1:]
+    *parents, leaf = names_of(path)
     for parent in parents:
         wanted = wanted.setdefault(parent, {})
     wanted[leaf] = value

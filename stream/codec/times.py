@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,9 @@ _MS_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _NUMBER_MAX = 1e15  # beyond the year 9999 in either unit
 
 
-def parse_time(value: str | int | float, unit: Literal["s", "ms"] = "ms") -> int:
+def parse_time(
+    value: str | int | float, unit: Literal["s", "ms"] = "ms", form: str | None = None
+) -> int:
     """Read a time; parts of a millisecond are dropped, a string without an offset is UTC.
 
     Parameters
@@ -26,6 +29,9 @@ def parse_time(value: str | int | float, unit: Literal["s", "ms"] = "ms") -> int
         An ISO 8601 string, or a number of `unit` since 1970-01-01 UTC.
     unit
         Of a number; strings do not depend on it.
+    form
+        How a time is written, as `datetime.strptime` reads it, where it is not ISO 8601. The digits
+        of a whole number are read so, too: 20240131 with `%Y%m%d`.
 
     Raises
     ------
@@ -38,7 +44,11 @@ def parse_time(value: str | int | float, unit: Literal["s", "ms"] = "ms") -> int
     82800250
     >>> parse_time(1.5, "s")
     1500
+    >>> parse_time("31/01/1970", form="%d/%m/%Y")
+    2592000000
     """
+    if form is not None:
+        return _parse_written(str(value), form)
     if isinstance(value, str):
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
@@ -51,6 +61,14 @@ def parse_time(value: str | int | float, unit: Literal["s", "ms"] = "ms") -> int
     if not _MS_MIN <= time_ms <= _MS_MAX:
         raise ValueError("outside of the years 1 to 9999")
     return time_ms
+
+
+@lru_cache(maxsize=65_536)  # days come again and again, and strptime takes some 5 us
+def _parse_written(text: str, form: str) -> int:
+    moment = datetime.strptime(text, form)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def format_times(times: Sequence[int]) -> list[str]:

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from stream.config.values import ClassLabel, Duration, FieldPath, Section, class_key
+from stream.config.paths import FieldPath, IdPath, KeyPath, TimePath
+from stream.config.values import ClassLabel, Duration, Section, class_key
+
+_FORMAT = (
+    "How a time is written where it is not ISO 8601, as Python's `strptime` reads it: `%d/%m/%Y` "
+    "for 31/01/2024. Digits of a whole number are read so, too."
+)
+
+
+def _time_format(form: str) -> str:
+    moment = datetime(2001, 12, 31)
+    try:
+        day = datetime.strptime(moment.strftime(form), form).date()
+    except ValueError:
+        day = None
+    if day != moment.date():
+        raise ValueError("must say year, month and day, as in %d/%m/%Y")
+    return form
+
+
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
 
 
 class _FeatureBase(Section):
@@ -70,6 +90,7 @@ class TimestampFeature(_FeatureBase):
 
     type: Literal["timestamp"]
     unit: Literal["s", "ms"] = Field(default="ms", description="Of a time given as a number.")
+    format: TimeFormat | None = Field(default=None, description=_FORMAT)
     parts: tuple[Literal["epoch_s", "hour_of_day", "day_of_week", "day_of_year", "month"], ...] = (
         Field(
             default=("epoch_s",),
@@ -95,17 +116,16 @@ def _column_names(feature: FeatureConfig) -> list[str]:
 class Schema(Section):
     """How an event is read."""
 
-    id: str = Field(
+    id: IdPath = Field(
         default="$key",
-        pattern=r"^\$(key|offset|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$",
         description="What names an event: `$key` (the record's key), `$offset`, or a path.",
     )
-    event_time: str = Field(
+    event_time: TimePath = Field(
         default="$timestamp",
-        pattern=r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$",
         description="When it happened: `$timestamp` (the record's) or a path to an ISO 8601 "
         "string or a number of milliseconds since 1970-01-01 UTC.",
     )
+    event_time_format: TimeFormat | None = Field(default=None, description=_FORMAT)
     event_time_ahead_max: Duration = Field(
         default=timedelta(days=1),
         description="How far the time of an event or a label may lie ahead of its record's "
@@ -173,14 +193,12 @@ class Labels(Section):
     source: Literal["inline", "topic"] = Field(
         default="inline", description="In the event itself, or in a topic of their own."
     )
-    id: str = Field(
+    id: KeyPath = Field(
         default="$key",
-        pattern=r"^\$(key|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$",
         description="Where a label record names its event.",
     )
-    event_time: str = Field(
+    event_time: TimePath = Field(
         default="$timestamp",
-        pattern=r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$",
         description="When the label became known, as `schema.event_time`.",
     )
     max_delay: Duration = Field(

@@ -1,4 +1,4 @@
-"""Kinds of values in the configuration: durations, names, paths, classes; the base of sections."""
+"""Kinds of values in the configuration: durations, names, classes; the base of sections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     PlainSerializer,
     WithJsonSchema,
 )
@@ -71,8 +70,6 @@ def _topic_name(value: str) -> str:
 
 
 TopicName = Annotated[str, AfterValidator(_topic_name)]
-PATH_PATTERN = r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$"
-FieldPath = Annotated[str, Field(pattern=PATH_PATTERN)]
 ClassLabel = bool | int | str
 
 

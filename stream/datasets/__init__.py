@@ -1,6 +1,6 @@
 """Data files as streams of events and labels, for `evaluate`, `topics load` and `init`."""
 
-from stream.datasets.events import to_events
-from stream.datasets.tables import Table, read_rows
+from stream.datasets.events import all_of, to_pieces
+from stream.datasets.tables import Table, open_table
 
-__all__ = ["Table", "read_rows", "to_events"]
+__all__ = ["Table", "all_of", "open_table", "to_pieces"]

@@ -1,52 +1,65 @@
-"""Tables as events and labels: cells become the JSON records that a pipeline reads."""
+"""Tables as events and labels: cells become the JSON records that a pipeline reads.
+
+What cannot be read of a record is not judged here. It is written as it stands, so that the reader
+of the topics refuses it with its own words, in `evaluate` as in production.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import difflib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
 from stream.codec.events import feature_path
-from stream.codec.rejects import show
 from stream.codec.times import parse_time
+from stream.config.paths import column_of, is_path, names_of
 from stream.config.pipeline import Config
 from stream.datasets.cells import (
     Convert,
+    convert_all,
     feature_converter,
     label_converter,
     to_text,
     to_time,
+    to_written_time,
+    with_point,
 )
 from stream.datasets.tables import Chunk, Table
 from stream.errors import DataError
-from stream.evaluate import Series
+from stream.evaluate import Piece, Series
 
 # Rows without a time of their own happen one second apart, from 2000-01-01 on.
 _START_MS = 946_684_800_000
 _ROW_MS = 1000
+_NAMED_MAX = 20
 
 
 class _Column(NamedTuple):
+    """A column of the table that is read, and how."""
+
     path: str
+    place: int
     convert: Convert
-    rule: str
 
 
-@dataclass(slots=True)
-class _Lists:
-    """A series that is being filled."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a chunk, converted: values by path, and what names and dates each row."""
 
-    keys: list[bytes | None] = field(default_factory=list)
-    values: list[bytes | None] = field(default_factory=list)
-    timestamps: list[int] = field(default_factory=list)
-
-    def series(self) -> Series:
-        return Series(self.keys, self.values, self.timestamps)
+    cells: dict[str, list[Any]]
+    labels: list[Any]
+    keys: list[bytes | None]
+    times: list[int]
 
 
-def to_events(config: Config, table: Table, *, inline: bool) -> tuple[Series, Series]:
+def to_pieces(
+    config: Config, table: Table, *, inline: bool, limit: int | None = None
+) -> Iterator[Piece]:
     """Turn rows into the records of the input topics.
 
     A column belongs to a path if it has the path's name without `$.`; columns that no path names
@@ -56,117 +69,147 @@ def to_events(config: Config, table: Table, *, inline: bool) -> tuple[Series, Se
     Parameters
     ----------
     inline
-        Whether labels go into the events; the second series is empty then.
+        Whether labels go into the events; pieces have no labels then.
+    limit
+        Read only this many rows.
 
     Raises
     ------
     DataError
-        With file and line: a column is missing, or a cell is not what the schema says.
+        A column is missing, or the file cannot be read on.
 
-    Returns
-    -------
-    events, labels
-        In the order of the rows. Timestamps are event times. A row without a label has no
-        record in `labels`.
+    Yields
+    ------
+    Piece
+        In the order of the rows. Timestamps are event times. A row without a label has no record
+        in `labels`.
     """
-    columns = _event_columns(config)
-    label = _Column(config.target.path, *label_converter(config.target))
-    index = _locate(table, [*columns, label.path])
+    columns = _event_columns(config, table)
+    label = _Column(
+        config.target.path, _place(table, config.target.path), label_converter(config.target)
+    )
+    for chunk in table.read(limit):
+        rows = _rows(config, table, chunk, columns, label)
+        cells = {**rows.cells, label.path: rows.labels} if inline else rows.cells
+        events = Series(rows.keys, _write(cells), rows.times)
+        yield Piece(events, None if inline else _label_records(config, rows))
+
+
+def all_of(pieces: Iterator[Piece]) -> Piece:
+    """Join pieces: for what needs all of a file at once."""
     events, labels = _Lists(), _Lists()
-    for chunk in table.chunks:
-        cells = {
-            path: _convert(table, chunk, index[path], column) for path, column in columns.items()
-        }
-        found = _convert(table, chunk, index[label.path], label)
-        times = _times(config, cells, len(events.values), len(chunk.lines))
-        names = _names(config, cells, len(events.values), len(chunk.lines))
-        events.values += _write({**cells, label.path: found} if inline else cells)
-        events.keys += names
-        events.timestamps += times
-        if not inline:
-            _add_labels(config, labels, names, times, found)
-    return events.series(), labels.series()
+    has_labels = False
+    for piece in pieces:
+        events.extend(piece.events)
+        if piece.labels is not None:
+            has_labels = True
+            labels.extend(piece.labels)
+    return Piece(events.series(), labels.series() if has_labels else None)
 
 
-def _event_columns(config: Config) -> dict[str, _Column]:
-    """Columns of an event without its label, by path; the first use of a path types its cells."""
+class _Lists:
+    """A series that is being filled."""
+
+    def __init__(self) -> None:
+        self._keys: list[bytes | None] = []
+        self._values: list[bytes | None] = []
+        self._timestamps: list[int] = []
+
+    def extend(self, series: Series) -> None:
+        self._keys += series.keys
+        self._values += series.values
+        self._timestamps += series.timestamps
+
+    def series(self) -> Series:
+        return Series(self._keys, self._values, self._timestamps)
+
+
+def _event_columns(config: Config, table: Table) -> list[_Column]:
+    """Columns of an event without its label; the first use of a path types its cells."""
     schema = config.record
-    columns = [
-        _Column(feature_path(feature), *feature_converter(feature)) for feature in schema.features
-    ]
-    if schema.id.startswith("$."):
-        columns.append(_Column(schema.id, to_text, "text"))
-    if schema.event_time.startswith("$."):
-        columns.append(_Column(schema.event_time, to_time, "an ISO 8601 time or a number"))
-    by_path: dict[str, _Column] = {}
-    for column in columns:
-        by_path.setdefault(column.path, column)
-    return by_path
+    wanted: dict[str, Convert] = {}
+    for feature in schema.features:
+        wanted.setdefault(feature_path(feature), feature_converter(feature))
+    if is_path(schema.id):
+        wanted.setdefault(schema.id, to_text)
+    if is_path(schema.event_time):
+        written = schema.event_time_format is not None
+        wanted.setdefault(schema.event_time, to_written_time if written else to_time)
+    return [_Column(path, _place(table, path), convert) for path, convert in wanted.items()]
 
 
-def _locate(table: Table, paths: Sequence[str]) -> dict[str, int]:
-    numbers = {name: number for number, name in enumerate(table.columns)}
-    for path in paths:
-        if path.removeprefix("$.") not in numbers:
-            raise DataError(
-                f"{table.file}:1: column `{path.removeprefix('$.')}` must exist, as {path} is "
-                f"read; the columns are {', '.join(table.columns)}."
-            )
-    return {path: numbers[path.removeprefix("$.")] for path in paths}
+def _place(table: Table, path: str) -> int:
+    name = column_of(path)
+    if name in table.columns:
+        return table.columns.index(name)
+    near = difflib.get_close_matches(name, table.columns, 1)
+    listed = ", ".join(table.columns[:_NAMED_MAX])
+    more = f" and {len(table.columns) - _NAMED_MAX} more" if len(table.columns) > _NAMED_MAX else ""
+    raise DataError(
+        f"{table.file}: column `{name}` must exist, as {path} is read; the columns are "
+        f"{listed}{more}." + (f" Did you mean `{near[0]}`?" if near else "")
+    )
 
 
-def _convert(table: Table, chunk: Chunk, number: int, column: _Column) -> list[Any]:
-    cells = chunk.columns[number]
-    try:
-        return list(map(column.convert, cells))
-    except (TypeError, ValueError, OverflowError):
-        pass
-    for line, cell in zip(chunk.lines, cells, strict=True):
-        try:
-            column.convert(cell)
-        except (TypeError, ValueError, OverflowError):
-            got = show(cell if isinstance(cell, bool | int | float | str) else str(cell))
-            place = f"{table.file}:{line}" if table.place == "line" else f"{table.file}, row {line}"
-            raise DataError(
-                f"{place}: column `{table.columns[number]}` must be {column.rule}; got {got}."
-            ) from None
-    raise AssertionError("a column failed that none of its cells fails in")
+def _rows(
+    config: Config, table: Table, chunk: Chunk, columns: Sequence[_Column], label: _Column
+) -> _Rows:
+    def converted(column: _Column) -> list[Any]:
+        cells = chunk.columns[column.place]
+        if table.decimal_comma and column.convert is not to_text:
+            cells = list(map(with_point, cells))
+        return convert_all(column.convert, cells)
+
+    cells = {column.path: converted(column) for column in columns}
+    numbers = range(chunk.first, chunk.first + len(chunk))
+    return _Rows(
+        cells, converted(label), _keys(config, cells, numbers), _times(config, cells, numbers)
+    )
 
 
-def _times(config: Config, cells: dict[str, list[Any]], first: int, count: int) -> list[int]:
+def _times(config: Config, cells: dict[str, list[Any]], numbers: range) -> list[int]:
     """Event times; a row that lacks its own is stamped as its number says, and refused later."""
-    numbered = [_START_MS + _ROW_MS * number for number in range(first, first + count)]
+    stamps = [_START_MS + _ROW_MS * number for number in numbers]
     own = cells.get(config.record.event_time)
     if own is None:
-        return numbered
-    return [
-        stamp if value is None else parse_time(value)
-        for value, stamp in zip(own, numbered, strict=True)
-    ]
+        return stamps
+    parse = partial(parse_time, form=config.record.event_time_format)
+    return [_time_or(parse, value, stamp) for value, stamp in zip(own, stamps, strict=True)]
 
 
-def _names(
-    config: Config, cells: dict[str, list[Any]], first: int, count: int
-) -> list[bytes | None]:
+def _time_or(parse: Callable[[Any], int], value: Any, stamp: int) -> int:
+    try:
+        return max(parse(value), 0)  # a record's timestamp cannot lie before 1970
+    except (TypeError, ValueError):
+        return stamp
+
+
+def _keys(config: Config, cells: dict[str, list[Any]], numbers: range) -> list[bytes | None]:
     own = cells.get(config.record.id)
     if own is None:
-        return [b"%d" % number for number in range(first, first + count)]
+        return [b"%d" % number for number in numbers]
     return [None if name is None else str(name).encode() for name in own]
 
 
-def _write(cells: dict[str, list[Any]]) -> list[bytes]:
-    encode = msgspec.json.encode
-    names = [path.removeprefix("$.") for path in cells]
+def _write(cells: dict[str, list[Any]]) -> list[bytes | None]:
+    paths = [names_of(path) for path in cells]
     rows = zip(*cells.values(), strict=True)
-    if not any("." in name for name in names):
-        return [encode(dict(zip(names, row, strict=True))) for row in rows]
-    return [encode(_nest(names, row)) for row in rows]
+    if all(len(names) == 1 for names in paths):
+        flat = [names[0] for names in paths]
+        return [_encode(dict(zip(flat, row, strict=True))) for row in rows]
+    return [_encode(_nest(paths, row)) for row in rows]
 
 
-def _nest(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+def _encode(record: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record)
+    except OverflowError:  # a whole number of more than 64 bits, which JSON itself may hold
+        return json.dumps(record).encode()
+
+
+def _nest(paths: Sequence[tuple[str, ...]], row: Sequence[Any]) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    for name, value in zip(names, row, strict=True):
-        *parents, leaf = name.split(".")
+    for (*parents, leaf), value in zip(paths, row, strict=True):
         place = record
         for parent in parents:
             place = place.setdefault(parent, {})
@@ -174,23 +217,16 @@ def _nest(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
     return record
 
 
-def _add_labels(
-    config: Config,
-    labels: _Lists,
-    names: Sequence[bytes | None],
-    times: Sequence[int],
-    found: Sequence[Any],
-) -> None:
+def _label_records(config: Config, rows: _Rows) -> Series:
     settings = config.labels
-    make: list[tuple[str, Callable[[int], Any]]] = [(config.target.path, lambda row: found[row])]
-    if settings.id.startswith("$."):
-        make.append((settings.id, lambda row: (names[row] or b"").decode()))
-    if settings.event_time.startswith("$."):
-        make.append((settings.event_time, lambda row: times[row]))
-    paths = [path.removeprefix("$.") for path, _ in make]
-    for row, value in enumerate(found):
-        if value is not None:
-            record = _nest(paths, [take(row) for _, take in make])
-            labels.values.append(msgspec.json.encode(record))
-            labels.keys.append(names[row])
-            labels.timestamps.append(times[row])
+    make: list[tuple[str, Callable[[int], Any]]] = [
+        (config.target.path, lambda row: rows.labels[row])
+    ]
+    if is_path(settings.id):
+        make.append((settings.id, lambda row: (rows.keys[row] or b"").decode()))
+    if is_path(settings.event_time):
+        make.append((settings.event_time, lambda row: rows.times[row]))
+    paths = [names_of(path) for path, _ in make]
+    known = [row for row, value in enumerate(rows.labels) if value is not None]
+    values = [_encode(_nest(paths, [take(row) for _, take in make])) for row in known]
+    return Series([rows.keys[row] for row in known], values, [rows.times[row] for row in known])

@@ -1,18 +1,18 @@
-"""Tables in files: CSV (also gzipped) by the standard library, Parquet by pyarrow."""
+"""Tables in files: which reader a file needs, and what all of them give."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from stream.datasets.malformed import Malformed
 from stream.errors import DataError
 
-_CHUNK_ROWS = 10_000
+CHUNK_ROWS = 10_000
+_TEXT_FILES = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
+_PACKED = (".gz", ".zst", ".bz2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,127 +22,133 @@ class Chunk:
     Parameters
     ----------
     columns
-        One list of cells for each column of the table: text from CSV, typed from Parquet.
-    lines
-        Line of each row in a CSV file; the row's number, from 1, in Parquet.
+        One list of cells for each column of the table: text from CSV, typed from other files.
+    first
+        Number of the first row, from 0.
     """
 
     columns: list[list[Any]]
-    lines: list[int]
+    first: int
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Table:
-    """An open table.
+    """A table that can be read again and again.
 
     Parameters
     ----------
     file
         Its name, for messages.
     columns
-        Names of the columns.
-    chunks
-        The rows; can be gone through once.
-    place
-        What a row's number counts: "line" or "row".
+        Names of the columns, no two the same.
+    read
+        Reads the rows anew; a limit bounds them.
+    notes
+        What was noticed while it was opened, a sentence each.
+    decimal_comma
+        Whether `0,5` is a number in it.
+    rows
+        How many there are, where the file says so.
+    malformed
+        Rows that could not be read as rows, of the last reading.
+    lists
+        Columns that hold lists, which no feature can be.
     """
 
     file: str
     columns: list[str]
-    chunks: Iterator[Chunk]
-    place: str = "line"
+    read: Callable[[int | None], Iterator[Chunk]]
+    notes: list[str] = field(default_factory=list)
+    decimal_comma: bool = False
+    rows: int | None = None
+    malformed: Malformed = field(default_factory=Malformed)
+    lists: frozenset[str] = frozenset()
 
 
-def read_rows(path: Path | str, limit: int | None = None) -> Table:
-    """Open a data file.
+def open_table(path: Path | str) -> Table:
+    """Open a data file, here or where fsspec reaches (`s3://`, `gs://`, `https://`).
 
     Parameters
     ----------
     path
-        A .csv, .csv.gz or .parquet file; CSV has its columns' names in the first line.
-    limit
-        Read only this many rows.
+        CSV (any delimiter, .gz, .zst), JSON lines, Parquet, or Arrow.
 
     Raises
     ------
     DataError
-        The file cannot be read, is of another kind, or has rows of the wrong length.
+        The file cannot be read, or is of another kind.
     """
-    path = Path(path)
-    name = path.name.lower()
-    if not path.is_file():
-        raise DataError(f"{path}: must be a file; there is none.")
-    if name.endswith((".csv", ".csv.gz")):
-        return _read_csv(path, limit)
-    if name.endswith(".parquet"):
-        return _read_parquet(path, limit)
-    raise DataError(f"{path}: must end in .csv, .csv.gz or .parquet; got `{path.suffix}`.")
+    name = str(path)
+    if "://" not in name and not Path(name).is_file():
+        got = "a folder" if Path(name).is_dir() else "none"
+        raise DataError(f"{name}: must be a file; there is {got}.")
+    kind = suffix_of(name)
+    if kind in (".parquet", ".pq"):
+        from stream.datasets.arrow_files import open_parquet
+
+        return open_parquet(name)
+    if kind in (".arrow", ".feather", ".ipc"):
+        from stream.datasets.arrow_files import open_arrow
+
+        return open_arrow(name)
+    if kind in (".jsonl", ".ndjson", ".json"):
+        from stream.datasets.json_files import open_json
+
+        return open_json(name)
+    if kind in _TEXT_FILES:
+        from stream.datasets.csv_files import open_csv
+
+        return open_csv(name)
+    raise DataError(
+        f"{name}: must be CSV ({' '.join(_TEXT_FILES)}), .jsonl, .parquet or .arrow, CSV and JSON "
+        f"also with .gz; got `{kind or 'no ending'}`. Write it in one of these forms."
+    )
 
 
-def _read_csv(path: Path, limit: int | None) -> Table:
-    rows = _csv_rows(path)
-    _, columns = next(rows, (1, []))
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if not columns or repeated:
-        got = f"`{repeated[0]}` twice" if repeated else "nothing"
-        raise DataError(f"{path}:1: columns must have names of their own; got {got}.")
-    return Table(str(path), columns, _csv_chunks(path, columns, itertools.islice(rows, limit)))
+def turned_round(table: Table) -> Table:
+    """Read the last row first; the table must fit into memory."""
+
+    def read(limit: int | None) -> Iterator[Chunk]:
+        done = 0
+        for chunk in reversed(list(table.read(None))):
+            left = len(chunk) if limit is None else min(len(chunk), limit - done)
+            yield Chunk([cells[::-1][:left] for cells in chunk.columns], done)
+            done += left
+            if limit is not None and done >= limit:
+                return
+
+    return replace(table, read=read)
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the number of its first line."""
-    line = 1
-    try:
-        with _open_text(path) as file:
-            reader = csv.reader(file)
-            for row in reader:
-                if row:
-                    yield line, row
-                line = reader.line_num + 1
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}:{line}: must be CSV in UTF-8; got `{error}`.") from None
+def suffix_of(name: str) -> str:
+    """Ending of a file's name that says its kind, in lower case."""
+    path = PurePosixPath(name.lower())
+    return path.with_suffix("").suffix if path.suffix in _PACKED else path.suffix
 
 
-def _open_text(path: Path) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def distinct_names(found: Sequence[str | None]) -> tuple[list[str], list[str]]:
+    """Give every column a name of its own; also say which had none or one that came twice.
 
-
-def _csv_chunks(
-    path: Path, columns: list[str], rows: Iterator[tuple[int, list[str]]]
-) -> Iterator[Chunk]:
-    while piece := list(itertools.islice(rows, _CHUNK_ROWS)):
-        for line, row in piece:
-            if len(row) != len(columns):
-                raise DataError(
-                    f"{path}:{line}: the row must have {len(columns)} cells; got {len(row)}."
-                )
-        cells = zip(*(row for _, row in piece), strict=True)
-        yield Chunk([list(column) for column in cells], [line for line, _ in piece])
-
-
-def _read_parquet(path: Path, limit: int | None) -> Table:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError:
-        raise DataError(
-            f"{path}: Parquet needs pyarrow; it is not installed. Install `driftgate[demo]`."
-        ) from None
-    try:
-        file = parquet.ParquetFile(path)
-    except (ArrowException, OSError) as error:
-        raise DataError(f"{path}: must be Parquet; got `{error}`.") from None
-    return Table(str(path), list(file.schema_arrow.names), _parquet_chunks(file, limit), "row")
-
-
-def _parquet_chunks(file: Any, limit: int | None) -> Iterator[Chunk]:
-    done = 0
-    for batch in file.iter_batches(batch_size=_CHUNK_ROWS):
-        wanted = batch if limit is None else batch.slice(0, limit - done)
-        count = wanted.num_rows
-        if not count:
-            return
-        columns = [column.to_pylist() for column in wanted.columns]
-        yield Chunk(columns, list(range(done + 1, done + count + 1)))
-        done += count
+    Examples
+    --------
+    >>> distinct_names(["", "a", "a"])[0]
+    ['column1', 'a', 'a_2']
+    """
+    names: list[str] = []
+    notes: list[str] = []
+    given = {name for name in found if name}
+    for number, name in enumerate(found, start=1):
+        wanted = name or f"column{number}"
+        unique, copy = wanted, 1
+        while unique in names or (unique != name and unique in given):
+            copy += 1
+            unique = f"{wanted}_{copy}"
+        if not name:
+            notes.append(f"column {number} has no name; it is called `{unique}`")
+        elif unique != name:
+            notes.append(f"`{name}` names two columns; column {number} is called `{unique}`")
+        names.append(unique)
+    return names, notes

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from stream.codec.rejects import show
 from stream.config.masking import mask_text, mask_value
+from stream.config.paths import ID_PATTERN, KEY_PATTERN, PATH_PATTERN, TIME_PATTERN
 from stream.config.pipeline import Config
 from stream.loading.yaml import Document, Path, show_path
 
@@ -45,11 +46,10 @@ _RULES = {
 PATTERN_WORDS = {
     r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$": "must be 1 to 63 of the characters a-z 0-9 . - and "
     "begin and end with a letter or digit",
-    r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$": "must be a path such as $.name or $.outer.inner",
-    r"^\$(key|offset|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $key, $offset, or a path such as "
-    "$.name",
-    r"^\$(key|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $key or a path such as $.name",
-    r"^\$(timestamp|(\.[A-Za-z_][A-Za-z0-9_-]*)+)$": "must be $timestamp or a path such as $.name",
+    PATH_PATTERN: 'must be a path such as $.name, $.outer.inner or $["any name"]',
+    ID_PATTERN: "must be $key, $offset, or a path such as $.name",
+    KEY_PATTERN: "must be $key or a path such as $.name",
+    TIME_PATTERN: "must be $timestamp or a path such as $.name",
     r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$": "must be package.module:name",
 }
 """What each regular expression of the configuration means."""

@@ -18,7 +18,7 @@ from stream.cli.kernel_cache import drop_stale
 from stream.datasets.flights import PIPELINE, Flight, load_flights, read_flights
 from stream.drift.messages import said_features
 from stream.drift.timeline import Episode, timeline
-from stream.evaluate import evaluate, warm_up
+from stream.evaluate import evaluate, pieces, warm_up
 from stream.loading.load import load_config
 
 _WINDOW_MS = 14 * 86_400_000
@@ -75,7 +75,7 @@ def main() -> None:
     config = load_config(PIPELINE, {})
     drop_stale()
     events, labels = read_flights()
-    warm_up(config, events, labels)
+    warm_up(config, pieces(events, labels))
     result = evaluate(config, events, labels)
     flights = [flight for flight in load_flights() if flight.arrived_ms is not None]
     flights.sort(key=lambda flight: flight.arrived_ms or 0)

@@ -26,8 +26,8 @@ from stream.checkpoint.store import CheckpointStore
 from stream.cli.topic_setup import topic_specs
 from stream.cli.topics import append_by_key
 from stream.config.pipeline import Config
-from stream.datasets import read_rows, to_events
-from stream.evaluate import Recorder, Series, warm_up
+from stream.datasets import all_of, open_table, to_pieces
+from stream.evaluate import Recorder, Series, pieces, warm_up
 from stream.log.open import open_admin, open_log
 from stream.recovery.lifecycle import State, Status
 from stream.topology import PartsBuilder
@@ -66,7 +66,7 @@ def pipeline(bootstrap: str, features: str, model: str) -> Config:
 
 def electricity(config: Config, records: int) -> Series:
     """Electricity's rows, repeated under new ids."""
-    events, _ = to_events(config, read_rows(DATA / "electricity.csv.gz", None), inline=True)
+    events, _ = all_of(to_pieces(config, open_table(DATA / "electricity.csv.gz"), inline=True))
     keys = [b"%d" % number for number in range(records)]
     values = [events.values[number % len(events)] for number in range(records)]
     return Series(keys, values, [1_700_000_000_000 + number for number in range(records)])
@@ -75,7 +75,7 @@ def electricity(config: Config, records: int) -> Series:
 def run_pipeline(bootstrap: str, features: str, model: str, series: Series) -> float:
     """Run a new app over the topic to its end; return records a second."""
     config = pipeline(bootstrap, features, model)
-    warm_up(config, series, None)
+    warm_up(config, pieces(series, None))
     admin = open_admin(config)
     admin.create(topic_specs(config))
     watch = Stopwatch()

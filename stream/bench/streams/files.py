@@ -13,7 +13,7 @@ from operators.base import Feature, Space
 from stream.bench.arrivals import by_time
 from stream.bench.streams.records import Records
 from stream.datasets.flights import load_flights
-from stream.datasets.tables import read_rows
+from stream.datasets.tables import open_table
 from stream.errors import DataError
 
 Reader = Callable[[Path], Records]
@@ -105,8 +105,8 @@ def _table(folder: Path, name: str) -> tuple[list[str], NDArray[Any]]:
             f"{path}: must be there for the stream `{name}`; name its folder with --data, "
             "or leave it out with --streams."
         )
-    table = read_rows(path)
-    return list(table.columns), np.hstack([np.array(chunk.columns) for chunk in table.chunks])
+    table = open_table(path)
+    return table.columns, np.hstack([np.array(chunk.columns) for chunk in table.read(None)])
 
 
 def _measured(names: list[str], columns: NDArray[Any], target: str, n_classes: int) -> Records:

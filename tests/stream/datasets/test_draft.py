@@ -10,7 +10,7 @@ import pytest
 
 from stream.codec.events import EventReader
 from stream.config.pipeline import Config
-from stream.datasets import read_rows, to_events
+from stream.datasets import all_of, open_table, to_pieces
 from stream.datasets.draft import draft_config
 from stream.errors import DataError
 from stream.loading.load import load_config
@@ -22,10 +22,10 @@ ROWS = 1200
 
 def draft(folder: Path, data: Path, target: str) -> tuple[str, Config]:
     """Draft, load the draft, and read the data with it: nothing may be refused."""
-    text = draft_config(data, target)
+    text = draft_config(str(data), target).text
     (folder / "draft.yaml").write_text(text)
     config = load_config(folder / "draft.yaml", {})
-    events, _ = to_events(config, read_rows(data, 3000), inline=True)
+    events, _ = all_of(to_pieces(config, open_table(data), inline=True, limit=3000))
     read = EventReader(config).read(
         batch(EVENTS, events.values, keys=events.keys, timestamps=events.timestamps)
     )
@@ -95,7 +95,10 @@ def test_every_kind_of_column(tmp_path: Path) -> None:
         (["true", "false"], "classification", (False, True)),
         (["on", "off"], "classification", ("off", "on")),
         ([1.5, 2.5], "regression", None),
-        (list(range(100)), "regression", None),
+        (list(range(101)), "regression", None),
+        (list(range(40)), "classification", None),
+        ([0.0, 1.0], "classification", (0, 1)),
+        (["007", "07", "7"], "classification", ("007", "07", 7)),
     ],
 )
 def test_targets(tmp_path: Path, values: list[Any], kind: str, classes: Any) -> None:
@@ -142,20 +145,120 @@ def test_electricity(tmp_path: Path) -> None:
         (
             {"a": [1], "y": [""]},
             "y",
-            "column `y` must have values; the first rows have none.",
+            "column `y` must have values; the first 1 rows have none.",
         ),
         (
-            {"a": [1], "my label": [1]},
-            "my label",
-            "the target's column must have a name of letters, digits, _ and -; got "
-            '"my label". Rename it.',
+            {"a": [""], "y": [1]},
+            "y",
+            "must be usable as a feature; none is (a: left out, no row has a value)",
         ),
-        ({"a": [""], "y": [1]}, "y", "a column beside the target must be usable as a feature"),
     ],
 )
 def test_what_cannot_be_drafted(
     tmp_path: Path, columns: dict[str, list[Any]], target: str, message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        draft_config(put(tmp_path, columns), target)
+        draft_config(str(put(tmp_path, columns)), target)
     assert message in str(caught.value)
+
+
+def test_names_of_any_kind(tmp_path: Path) -> None:
+    """Dots that would lead into a value, a target that no plain path names."""
+    columns = {"price": [1, 2], "price.usd": [3, 4], "a.b": [5, 6], "flow [l/s]": [0.5, 0.7]}
+    text, config = draft(tmp_path, put(tmp_path, columns), "flow [l/s]")
+    assert config.target.path == '$["flow [l/s]"]'
+    assert [feature.path for feature in config.record.features] == [None, '$["price.usd"]', None]
+    assert "name: price.usd, type: integer, path: '$[\"price.usd\"]'" in text
+
+
+def test_odd_cells_are_named_and_keep_the_column(tmp_path: Path) -> None:
+    values = ["0.5"] * 95 + ["?"] * 2 + ["inf"] * 2 + ["bad"]
+    path = put(tmp_path, {"a": values, "b": range(100), "y": [0, 1] * 50})
+    text = draft_config(str(path), "y").text
+    assert (
+        "- {name: a, type: float, missing: true} # 2 of 100 rows have none (?); 3 of 100 cells are "
+        "no float: inf, bad, first in row 98; dead letters" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ([""] * 120, "left out, no row has a value"),
+        ([7] * 120, "left out, every row has the same value (7)"),
+        (range(120), "left out, it only counts the rows"),
+        ([2**60 + 7 * (n // 2) for n in range(120)], "more than 53 bits"),
+        ([f"text {n}" for n in range(120)], "nearly every row has another text (120)"),
+        ([n % 7 for n in range(120)], "left out, equals the target `y` in every row: a leak"),
+    ],
+)
+def test_a_column_that_is_left_out_has_its_line(tmp_path: Path, values: Any, line: str) -> None:
+    columns = {
+        "a": list(values),
+        "b": [n / 3 for n in range(120)],
+        "y": [n % 7 for n in range(120)],
+    }
+    text, config = draft(tmp_path, put(tmp_path, columns), "y")
+    (said,) = [each for each in text.splitlines() if each.strip().startswith("# a:")]
+    assert line in said
+    assert [feature.name for feature in config.record.features] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("days", "form"),
+    [
+        (["05/20/1987", "05/21/1987"], "%m/%d/%Y"),
+        (["20/05/1987", "21/05/1987"], "%d/%m/%Y"),
+        (["2012/01/01", "2012/01/02"], "%Y/%m/%d"),
+        (["19580329", "19580405"], "%Y%m%d"),
+        (["2016-07-01 00:00:00", "2016-07-01 01:00:00"], None),
+        (["24.12.2020 18:00", "25.12.2020 06:30"], "%d.%m.%Y %H:%M"),
+        (["Jan 31 2020", "Feb 01 2020"], "%b %d %Y"),
+    ],
+)
+def test_dates_are_times_however_they_are_written(
+    tmp_path: Path, days: list[str], form: str | None
+) -> None:
+    columns = {"day": days, "x": [1, 2], "y": [0.5, 0.25]}
+    _, config = draft(tmp_path, put(tmp_path, columns), "y")
+    day = config.record.features[0]
+    assert day.type == "timestamp"
+    assert day.format == form
+    assert (config.record.event_time, config.record.event_time_format) == ("$.day", form)
+
+
+def test_what_a_person_should_know(tmp_path: Path) -> None:
+    """Newest first, sorted by class, uneven classes, one class, a doubt about the target."""
+    count = range(400)
+    columns = {
+        "day": [f"2024-{12 - n // 40:02}-{28 - n % 28:02}" for n in range(28)],
+        "x": [n / 7 for n in range(28)],
+        "y": [0] * 14 + [1] * 14,
+    }
+    notes = draft_config(str(put(tmp_path, columns)), "y").notes
+    assert any("from the newest row to the oldest" in note for note in notes)
+    assert any("rows are sorted by `y`" in note for note in notes)
+    uneven = {"x": [n / 7 for n in count], "y": [int(n % 100 == 7) for n in count]}
+    notes = draft_config(str(put(tmp_path, uneven)), "y").notes
+    assert any("`0` is 99 % of the rows, `1` 1 %" in note for note in notes)
+    plain = draft_config(str(put(tmp_path, {"x": [1, 2, 3], "y": ["a", "b", "a"]})), "y")
+    assert (plain.notes, plain.doubt) == ([], "")
+    near = draft_config(str(put(tmp_path, {"x": count, "y": [n % 20 for n in count]})), "y")
+    assert (near.task, near.doubt) == (
+        "classification",
+        "20 different whole numbers in 400 rows",
+    )
+    other = draft_config(
+        str(put(tmp_path, {"x": count, "y": [n % 20 for n in count]})), "y", "regression"
+    )
+    assert (other.task, "type: regression # as asked for" in other.text) == ("regression", True)
+
+
+def test_rows_that_are_no_rows_are_told(tmp_path: Path) -> None:
+    path = put(tmp_path, {"x": range(900), "y": [n % 2 for n in range(900)]})
+    lines = path.read_text().splitlines()
+    lines[500] = "1,2,3"
+    path.write_text("\n".join(lines))
+    (note,) = draft_config(str(path), "y").notes
+    assert "1 rows are no rows of this table and are passed over" in note
+    assert f"{path}:501" in note

@@ -75,7 +75,7 @@ def as_batch(source: TopicPartition, series: Series) -> RecordBatch:
 
 def test_the_pipeline_reads_every_record(series: tuple[Series, Series]) -> None:
     config = load_config(PIPELINE, {})
-    events, labels = (records.head(20_000) for records in series)
+    events, labels = (records.cut(0, 20_000) for records in series)
     read = EventReader(config).read(as_batch(EVENTS, events))
     assert not read.rejects
     assert read.times == events.timestamps

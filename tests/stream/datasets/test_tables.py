@@ -1,88 +1,218 @@
-"""Reading tables: CSV, gzip, Parquet, limits, and files that are none of these."""
+"""Reading tables: CSV of many dialects, JSON lines, Parquet, Arrow; rows that are no rows."""
 
 from __future__ import annotations
 
 import gzip
-import sys
+import json
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
-from stream.datasets.tables import read_rows
+from stream.datasets.tables import Table, distinct_names, open_table, turned_round
 from stream.errors import DataError
 
 TEXT = 'a,b\n1,"x\ny"\n\n2,z\n3,w\n'
 
 
-def rows(path: Path, limit: int | None = None) -> list[tuple[object, ...]]:
-    return [
-        row
-        for chunk in read_rows(path, limit).chunks
-        for row in zip(*chunk.columns, chunk.lines, strict=True)
-    ]
+def rows(table: Table, limit: int | None = None) -> list[tuple[object, ...]]:
+    return [row for chunk in table.read(limit) for row in zip(*chunk.columns, strict=True)]
 
 
-def put(folder: Path, name: str, text: str) -> Path:
+def put(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
     path = folder / name
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    data = text.encode(encoding)
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     return path
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV"])
-def test_cells_with_the_line_that_each_row_begins_on(tmp_path: Path, name: str) -> None:
-    path = put(tmp_path, name, TEXT)
-    assert read_rows(path).columns == ["a", "b"]
-    assert rows(path) == [("1", "x\ny", 2), ("2", "z", 5), ("3", "w", 6)]
-    assert rows(path, 2) == [("1", "x\ny", 2), ("2", "z", 5)]
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "T.CSV", "odd [1]*?.csv"])
+def test_cells_come_as_text(tmp_path: Path, name: str) -> None:
+    table = open_table(put(tmp_path, name, TEXT))
+    assert table.columns == ["a", "b"]
+    assert rows(table) == [("1", "x\ny"), ("2", "z"), ("3", "w")]
+    assert rows(table, 2) == [("1", "x\ny"), ("2", "z")]
+    assert rows(table) == rows(table)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
-    assert read_rows(put(tmp_path, "t.csv", "\ufeffa,b\n")).columns == ["a", "b"]
+def body(delimiter: str, count: int = 50) -> str:
+    return "".join(f"{n}{delimiter}{n / 7:.3f}{delimiter}w{n % 3}\n" for n in range(count))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("a,b\n1,2\n3\n", ":3: the row must have 2 cells; got 1."),
-        ("a,a\n", ":1: columns must have names of their own; got `a` twice."),
-        ("", ":1: columns must have names of their own; got nothing."),
-    ],
-)
-def test_a_table_that_is_not_square(tmp_path: Path, text: str, message: str) -> None:
-    path = put(tmp_path, "t.csv", text)
-    with pytest.raises(DataError) as caught:
-        rows(path)
-    assert str(caught.value) == f"{path}{message}"
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", " "])
+def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
+    text = f"n{delimiter}x{delimiter}word\n" + body(delimiter)
+    table = open_table(put(tmp_path, "t.txt", text))
+    assert table.columns == ["n", "x", "word"]
+    assert rows(table)[1] == ("1", "0.143", "w1")
+    assert table.decimal_comma == (delimiter != ",")
+
+
+def test_lines_before_the_header_and_a_byte_order_mark(tmp_path: Path) -> None:
+    assert open_table(put(tmp_path, "t.csv", "\ufeffa,b\n1,2\n")).columns == ["a", "b"]
+    assert open_table(put(tmp_path, "u.csv", "# made by x\na,b\n1,2\n")).columns == ["a", "b"]
+
+
+@pytest.mark.parametrize(("encoding", "named"), [("latin-1", "latin-1"), ("utf-16", "utf-16")])
+def test_other_encodings(tmp_path: Path, encoding: str, named: str) -> None:
+    text = "city,n\n" + "".join(f"Zürich{n % 4},{n}\n" for n in range(60))
+    table = open_table(put(tmp_path, "t.csv", text, encoding))
+    assert rows(table)[0] == ("Zürich0", "0")
+    assert table.notes == [f"the file is not UTF-8; it is read as {named}"]
+
+
+def test_a_file_without_names(tmp_path: Path) -> None:
+    text = "".join(f"{n / 7:.2f},{n % 5},iris-{n % 3}\n" for n in range(60))
+    table = open_table(put(tmp_path, "iris.data", text))
+    assert table.columns == ["column1", "column2", "column3"]
+    assert len(rows(table)) == 60
+    assert "the first line holds values, not names" in table.notes[0]
+
+
+def test_rows_that_are_no_rows_are_passed_over_and_named(tmp_path: Path) -> None:
+    lines = ["a,b,c", *(f"{n},{n},{n}" for n in range(900))]
+    lines[300], lines[600] = "1,2", "1,2,3,4"
+    path = put(tmp_path, "t.csv", "\n".join(lines) + "\n")
+    table = open_table(path)
+    for _ in range(2):  # what was noted is not added up
+        assert len(rows(table)) == 898
+        assert table.malformed.count == 2
+    assert table.malformed.shown == [
+        f"{path}:301: Expected Number of Columns: 3 Found: 2: 1,2",
+        f"{path}:601: Expected Number of Columns: 3 Found: 4: 1,2,3,4",
+    ]
+
+
+def test_every_column_gets_a_name_of_its_own(tmp_path: Path) -> None:
+    table = open_table(put(tmp_path, "t.csv", ",a,a\n1,2,3\n4,5,6\n"))
+    assert table.columns == ["column1", "a", "a_2"]
+    assert table.notes == [
+        "column 1 has no name; it is called `column1`",
+        "`a` names two columns; column 3 is called `a_2`",
+    ]
+
+
+@given(st.lists(st.sampled_from(["", "a", "a_2", "b", "column2"]), min_size=1))
+@settings(max_examples=200, deadline=None)
+def test_names_are_distinct_and_stay_where_they_can(found: list[str]) -> None:
+    names, notes = distinct_names(found)
+    assert len(set(names)) == len(found)
+    kept = [(old, new) for old, new in zip(found, names, strict=True) if old == new]
+    assert {old for old, _ in kept} == {name for name in found if name}
+    assert len(notes) == len(found) - len(kept)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.csv: must be a file; there is none\."):
-        read_rows(tmp_path / "none.csv")
-    with pytest.raises(DataError, match=r"must end in \.csv, \.csv\.gz or \.parquet; got `\.xls`"):
-        read_rows(put(tmp_path, "t.xls", TEXT))
-    (tmp_path / "t.csv").write_bytes(b"a,b\n1,\xff\n")
-    with pytest.raises(DataError, match="must be CSV in UTF-8"):
-        rows(tmp_path / "t.csv")
+        open_table(tmp_path / "none.csv")
+    with pytest.raises(DataError, match=r"must be a file; there is a folder\."):
+        open_table(tmp_path)
+    with pytest.raises(DataError, match=r"must be CSV \(.*got `\.xls`"):
+        open_table(put(tmp_path, "t.xls", TEXT))
+    with pytest.raises(DataError, match="must have a line of column names; the file is empty"):
+        open_table(put(tmp_path, "t.csv", ""))
     (tmp_path / "t.csv.gz").write_bytes(b"no gzip")
-    with pytest.raises(DataError, match="must be CSV in UTF-8"):
-        rows(tmp_path / "t.csv.gz")
+    with pytest.raises(DataError, match="must be a file that can be read"):
+        open_table(tmp_path / "t.csv.gz")
     with pytest.raises(DataError, match="must be Parquet"):
-        read_rows(put(tmp_path, "t.parquet", TEXT))
+        open_table(put(tmp_path, "t.parquet", TEXT))
+    with pytest.raises(DataError, match="must be Arrow"):
+        open_table(put(tmp_path, "t.feather", TEXT))
+    with pytest.raises(DataError, match="must hold JSON objects, one a line; there is none"):
+        open_table(put(tmp_path, "t.jsonl", "1\n2\n"))
+    with pytest.raises(DataError, match="must be JSON"):
+        open_table(put(tmp_path, "t.json", "[1, 2"))
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     parquet.write_table(pa.table({"a": [1, None, 3], "b": ["x", "y", None]}), path)
-    assert rows(path) == [(1, "x", 1), (None, "y", 2), (3, None, 3)]
-    assert rows(path, 2) == [(1, "x", 1), (None, "y", 2)]
-    assert rows(path, 0) == []
+    table = open_table(path)
+    assert table.rows == 3
+    assert rows(table) == [(1, "x"), (None, "y"), (3, None)]
+    assert rows(table, 2) == [(1, "x"), (None, "y")]
+    assert rows(table, 0) == []
 
 
-def test_parquet_without_pyarrow_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(DataError, match=r"pyarrow; it is not installed\. Install `driftgate\[dem"):
-        read_rows(put(tmp_path, "t.parquet", ""))
+def made(kind: str, path: Path, table: Any) -> Path:
+    if kind == "parquet":
+        parquet.write_table(table, path)
+        return path
+    with pa.OSFile(str(path), "wb") as sink:
+        new = pa.ipc.new_file if kind == "file" else pa.ipc.new_stream
+        with new(sink, table.schema) as writer:
+            writer.write_table(table)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["parquet", "file", "stream"])
+def test_structs_are_taken_apart_and_lists_named(tmp_path: Path, kind: str) -> None:
+    columns = {
+        "s": pa.array([{"x": 1, "t": {"y": "u"}}, None, {"x": 3, "t": None}]),
+        "l": pa.array([[1], [], None]),
+        "d": pa.array(["k", "k", None]).dictionary_encode(),
+        "w": pa.array([datetime(2020, 1, 2)] * 3, pa.timestamp("ns")),
+    }
+    table = open_table(
+        made(kind, tmp_path / ("t.parquet" if kind == "parquet" else "t.arrow"), pa.table(columns))
+    )
+    assert table.columns == ["s.x", "s.t.y", "l", "d", "w"]
+    assert table.lists == {"l"}
+    assert rows(table) == [
+        (1, "u", [1], "k", datetime(2020, 1, 2)),
+        (None, None, [], "k", datetime(2020, 1, 2)),
+        (3, None, None, None, datetime(2020, 1, 2)),
+    ]
+
+
+def test_two_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    parquet.write_table(table, path)
+    found = open_table(path)
+    assert (found.columns, rows(found)) == (["a", "a_2"], [(1, 2)])
+    assert found.notes == ["`a` names two columns; column 2 is called `a_2`"]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.ndjson.gz"])
+def test_json_lines(tmp_path: Path, name: str) -> None:
+    records = [{"a": 1, "b": {"c": "x"}}, {"a": None, "l": [1]}, {"b": {"c": "y"}}]
+    lines = [*map(json.dumps, records), "", "{", "3"]
+    path = put(tmp_path, name, "\n".join(lines))
+    table = open_table(path)
+    assert table.columns == ["a", "b.c", "l"]
+    assert table.lists == {"l"}
+    assert rows(table) == [(1, "x", None), (None, None, [1]), (None, "y", None)]
+    assert table.malformed.count == 2
+    assert [line.split(": ")[0] for line in table.malformed.shown] == [f"{path}:5", f"{path}:6"]
+
+
+def test_an_array_of_objects(tmp_path: Path) -> None:
+    table = open_table(put(tmp_path, "t.json", '[{"a": 1}, {"a": 2}]'))
+    assert rows(table) == [(1,), (2,)]
+    with pytest.raises(DataError, match="must be an array of objects; got other values in it"):
+        open_table(put(tmp_path, "u.json", '[{"a": 1}, 2]'))
+
+
+def test_a_file_that_fsspec_reaches() -> None:
+    import fsspec
+
+    with fsspec.open("memory://folder/t.csv", "w") as file:
+        file.write(TEXT)
+    assert rows(open_table("memory://folder/t.csv"))[1] == ("2", "z")
+
+
+@given(st.integers(1, 25_000), st.none() | st.integers(0, 30_000))
+@settings(max_examples=5, deadline=None)
+def test_the_last_row_first(count: int, limit: int | None) -> None:
+    import fsspec
+
+    with fsspec.open("memory://folder/r.jsonl", "w") as file:
+        file.write("".join(f'{{"n": {n}}}\n' for n in range(count)))
+    found = rows(turned_round(open_table("memory://folder/r.jsonl")), limit)
+    assert found == [(n,) for n in reversed(range(count))][:limit]

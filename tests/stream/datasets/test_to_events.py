@@ -14,10 +14,12 @@ import pytest
 from pyarrow import parquet
 
 from stream.codec.events import EventReader
+from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
 from stream.config.pipeline import Config
-from stream.datasets import read_rows, to_events
+from stream.datasets import all_of, open_table, to_pieces
 from stream.errors import DataError
+from stream.evaluate import Piece, Series
 from tests.builders import EVENTS, LABELS, batch, toy_config
 
 DATA = Path(os.environ.get("DRIFTGATE_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -35,13 +37,19 @@ def put(folder: Path, text: str) -> Path:
     return path
 
 
+def to_events(settings: Config, path: Path, *, inline: bool) -> Piece:
+    """Everything that a file gives; without labels of their own, an empty series of them."""
+    events, labels = all_of(to_pieces(settings, open_table(path), inline=inline))
+    return Piece(events, labels or Series([], [], []))
+
+
 F = {"name": "a", "type": "float", "missing": True}
 
 
 def cells(folder: Path, kind: str, *texts: str) -> list[Any]:
     settings = config({"name": "a", "type": kind, "missing": True})
     path = put(folder, "a,y\n" + "".join(f'"{text}",1\n' for text in texts))
-    events, _ = to_events(settings, read_rows(path), inline=True)
+    events, _ = to_events(settings, path, inline=True)
     values = list(events.values)
     assert not EventReader(settings).read(batch(EVENTS, values)).rejects
     return [json.loads(value or b"")["a"] for value in values]
@@ -66,29 +74,77 @@ def test_cells_become_typed_values(
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "rule"),
+    ("kind", "text", "value", "reason"),
     [
-        ("float", "warm", "a float"),
-        ("float", "inf", "a float"),
-        ("integer", "1.5", "an integer"),
-        ("boolean", "2", "a boolean"),
-        ("timestamp", "soon", "an ISO 8601 time or a number"),
+        ("float", "warm", "warm", "wrong_type"),
+        ("float", "inf", "inf", "wrong_type"),
+        ("float", "1_0", "1_0", "wrong_type"),
+        ("integer", "1.5", 1.5, "wrong_type"),
+        ("integer", "9" * 30, 10**30 - 1, "out_of_range"),
+        ("boolean", "2", "2", "wrong_type"),
+        ("timestamp", "soon", "soon", "bad_time"),
     ],
 )
-def test_a_cell_that_cannot_be(tmp_path: Path, kind: str, text: str, rule: str) -> None:
-    path = put(tmp_path, f"a,y\n,1\n{text},1\n")
+def test_a_cell_that_cannot_be_makes_the_dead_letter_of_a_topic(
+    tmp_path: Path, kind: str, text: str, value: Any, reason: str
+) -> None:
+    path = put(tmp_path, f"a,y\n1,1\n{text},1\n0,1\n")
     settings = config({"name": "a", "type": kind})
-    with pytest.raises(DataError) as caught:
-        to_events(settings, read_rows(path), inline=True)
-    assert str(caught.value) == f'{path}:3: column `a` must be {rule}; got "{text}".'
+    events, _ = to_events(settings, path, inline=True)
+    assert json.loads(events.values[1] or b"")["a"] == value
+    read = EventReader(settings).read(batch(EVENTS, events.values))
+    assert [(reject.index, reject.reason) for reject in read.rejects] == [(1, reason)]
+
+
+def test_decimal_commas_where_commas_part_no_columns(tmp_path: Path) -> None:
+    path = put(tmp_path, "a;y\n0,5;1\n-1.5;0\n,25;1\n")
+    events, _ = to_events(config(F), path, inline=True)
+    assert [json.loads(value or b"")["a"] for value in events.values] == [0.5, -1.5, 0.25]
+    path = put(tmp_path, 'a,y\n"0,5",1\n"1,250",0\n')
+    events, _ = to_events(config(F), path, inline=True)
+    assert [json.loads(value or b"")["a"] for value in events.values] == ["0,5", 1250.0]
+
+
+def test_names_of_any_kind(tmp_path: Path) -> None:
+    settings = config(
+        {"name": "price", "type": "float"},
+        {"name": "price.usd", "type": "float", "path": '$["price.usd"]'},
+        {"name": "wind.m/s", "type": "float"},
+        target={"type": "regression", "path": '$["flow [l/s]"]'},
+    )
+    path = put(tmp_path, "price,price.usd,wind.m/s,flow [l/s]\n1,2,3,4\n")
+    events, _ = to_events(settings, path, inline=True)
+    assert json.loads(events.values[0] or b"") == {
+        "price": 1.0,
+        "price.usd": 2.0,
+        "wind": {"m/s": 3.0},
+        "flow [l/s]": 4.0,
+    }
+    read = EventReader(settings).read(batch(EVENTS, events.values))
+    assert (read.rejects, read.labels) == ([], [4.0])
+
+
+def test_dates_in_a_format_of_their_own(tmp_path: Path) -> None:
+    settings = config(
+        {"name": "day", "type": "timestamp", "format": "%d/%m/%Y", "parts": ["month"]},
+        {"name": "n", "type": "timestamp", "format": "%Y%m%d", "parts": ["day_of_year"]},
+        schema={"event_time": "$.day", "event_time_format": "%d/%m/%Y"},
+    )
+    path = put(tmp_path, "day,n,y\n31/01/1970,19700102,1\n02/1970,19700102,0\n")
+    events, _ = to_events(settings, path, inline=True)
+    read = EventReader(settings).read(batch(EVENTS, events.values, timestamps=events.timestamps))
+    assert read.times == [30 * 86_400_000]
+    assert FeatureCoder(settings).code(read.contents).tolist() == [[1.0, 2.0]]
+    assert [reject.reason for reject in read.rejects] == ["bad_time"]
+    assert "must be a time written as %d/%m/%Y" in read.rejects[0].message
 
 
 def test_a_column_that_does_not_exist(tmp_path: Path) -> None:
     path = put(tmp_path, "b,y\n1,1\n")
     with pytest.raises(DataError) as caught:
-        to_events(config(F), read_rows(path), inline=True)
+        to_events(config(F), path, inline=True)
     assert str(caught.value) == (
-        f"{path}:1: column `a` must exist, as $.a is read; the columns are b, y."
+        f"{path}: column `a` must exist, as $.a is read; the columns are b, y."
     )
 
 
@@ -102,13 +158,18 @@ def test_a_column_that_does_not_exist(tmp_path: Path) -> None:
         (None, "1.0", 1),
         (None, "False", False),
         (None, "up", "up"),
+        (None, "007", "007"),
+        (None, "7", 7),
+        (None, "1_0", "1_0"),
+        (None, "1E3", "1E3"),
+        (["NA", "no"], "NA", "NA"),
     ],
 )
 def test_a_label_gets_the_type_of_its_class(
     tmp_path: Path, classes: Any, text: str, label: Any
 ) -> None:
     path = put(tmp_path, f"a,y\n1,{text}\n1,\n")
-    events, _ = to_events(config(F, classes=classes), read_rows(path), inline=True)
+    events, _ = to_events(config(F, classes=classes), path, inline=True)
     first, second = (json.loads(value or b"") for value in events.values)
     assert first["y"] == label
     assert type(first["y"]) is type(label)
@@ -116,15 +177,17 @@ def test_a_label_gets_the_type_of_its_class(
 
 
 def test_a_label_that_is_no_class(tmp_path: Path) -> None:
-    path = put(tmp_path, "a,y\n1,maybe\n")
-    with pytest.raises(DataError) as caught:
-        to_events(config(F, classes=["no", "yes"]), read_rows(path), inline=True)
-    assert str(caught.value) == f'{path}:2: column `y` must be one of no, yes; got "maybe".'
+    path = put(tmp_path, "a,y\n1,maybe\n2,yes\n3,NA\n")
+    settings = config(F, classes=["no", "yes"])
+    events, _ = to_events(settings, path, inline=True)
+    read = EventReader(settings).read(batch(EVENTS, events.values))
+    assert [(reject.index, reject.reason) for reject in read.rejects] == [(0, "unknown_class")]
+    assert read.labels == ["yes", None]
 
 
 def test_rows_without_names_and_times_are_numbered(tmp_path: Path) -> None:
     path = put(tmp_path, "a,y\n1,1\n2,1\n3,1\n")
-    events, labels = to_events(config(F), read_rows(path), inline=True)
+    events, labels = to_events(config(F), path, inline=True)
     assert events.keys == [b"0", b"1", b"2"]
     assert [b - a for a, b in zip(events.timestamps, events.timestamps[1:], strict=False)] == [
         1000,
@@ -140,7 +203,7 @@ def test_labels_apart_carry_the_events_name_and_time(tmp_path: Path) -> None:
         labels={"source": "topic", "id": "$.of.event", "event_time": "$.known"},
     )
     path = put(tmp_path, "who,when.at,a,y\nw1,1970-01-01T00:00:01Z,1,up\nw2,2000,2,\n")
-    events, labels = to_events(settings, read_rows(path), inline=False)
+    events, labels = to_events(settings, path, inline=False)
     assert json.loads(events.values[0] or b"") == {
         "a": 1.0,
         "who": "w1",
@@ -167,7 +230,7 @@ def test_parquet_cells(tmp_path: Path) -> None:
     parquet.write_table(pa.table(table), path)
     kinds = {"f": "float", "i": "integer", "b": "boolean", "c": "category", "t": "timestamp"}
     features = [{"name": name, "type": kind, "missing": True} for name, kind in kinds.items()]
-    events, _ = to_events(config(*features, classes=[0, 1]), read_rows(path), inline=True)
+    events, _ = to_events(config(*features, classes=[0, 1]), path, inline=True)
     first, second = (json.loads(value or b"") for value in events.values)
     assert first == {
         "f": 1.0,
@@ -188,7 +251,7 @@ def test_electricity_is_read_whole() -> None:
     target = {"type": "classification", "path": "$.class", "classes": [0, 1]}
     settings = config(*({"name": name, "type": "float"} for name in names), target=target)
     start = time.perf_counter()
-    events, _ = to_events(settings, read_rows(path), inline=True)
+    events, _ = to_events(settings, path, inline=True)
     assert time.perf_counter() - start < 10  # 0.4 s where nothing else runs
     read = EventReader(settings).read(batch(EVENTS, events.values))
     assert (len(read), read.rejects) == (45_312, [])

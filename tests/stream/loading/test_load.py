@@ -85,7 +85,8 @@ CASES = [
     ("type: category", "type: category\n      vocabulary: [a, b, a]",
      "p.yaml:7: schema.features[1]: vocabulary must not repeat a value."),
     ("type: category", "type: category\n      path: b",
-     "p.yaml:9: schema.features[1].path: must be a path such as $.name or $.outer.inner; "
+     "p.yaml:9: schema.features[1].path: must be a path such as $.name, $.outer.inner or "
+     '$["any name"]; '
      'got "b".'),
     ("name: b", "name: a",
      "p.yaml:4: schema: feature names must be unique; repeated: a."),

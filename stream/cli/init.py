@@ -1,0 +1,37 @@
+"""`driftgate init`: a pipeline drafted from a data file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from stream.datasets.draft import Draft, draft_config
+from stream.datasets.target_facts import Task
+
+
+def run_init(file: str, target: str, task: Task | None, output: Path | None) -> None:
+    """Write the draft to a file or to standard output, and what to know of it to standard error."""
+    draft = draft_config(file, target, task)
+    if draft.doubt and task is None and sys.stdin.isatty() and sys.stderr.isatty():
+        draft = _asked(file, target, draft)
+    for note in draft.notes:
+        typer.echo(f"note: {note}.", err=True)
+    if output is None:
+        typer.echo(draft.text, nl=False)
+        return
+    output.write_text(draft.text)
+    typer.echo(f"Wrote {output}. Next: driftgate evaluate {output} --data {file}", err=True)
+
+
+def _asked(file: str, target: str, draft: Draft) -> Draft:
+    """Ask what the target is, where it may be either."""
+    typer.echo(f"`{target}` has {draft.doubt}.", err=True)
+    names_classes = typer.confirm(
+        "Does each number name a class (rather than an amount)?",
+        default=draft.task == "classification",
+        err=True,
+    )
+    task: Task = "classification" if names_classes else "regression"
+    return draft if task == draft.task else draft_config(file, target, task)

@@ -1,0 +1,137 @@
+"""Parquet and Arrow files, read by pyarrow; structs become columns of their own (`outer.inner`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names
+from stream.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_Batches = Callable[[], Iterator["pa.RecordBatch"]]
+
+
+def open_parquet(path: str) -> Table:
+    """Open a Parquet file; see `tables.open_table`."""
+    import pyarrow.parquet as parquet
+
+    with _in_words(path, "Parquet"):
+        file = parquet.ParquetFile(_open(path))
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from parquet.ParquetFile(_open(path)).iter_batches(batch_size=CHUNK_ROWS)
+
+    return _table(path, "Parquet", schema, rows, batches)
+
+
+def open_arrow(path: str) -> Table:
+    """Open an Arrow file or stream (Feather, too); see `tables.open_table`."""
+    import pyarrow as pa
+
+    def open_any() -> Any:
+        try:
+            return pa.ipc.open_file(_open(path))
+        except pa.ArrowInvalid:
+            return pa.ipc.open_stream(_open(path))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        reader = open_any()
+        if hasattr(reader, "num_record_batches"):
+            yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+        else:
+            yield from reader
+
+    with _in_words(path, "Arrow"):
+        schema = open_any().schema
+    return _table(path, "Arrow", schema, None, batches)
+
+
+def _table(path: str, kind: str, schema: pa.Schema, rows: int | None, batches: _Batches) -> Table:
+    fields = _flat_fields(schema)
+    columns, notes = distinct_names([name for name, _ in fields])
+    lists = frozenset(
+        column for column, (_, is_list) in zip(columns, fields, strict=True) if is_list
+    )
+
+    def read(limit: int | None) -> Iterator[Chunk]:
+        done = 0
+        with _in_words(path, kind):
+            for batch in batches():
+                for start in range(0, batch.num_rows, CHUNK_ROWS):
+                    left = CHUNK_ROWS if limit is None else min(CHUNK_ROWS, limit - done)
+                    piece = batch.slice(start, left)
+                    if not piece.num_rows:
+                        return
+                    yield Chunk(_flat_cells(piece), done)
+                    done += piece.num_rows
+
+    return Table(path, columns, read, notes, rows=rows, lists=lists)
+
+
+def _flat_fields(schema: Any, above: str = "") -> list[tuple[str, bool]]:
+    """Names of the columns, structs taken apart; also whether each holds lists."""
+    import pyarrow as pa
+
+    found: list[tuple[str, bool]] = []
+    for field in schema:
+        name = f"{above}{field.name}"
+        if pa.types.is_struct(field.type):
+            found += _flat_fields(field.type, f"{name}.")
+        else:
+            found.append((name, pa.types.is_nested(field.type)))
+    return found
+
+
+def _flat_cells(batch: pa.RecordBatch) -> list[list[Any]]:
+    columns: list[list[Any]] = []
+    for column in batch.columns:
+        columns += _cells(column)
+    return columns
+
+
+def _cells(column: Any) -> list[list[Any]]:
+    import pyarrow as pa
+
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    if not pa.types.is_struct(column.type):
+        return [_listed(column)]
+    return [cells for inner in column.flatten() for cells in _cells(inner)]
+
+
+def _listed(column: Any) -> list[Any]:
+    """Cells as Python objects; times of more than microseconds lose what is finer."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_duration(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.duration("us"), safe=False)
+    if pa.types.is_time64(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.time64("us"), safe=False)
+    return list(column.to_pylist())
+
+
+def _open(path: str) -> Any:
+    if "://" not in path:
+        return path
+    import fsspec
+
+    return fsspec.open(path, "rb").open()
+
+
+@contextmanager
+def _in_words(path: str, kind: str) -> Iterator[None]:
+    """Turn what pyarrow raises into one line of ours."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError, OverflowError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise DataError(f"{path}: must be {kind}; got `{first}`.") from None

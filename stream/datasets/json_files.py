@@ -1,0 +1,102 @@
+"""JSON lines, or one array of objects; inner objects become columns (`outer.inner`)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names
+from stream.errors import DataError
+
+_LOOKED_AT = 10_000
+"""Rows whose fields are the columns; a field that comes later is no column."""
+
+_SHOWN_MAX = 60
+
+
+def open_json(path: str) -> Table:
+    """Open a file of JSON objects; see `tables.open_table`."""
+    rows = [_flat(record) for record in itertools.islice(_records(path, None), _LOOKED_AT)]
+    fields = list(dict.fromkeys(name for row in rows for name in row))
+    if not fields:
+        raise DataError(f"{path}: must hold JSON objects, one a line; there is none.")
+    columns, notes = distinct_names(fields)
+    lists = frozenset(
+        column
+        for column, name in zip(columns, fields, strict=True)
+        if any(isinstance(row.get(name), list) for row in rows)
+    )
+
+    def read(limit: int | None) -> Iterator[Chunk]:
+        table.malformed.clear()
+        records = itertools.islice(_records(path, table), limit)
+        done = 0
+        while some := [_flat(record) for record in itertools.islice(records, CHUNK_ROWS)]:
+            yield Chunk([[row.get(name) for row in some] for name in fields], done)
+            done += len(some)
+
+    table = Table(path, columns, read, notes, lists=lists)
+    return table
+
+
+def _records(path: str, table: Table | None) -> Iterator[dict[str, Any]]:
+    import fsspec
+
+    try:
+        with fsspec.open(path, "rb", compression="infer") as file:
+            head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+            file.seek(0)
+            if head.startswith(b"["):
+                yield from _array(path, file.read())
+            else:
+                yield from _lines(path, file, table)
+    except (OSError, EOFError, ImportError) as error:
+        raise DataError(f"{path}: must be a file that can be read; got `{error}`.") from None
+
+
+def _lines(path: str, file: Any, table: Table | None) -> Iterator[dict[str, Any]]:
+    decode = msgspec.json.Decoder().decode
+    for number, line in enumerate(file, start=1):
+        text = line.lstrip(b"\xef\xbb\xbf").strip()
+        if not text:
+            continue
+        try:
+            record = decode(text)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            record = error
+        if isinstance(record, dict):
+            yield record
+        elif table is not None:
+            what = str(record) if isinstance(record, Exception) else "not an object"
+            shown = text[:_SHOWN_MAX].decode("utf-8", "backslashreplace")
+            table.malformed.add(f"{path}:{number}", f"{what}: {shown}")
+
+
+def _array(path: str, text: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DataError(f"{path}: must be JSON; got `{error}`.") from None
+    if not all(isinstance(record, dict) for record in found):
+        raise DataError(f"{path}: must be an array of objects; got other values in it.")
+    yield from found
+
+
+def _flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Take inner objects apart.
+
+    Examples
+    --------
+    >>> _flat({"a": 1, "b": {"c": 2}})
+    {'a': 1, 'b.c': 2}
+    """
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{above}{name}.")
+        else:
+            flat[f"{above}{name}"] = value
+    return flat
