@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 
-from operators.snapshot import SnapshotUnavailableError, digest
+from operators.snapshot import SnapshotUnavailableError, State, digest
 from stream.config.pipeline import Config
 from stream.drift.events import DriftEvent
 from stream.labels.dead_letter_table import DeadLetterTable
@@ -79,6 +79,7 @@ class Evaluation:
     model_seconds: float = 0.0
     pipeline_seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    state: State = field(default_factory=dict, repr=False)
     snapshot_digest: str = ""
     predictions_digest: str = ""
 
@@ -172,6 +173,7 @@ def evaluate_pieces(
     source: Iterable[Piece],
     progress: Callable[[Evaluation], None] = lambda _: None,
     stop: threading.Event | None = None,
+    signing_key: bytes | None = None,
 ) -> Evaluation:
     """Run a pipeline over records to their end.
 
@@ -185,8 +187,10 @@ def evaluate_pieces(
         Called after each step.
     stop
         Ends the run early when set.
+    signing_key
+        See `topology.build_parts`.
     """
-    run = _Run(config, Recorder(progress))
+    run = _Run(PartsBuilder(config, signing_key), config, Recorder(progress))
     start = perf_counter()
     for piece in _timed(source, run):
         run.take(piece)
@@ -202,8 +206,8 @@ def evaluate_pieces(
 class _Run:
     """One task, what it is fed with, and what comes out of it."""
 
-    def __init__(self, config: Config, recorder: Recorder) -> None:
-        parts = PartsBuilder(config)(0)
+    def __init__(self, build: PartsBuilder, config: Config, recorder: Recorder) -> None:
+        parts = build(0)
         self._topics = input_topics(config)
         self._task = PartitionTask(parts, dict.fromkeys(self._topics, 0))
         self._records_max = config.steps.records_max
@@ -228,8 +232,9 @@ class _Run:
         self._step(may_follow=False)
 
     def close(self) -> None:
-        """Note the digests of what was predicted and of the state."""
-        self.result.snapshot_digest = snapshot_digest(self._task)
+        """Note the state, and the digests of it and of what was predicted."""
+        self.result.state = snapshot(self._task)
+        self.result.snapshot_digest = digest(self.result.state) if self.result.state else ""
         self.result.predictions_digest = self._sha.hexdigest()
 
     def _accept(self, topic: str, series: Series) -> None:
@@ -277,12 +282,18 @@ def load(config: Config, admin: LogAdmin, events: Series, labels: Series | None)
             admin.append([OutputBatch(target, some.timestamps, some.keys, some.values)])
 
 
-def snapshot_digest(task: PartitionTask) -> str:
-    """Digest of a task's whole state; empty where the model has no snapshot (`river:` unsigned)."""
+def snapshot(task: PartitionTask) -> State:
+    """Return a task's whole state; empty where the model has no snapshot (`river:` unsigned)."""
     try:
-        return digest(task.snapshot())
+        return task.snapshot()
     except SnapshotUnavailableError:
-        return ""
+        return {}
+
+
+def snapshot_digest(task: PartitionTask) -> str:
+    """Digest of a task's whole state; empty where there is none."""
+    state = snapshot(task)
+    return digest(state) if state else ""
 
 
 def committed_values(admin: LogAdmin, source: TopicPartition) -> Iterator[bytes]:

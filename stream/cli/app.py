@@ -123,12 +123,31 @@ def evaluate(
         bool, typer.Option("--reverse", help="Take the last row first: the newest stands on top.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of accuracy over time.")] = None,
+    save_checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what was learnt, for `reset CONFIG --to latest --from-checkpoint FILE`.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run the same task as in production over a data file, each row predicted before learnt."""
     from stream.cli.evaluate import run_evaluate
 
-    run_evaluate(config, data, model, param or [], label_delay, limit, seed, reverse, plot, json)
+    run_evaluate(
+        config,
+        data,
+        model,
+        param or [],
+        label_delay,
+        limit,
+        seed,
+        reverse,
+        plot,
+        save_checkpoint,
+        json,
+    )
 
 
 @app.command()
@@ -200,6 +219,12 @@ def reset(
     keep_model: Annotated[
         bool, typer.Option("--keep-model", help="Go on with the newest checkpoint's model.")
     ] = False,
+    from_checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Begin with a model that `evaluate --save-checkpoint` wrote."
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Even where a running worker has the partition.")
     ] = False,
@@ -213,7 +238,7 @@ def reset(
     """
     from stream.cli.reset import run_reset
 
-    run_reset(config, partition or [], to, keep_model, force, yes, json)
+    run_reset(config, partition or [], to, keep_model, from_checkpoint, force, yes, json)
 
 
 @app.command()

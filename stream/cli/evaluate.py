@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from stream.checkpoint.format import encode
 from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
@@ -29,6 +30,7 @@ from stream.evaluate import (
 )
 from stream.loading.load import load_config
 from stream.observe.logs import configure_logging
+from stream.recovery.learnt import learnt_checkpoint
 
 
 def run_evaluate(
@@ -41,6 +43,7 @@ def run_evaluate(
     seed: int | None,
     is_reversed: bool,
     plot: Path | None,
+    checkpoint: Path | None,
     as_machine: bool,
 ) -> None:
     """Evaluate and print; the exit code is 0 whatever the accuracy."""
@@ -48,6 +51,8 @@ def run_evaluate(
     config = load_config(path, os.environ, model, read_params(params))
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
+    key = os.environ.get("DRIFTGATE_SNAPSHOT_KEY")
+    signing_key = key.encode() if key else None
     console = Console(stderr=as_machine, highlight=False, soft_wrap=True)
     with console.status("opening the data"):
         source = Source(config, data, limit, label_delay, is_reversed)
@@ -57,7 +62,9 @@ def run_evaluate(
         drop_stale()
         warm_up(source.config, source.pieces(WARM_UP_RECORDS))
     with LiveProgress(source.rows, console) as progress:
-        result = evaluate_pieces(source.config, source.pieces(limit), progress)
+        result = evaluate_pieces(
+            source.config, source.pieces(limit), progress, signing_key=signing_key
+        )
     title = f"{config.model.name} on {Path(data).name}"
     if label_delay:
         title += f", labels {label_delay} events late"
@@ -68,6 +75,12 @@ def run_evaluate(
     if plot is not None:
         plot_evaluation(result, plot, title, by_time=False)
         console.print(f"Wrote {plot}")
+    if checkpoint is not None:
+        checkpoint.write_bytes(encode(learnt_checkpoint(config, result.state, signing_key)))
+        console.print(
+            f"Wrote {checkpoint}. To go live with it: driftgate reset {path} --to latest "
+            f"--from-checkpoint {checkpoint}"
+        )
 
 
 def read_params(given: Sequence[str]) -> dict[str, Any]:

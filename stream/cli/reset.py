@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stream.checkpoint.format import decode
 from stream.checkpoint.store import CheckpointStore
 from stream.config.pipeline import Config
-from stream.errors import OvertakenError, SetupError
+from stream.errors import ConfigError, OvertakenError, SetupError
 from stream.loading.load import load_config
 from stream.log.base import GroupAdmin, Log
 from stream.log.open import open_group, open_log
@@ -27,6 +28,8 @@ from stream.recovery.change import Change, carry_out
 from stream.recovery.reset import Aim, Resets, read_aim
 from stream.recovery.settings import Builds
 from stream.topology import PartsBuilder, input_topics
+
+_Plan = Callable[["Pipeline", list[int], Aim, bool], list[Change]]
 
 _ATTEMPTS = 5  # at a partition that a worker is live on
 _KEEP_ALL = 1_000_000  # nothing of the old life is pruned before the new one has begun
@@ -103,14 +106,19 @@ def run_reset(
     partitions: Sequence[int],
     to: str,
     keep_model: bool,
+    learnt: Path | None,
     force: bool,
     yes: bool,
     as_machine: bool,
 ) -> None:
     """Show what will be done, ask, do it."""
     aim = read_aim(to, "--to")
+    if keep_model and learnt is not None:
+        raise ConfigError("--from-checkpoint: must stand without --keep-model; got both.")
     with opened(path) as pipeline:
-        make = _plan_kept if keep_model else _plan_anew
+        make: _Plan = _plan_kept if keep_model else _plan_anew
+        if learnt is not None:
+            make = _plan_learnt(learnt)
         plan = partial(make, pipeline, pipeline.numbers(partitions), aim, bool(partitions))
         changes = plan()
         if not force:
@@ -173,6 +181,19 @@ def _plan_anew(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: boo
 def _plan_kept(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: bool) -> list[Change]:
     resets, numbers = pipeline.resets, _with_place(pipeline, numbers, aim, are_chosen)
     return [resets.keep_model(number, aim) for number in numbers]
+
+
+def _plan_learnt(path: Path) -> _Plan:
+    try:
+        learnt = decode(path.read_bytes(), str(path))
+    except OSError as error:
+        raise SetupError(f"{path}: must be a file that can be read; got `{error}`.") from None
+
+    def plan(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: bool) -> list[Change]:
+        resets, numbers = pipeline.resets, _with_place(pipeline, numbers, aim, are_chosen)
+        return [resets.take_model(number, aim, str(path), learnt) for number in numbers]
+
+    return plan
 
 
 def _with_place(pipeline: Pipeline, numbers: list[int], aim: Aim, are_chosen: bool) -> list[int]:

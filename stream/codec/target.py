@@ -39,6 +39,7 @@ class TargetCoder:
         else:
             self.n_classes = 0
         self._vocabulary = self._make_vocabulary()
+        self._codes: dict[tuple[type, ClassLabel | float], float] = {}
 
     def code(self, labels: Sequence[ClassLabel | float | None]) -> NDArray[np.float64]:
         """Code labels in their order; NaN for None, and for a class beyond `classes_max`."""
@@ -50,8 +51,13 @@ class TargetCoder:
             return float("nan")
         if not self.n_classes:
             return float(label)
+        known = self._codes.get((type(label), label))
+        if known is not None:
+            return known
         assert not isinstance(label, float)
         code = self._vocabulary.code_one(class_key(label))
+        if code == code:  # a class keeps its code; one beyond the bound has none
+            self._codes[type(label), label] = code
         if len(self.classes) < len(self._vocabulary.names):
             self.classes.append(label)
         return code
@@ -66,6 +72,7 @@ class TargetCoder:
             msgspec.json.decode(text, type=ClassLabel) for text in unpack_strings(state)
         ]
         self._vocabulary = self._make_vocabulary()
+        self._codes.clear()
 
     def _make_vocabulary(self) -> Vocabulary:
         names = [class_key(label) for label in self.classes]

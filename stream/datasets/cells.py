@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from stream.codec.classes import class_key
@@ -207,6 +208,7 @@ def label_converter(target: Target) -> Convert:
         return to_label
     by_key = {class_key(label): label for label in target.classes}
 
+    @lru_cache(maxsize=4096, typed=True)  # the same few cells come again and again
     def known(cell: Cell) -> Value:
         text = to_text(cell)
         if text in by_key:
@@ -216,7 +218,7 @@ def label_converter(target: Target) -> Convert:
             return label
         return by_key.get(class_key(label), label)
 
-    return known
+    return lambda cell: known(cell if isinstance(cell, Hashable) else str(cell))
 
 
 def convert_all(convert: Convert, cells: Sequence[Cell]) -> list[Value]:
@@ -225,11 +227,21 @@ def convert_all(convert: Convert, cells: Sequence[Cell]) -> list[Value]:
     Python's `float` also reads ` 1_0`, `nan` and `inf`; only what is written with the characters of
     a number may go its way.
     """
-    if convert is to_float and cells and type(cells[0]) is str:
-        try:
-            found = list(map(float, cells))
-        except (TypeError, ValueError):
-            return list(map(convert, cells))
-        if math.isfinite(sum(found)) and "_" not in "".join(cells):
-            return found
+    if convert is to_float and cells:
+        found = _floats(cells)
+        return list(map(convert, cells)) if found is None else found
     return list(map(convert, cells))
+
+
+def _floats(cells: Sequence[Cell]) -> list[Value] | None:
+    """Take a column of nothing but finite numbers at once; None where it is none."""
+    kinds = set(map(type, cells))
+    if kinds not in ({float}, {int}, {str}):
+        return None
+    try:
+        found = list(map(float, cells))
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(sum(found)) or (kinds == {str} and "_" in "".join(cells)):
+        return None
+    return found

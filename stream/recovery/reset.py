@@ -111,6 +111,30 @@ class Resets:
             model += f"; not readable: {', '.join(inventory.unreadable)}"
         return with_state(inventory, positions, kept, model)
 
+    def take_model(self, partition: int, aim: Aim, path: str, learnt: Checkpoint) -> Change:
+        """Plan a life that begins at this place with a model that was learnt elsewhere.
+
+        Parameters
+        ----------
+        path, learnt
+            Where it was read from, and what `learnt_checkpoint` made of it.
+
+        Raises
+        ------
+        SetupError
+            It is another pipeline's, or it cannot begin there.
+        """
+        if not self._builds.fits(learnt.fingerprint, learnt.settings):
+            raise SetupError(
+                f"{path}: must be learnt with this pipeline's schema, target, model, parameters, "
+                "drift settings, seed and names; these are others. Make it again by `driftgate "
+                "evaluate CONFIG --data FILE --save-checkpoint FILE`."
+            )
+        inventory = take_inventory(self._config, self._log, self._store, partition)
+        positions = self._positions(inventory, aim)
+        state = replace(learnt, app=self._config.app, partition=partition)
+        return with_state(inventory, positions, state, f"begins with what {path} has learnt")
+
     def restore_positions(self, partition: int) -> Change:
         """Plan to go back to the positions with which the journal ends.
 

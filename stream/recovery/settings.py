@@ -138,7 +138,17 @@ def _whole(config: Config) -> dict[str, Any]:
         mode="json", include={"app", "record", "target", "labels", "model", "drift", "seed"}
     )
     settings["topics"] = input_topics(config)
+    _leave_out_what_is_new(settings["record"])
     return settings
+
+
+def _leave_out_what_is_new(record: dict[str, Any]) -> None:
+    """Leave out keys that earlier versions did not have, where they change nothing."""
+    for section, name in [(record, "event_time_format")] + [
+        (feature, "format") for feature in record["features"]
+    ]:
+        if section.get(name, "") is None:
+            section.pop(name)
 
 
 def _changed(old: str, new: str) -> set[str]:

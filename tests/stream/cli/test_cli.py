@@ -531,3 +531,19 @@ def test_a_broker_that_is_not_there(cli: Cli, embedded: Path) -> None:
     found = cli("doctor", embedded, "--json")
     assert found.code == 2
     assert {f["name"]: f["ok"] for f in found.json["findings"]}["broker"] is False
+
+
+def test_a_model_learnt_from_a_file_goes_live(
+    cli: Cli, pipeline: Path, table: Path, tmp_path: Path
+) -> None:
+    """File, checkpoint, topics, worker: the way of docs/evaluate.md."""
+    kept = tmp_path / "learnt.checkpoint"
+    assert (
+        "--from-checkpoint"
+        in cli("evaluate", pipeline, "--data", table, "--save-checkpoint", kept).out
+    )
+    cli("topics", "create", pipeline)
+    said = cli("reset", pipeline, "--to", "latest", "--from-checkpoint", kept, "--yes").out
+    assert f"begins with what {kept} has learnt" in " ".join(said.split())
+    line = one_line(cli("reset", pipeline, "--to", "latest", "--from-checkpoint", table, "--yes"))
+    assert str(table) in line

@@ -188,3 +188,17 @@ def test_under_unknown_former_settings_every_state_is_kept() -> None:
 
 def part_digests(task: PartitionTask, name: str) -> str:
     return digest({k: np.asarray(v) for k, v in task.parts.stateful()[name].snapshot().items()})
+
+
+def test_keys_that_came_later_leave_a_fingerprint_as_it_was() -> None:
+    """Both digests are those that version 0008b6e made of these settings."""
+    day = {"name": "t", "type": "timestamp", "parts": ["month"]}
+    features = [{"name": "a", "type": "float"}, day]
+    features.append({"name": "c", "type": "category", "path": "$.x.c"})
+    config = toy_config(schema={"features": features, "event_time": "$.t"})
+    assert fingerprint(config) == "6c836d6d32d156c8"
+    assert legacy_fingerprint(config) == "89f81a033ce5ac64"
+    other = toy_config(
+        schema={"features": [features[0], {**day, "format": "%d/%m/%Y"}, features[2]]}
+    )
+    assert fingerprint(other) != fingerprint(toy_config(schema={"features": features}))
