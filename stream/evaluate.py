@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from operators.snapshot import SnapshotUnavailableError, digest
+from operators.snapshot import SnapshotUnavailableError, digest, size_bytes
 from stream.checkpoint.format import Checkpoint
 from stream.checkpoint.reads import InlineReads
 from stream.checkpoint.store import CheckpointStore
@@ -64,7 +64,14 @@ class Point:
 
 @dataclass(slots=True)
 class Evaluation:
-    """What came out."""
+    """What came out.
+
+    Parameters
+    ----------
+    state_bytes
+        Of the model's snapshot at the end: what a checkpoint holds of it. None where it has none
+        (a `river:` model without a key).
+    """
 
     records: int = 0
     learnt: int = 0
@@ -77,6 +84,7 @@ class Evaluation:
     model_seconds: float = 0.0
     pipeline_seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    state_bytes: int | None = None
     snapshot_digest: str = ""
     predictions_digest: str = ""
 
@@ -217,6 +225,7 @@ def evaluate(
         worker.catch_up(stop or threading.Event())
         result = recorder.evaluation
         result.pipeline_seconds = perf_counter() - start
+        result.state_bytes = state_bytes(worker.tasks[0])
         result.snapshot_digest = snapshot_digest(worker.tasks[0])
         result.predictions_digest = predictions_digest(config, admin)
         log.close()
@@ -252,6 +261,14 @@ def snapshot_digest(task: PartitionTask) -> str:
         return digest(task.snapshot())
     except SnapshotUnavailableError:
         return ""
+
+
+def state_bytes(task: PartitionTask) -> int | None:
+    """Size of a task's model; None where the model has no snapshot."""
+    try:
+        return size_bytes(task.parts.learner.snapshot())
+    except SnapshotUnavailableError:
+        return None
 
 
 def committed_values(admin: LogAdmin, source: TopicPartition) -> Iterator[bytes]:

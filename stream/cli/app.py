@@ -63,6 +63,11 @@ Partitions = Annotated[
     typer.Option("--partition", help="One partition; may be repeated. Default: all.", min=0),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+LabelDelay = Annotated[int, typer.Option(help="Labels come after this many further events.", min=0)]
+HtmlPath = Annotated[
+    Path | None,
+    typer.Option("--html", help="Write a report: one HTML file that can be sent to a colleague."),
+]
 Role = Literal["features", "labels", "predictions", "drift", "dead_letters", "journal"]
 
 
@@ -114,18 +119,51 @@ def evaluate(
         list[str] | None,
         typer.Option(help="A parameter of the model, as `key=value`; may be repeated."),
     ] = None,
-    label_delay: Annotated[
-        int, typer.Option(help="Labels come after this many further events.", min=0)
-    ] = 0,
+    label_delay: LabelDelay = 0,
     limit: Annotated[int | None, typer.Option(help="Use only the first N rows.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the configured one.", min=0)] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of accuracy over time.")] = None,
+    html: HtmlPath = None,
     json: Json = False,
 ) -> None:
     """Run the same task as in production over a data file, each row predicted before learnt."""
     from stream.cli.evaluate import run_evaluate
 
-    run_evaluate(config, data, model, param or [], label_delay, limit, seed, plot, json)
+    run_evaluate(config, data, model, param or [], label_delay, limit, seed, plot, html, json)
+
+
+@app.command()
+def compare(
+    config: ConfigPath,
+    data: DataPath,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="With commas: NAME, NAME{param=value} or river:PATH (see: driftgate models). "
+            "Default: the pipeline's own and a usual set."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            help="Runs of each model that uses its seed: the configured one and on.", min=1
+        ),
+    ] = 3,
+    label_delay: LabelDelay = 0,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N rows.", min=1)] = None,
+    html: HtmlPath = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the leaderboard and the curves (.png, .svg).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run several models over a data file and rank them, beside what needs no model.
+
+    A model that fails is a line with its reason. Ctrl-C shows what there is; the exit code is 130.
+    """
+    from stream.cli.compare import run_compare
+
+    raise typer.Exit(run_compare(config, data, models, seeds, label_delay, limit, html, plot, json))
 
 
 @app.command()

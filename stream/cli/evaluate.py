@@ -11,15 +11,18 @@ from typing import Any
 
 from rich.console import Console
 
+from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
+from stream.compare import finer_steps
 from stream.config.pipeline import Config
 from stream.datasets import read_rows, to_events
 from stream.errors import ConfigError
 from stream.evaluate import Series, delay_labels, evaluate, warm_up
 from stream.loading.load import load_config
 from stream.observe.logs import configure_logging
+from stream.report.evaluation_page import evaluation_page
 
 
 def run_evaluate(
@@ -31,6 +34,7 @@ def run_evaluate(
     limit: int | None,
     seed: int | None,
     plot: Path | None,
+    html: Path | None,
     as_machine: bool,
 ) -> None:
     """Evaluate and print; the exit code is 0 whatever the accuracy."""
@@ -38,9 +42,12 @@ def run_evaluate(
     config = load_config(path, os.environ, model, read_params(params))
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
+    origin = origin_of(config, data, label_delay)
     console = Console(stderr=as_machine, highlight=False)
     with console.status("reading the data"):
         config, events, labels = read_series(config, data, limit, label_delay)
+    if plot is not None or html is not None:
+        config = finer_steps(config, len(events))
     with console.status("compiling (the first time takes a minute or more)"):
         drop_stale()
         warm_up(config, events, labels)
@@ -56,6 +63,9 @@ def run_evaluate(
     if plot is not None:
         plot_evaluation(result, plot, title, by_time=False)
         console.print(f"Wrote {plot}")
+    if html is not None:
+        write_report(html, evaluation_page(result, origin))
+        console.print(f"Wrote {html}")
 
 
 def read_params(given: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,292 @@
+"""Lines over the labels learnt, with the drifts: drawn as SVG, once wide and once narrow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from stream.report.html import Html, element, join
+from stream.report.numbers import day, figure
+from stream.report.scales import Scale, apart, bounds, ticks
+
+CHAR_WIDTH = 6.7
+"""Of the pictures' type, in pixels: wider than most letters, so that nothing is cut."""
+LINE_HEIGHT = 16.0
+_TOP, _FOOT = 26.0, 44.0
+_LABEL_MAX = 30
+_NUMBER_GAP = 18.0
+_SMALL = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve; `style` is the class that colours it."""
+
+    label: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    style: str
+
+    @property
+    def last(self) -> float:
+        """The last value that there is; NaN if there is none."""
+        return next((y for y in reversed(self.ys) if math.isfinite(y)), math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A drift: where it began, the bounds of that, its kind, its number, and its weight.
+
+    Where two numbers would overlap, the drift with the larger weight keeps its own.
+    """
+
+    x: float
+    low: float
+    high: float
+    source: str
+    number: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A detector's alarm, and whether the error rose."""
+
+    x: float
+    rose: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is drawn.
+
+    Parameters
+    ----------
+    name
+        Of the figure, as the evaluator has it.
+    lines, marks, alarms
+        See there.
+    times
+        Labels learnt and event time (ms), where event time says something.
+    alt
+        What the picture shows, in words.
+    """
+
+    name: str
+    lines: Sequence[Line]
+    marks: Sequence[Mark]
+    alarms: Sequence[Alarm]
+    times: Sequence[tuple[float, int]]
+    alt: str
+
+
+def both_widths(wide: Html, narrow: Html) -> Html:
+    """Put a picture in twice; the style sheet shows the one that fits the screen."""
+    return join(
+        [
+            element("div", wide, class_="wide"),
+            element("div", narrow, class_="narrow"),
+        ]
+    )
+
+
+def svg(width: float, height: float, alt: str, *content: object) -> Html:
+    """Frame a picture; what is in it is for the eye, `alt` for the ear."""
+    return element(
+        "svg",
+        *content,
+        viewBox=f"0 0 {width:g} {height:g}",
+        role="img",
+        aria_label=alt,
+        class_="picture",
+    )
+
+
+def label(x: float, y: float, content: object, style: str = "", anchor: str = "start") -> Html:
+    """Write into a picture."""
+    return element(
+        "text", content, x=f"{x:.1f}", y=f"{y:.1f}", class_=style or None, text_anchor=anchor
+    )
+
+
+def shorten(content: str, most: int) -> str:
+    """Cut a name that would leave the picture.
+
+    Examples
+    --------
+    >>> shorten("adaptive_random_forest", 10)
+    'adaptive_…'
+    """
+    return content if len(content) <= most else f"{content[: most - 1]}…"
+
+
+def line_chart(chart: Chart) -> Html:
+    """Draw it wide, with a label at each line's end, and narrow, with a legend below."""
+    narrow = join([_draw(chart, 360, 270, is_labelled=False), _legend(chart)])
+    return both_widths(_draw(chart, 900, 380, is_labelled=True), narrow)
+
+
+def _draw(chart: Chart, width: float, height: float, *, is_labelled: bool) -> Html:
+    low, high = bounds(y for line in chart.lines for y in line.ys)
+    if chart.name.endswith("accuracy"):
+        low, high = max(low, 0.0), min(high, 1.0 + _SMALL)
+    values = [value for value in ticks(low, high, 5) if value <= 1 or chart.name != "accuracy"]
+    said = [_end_label(chart, line) for line in chart.lines] if is_labelled else []
+    left = 10 + CHAR_WIDTH * max(len(_short(chart.name, value)) for value in values)
+    right = 14 + CHAR_WIDTH * max((len(words) for words in said), default=0)
+    first = min((line.xs[0] for line in chart.lines if len(line.xs)), default=0.0)
+    last = max((line.xs[-1] for line in chart.lines if len(line.xs)), default=1.0)
+    across = Scale(first, last, left, width - right)
+    up = Scale(low, high, height - _FOOT, _TOP)
+    return svg(
+        width,
+        height,
+        chart.alt,
+        *[_grid(chart.name, value, up, across) for value in values],
+        *_below(chart, across, height, 5 if is_labelled else 3),
+        *_drifts(chart.marks, across, up),
+        *[_alarm(alarm, across, up) for alarm in chart.alarms if across.holds(alarm.x)],
+        *[_curve(line, across, up) for line in chart.lines],
+        *_end_labels(chart, said, across, up),
+    )
+
+
+def _grid(name: str, value: float, up: Scale, across: Scale) -> Html:
+    y = up(value)
+    return join(
+        [
+            element(
+                "line",
+                x1=f"{across.start:.1f}",
+                x2=f"{across.stop:.1f}",
+                y1=f"{y:.1f}",
+                y2=f"{y:.1f}",
+                class_="grid",
+            ),
+            label(across.start - 6, y + 4, _short(name, value), anchor="end"),
+        ]
+    )
+
+
+def _below(chart: Chart, across: Scale, height: float, count: int) -> list[Html]:
+    """Write labels learnt and, where it says something, event time under the picture."""
+    parts = []
+    span = chart.times[-1][1] - chart.times[0][1] if chart.times else 0
+    shown = ticks(across.low, across.high, count)
+    for value in shown:
+        x = across(value)
+        # The outermost ones would leave the picture.
+        anchor = "start" if x < across.start + 12 else "middle"
+        anchor = "end" if x > across.stop - 12 else anchor
+        parts.append(label(x, height - _FOOT + 17, f"{value:,.0f}", anchor=anchor))
+        if span:
+            when = day(_time_at(chart.times, value), span)
+            parts.append(label(x, height - _FOOT + 33, when, "quiet", anchor))
+    if not span:
+        middle = (across.start + across.stop) / 2
+        parts.append(label(middle, height - 8, "labels learnt", "quiet", "middle"))
+    return parts
+
+
+def _time_at(times: Sequence[tuple[float, int]], x: float) -> float:
+    """Event time when so many labels had been learnt, between those that are known."""
+    for (x0, t0), (x1, t1) in pairwise(times):
+        if x0 <= x <= x1:
+            return t0 + (t1 - t0) * ((x - x0) / ((x1 - x0) or 1.0))
+    return times[0][1] if x < times[0][0] else times[-1][1]
+
+
+def _drifts(marks: Sequence[Mark], across: Scale, up: Scale) -> list[Html]:
+    """Draw a line for each drift, a band for its interval, and its number where there is room."""
+    parts: list[Html] = []
+    taken: list[float] = []
+    for mark in sorted(marks, key=lambda each: -each.weight):
+        x = across(min(max(mark.x, across.low), across.high))
+        start, stop = (
+            across(min(max(value, across.low), across.high)) for value in (mark.low, mark.high)
+        )
+        parts.append(
+            element(
+                "rect",
+                x=f"{start:.1f}",
+                y=f"{up.stop:.1f}",
+                width=f"{max(stop - start, 0):.1f}",
+                height=f"{up.start - up.stop:.1f}",
+                class_=f"band {mark.source}",
+            )
+        )
+        parts.append(
+            element(
+                "line",
+                x1=f"{x:.1f}",
+                x2=f"{x:.1f}",
+                y1=f"{up.stop:.1f}",
+                y2=f"{up.start:.1f}",
+                class_=f"drift {mark.source}",
+            )
+        )
+        if all(abs(x - other) >= _NUMBER_GAP for other in taken):
+            taken.append(x)
+            number = label(x, up.stop - 8, mark.number, f"number {mark.source}", "middle")
+            parts.append(element("a", number, href=f"#drift-{mark.number}"))
+    return parts
+
+
+def _alarm(alarm: Alarm, across: Scale, up: Scale) -> Html:
+    """Draw a small arrow at the foot: up where the error rose, down where it fell."""
+    x, y = across(alarm.x), up.start - 2
+    points = f"M{x - 4:.1f} {y:.1f}h8l-4 -7z" if alarm.rose else f"M{x - 4:.1f} {y - 7:.1f}h8l-4 7z"
+    return element("path", d=points, class_="alarm rose" if alarm.rose else "alarm fell")
+
+
+def _curve(line: Line, across: Scale, up: Scale) -> Html:
+    """Draw a curve; it is interrupted where there is no value."""
+    steps, is_down = [], False
+    for x, y in zip(line.xs, line.ys, strict=True):
+        if not math.isfinite(y):
+            is_down = False
+            continue
+        steps.append(f"{'L' if is_down else 'M'}{across(x):.1f} {up(y):.1f}")
+        is_down = True
+    if len(steps) == 1:  # a path of one place would show nothing
+        steps.append("h4")
+    return element("path", d="".join(steps) or None, class_=f"curve {line.style}")
+
+
+def _end_labels(chart: Chart, said: Sequence[str], across: Scale, up: Scale) -> list[Html]:
+    pairs = [
+        (line, words)
+        for line, words in zip(chart.lines, said, strict=False)
+        if math.isfinite(line.last)
+    ]
+    ends = [up(line.last) for line, _ in pairs]
+    places = apart(ends, LINE_HEIGHT, up.stop, up.start)
+    return [
+        label(across.stop + 8, y + 4, words, f"end {line.style}")
+        for (line, words), y in zip(pairs, places, strict=True)
+    ]
+
+
+def _end_label(chart: Chart, line: Line) -> str:
+    return f"{shorten(line.label, _LABEL_MAX)} {figure(chart.name, line.last)}"
+
+
+def _legend(chart: Chart) -> Html:
+    items = [
+        element(
+            "li",
+            element("span", class_=f"key {line.style}", aria_hidden="true"),
+            f"{line.label} {figure(chart.name, line.last)}",
+        )
+        for line in chart.lines
+    ]
+    return element("ul", *items, class_="legend")
+
+
+def _short(name: str, value: float) -> str:
+    """Write a value beside the grid: `85 %` of a share, whose digits are round ones."""
+    if name.endswith("accuracy"):
+        return f"{100 * value:g} %"
+    return f"{value:,.6g}"
