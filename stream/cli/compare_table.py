@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -15,6 +16,10 @@ from stream.compare import Entry, Leaderboard, Listener
 from stream.evaluate import Evaluation
 from stream.report.figures import COLUMNS, TITLES
 from stream.report.numbers import figure, rate, size, spread
+
+_NAME_MIN, _WIDE = 16, 100
+_SECONDARY = ("kappa",)
+"""Figures that are left out where the terminal is narrow."""
 
 
 class CompareProgress(Listener):
@@ -83,12 +88,14 @@ class CompareProgress(Listener):
 
 def print_leaderboard(board: Leaderboard, title: str, console: Console) -> None:
     """Print a table, best model first, baselines among them, then what failed and why."""
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
-    table.add_column("model", overflow="fold")
-    names = COLUMNS[board.main]
-    for name in (*(TITLES[name] for name in names), "records/s", "state", "runs"):
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
+    table.add_column("model", overflow="fold", min_width=_NAME_MIN)
+    names = [n for n in COLUMNS[board.main] if console.width >= _WIDE or n not in _SECONDARY]
+    for name in (*(TITLES[name] for name in names), "records/s", "state"):
         table.add_column(name, justify="right", no_wrap=True)
-    rows = [(entry.mean(board.main), _row(entry, names), "") for entry in board.ranked]
+    rows = [(entry.mean(board.main), _row(entry, board.main, names), "") for entry in board.ranked]
     rows += [
         (value, (f"{name} (baseline)", figure(board.main, value)), "dim")
         for name, value in board.baselines.items()
@@ -155,13 +162,13 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _row(entry: Entry, names: Sequence[str]) -> tuple[str, ...]:
+def _row(entry: Entry, main: str, names: Sequence[str]) -> tuple[str, ...]:
     return (
         escape(entry.label),
-        *[_value(entry, name) for name in names],
+        _value(entry, main),
+        *[figure(name, entry.mean(name)) for name in names if name != main],
         rate(entry.records_per_s),
         size(entry.state_bytes),
-        str(len(entry.runs)),
     )
 
 

@@ -13,6 +13,7 @@ from stream.report.style import LIGHT, SERIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from stream.compare import Leaderboard
 
@@ -45,11 +46,9 @@ def _draw_dots(axes: Axes, board: Leaderboard, colours: list[str]) -> None:
         axes.errorbar([value], [-row], xerr=[bar], fmt="o", color=colours[row], ms=7, lw=2.5)
         words = f"{figure(name, value)} {spread(name, error)}".strip()
         cost = f"{rate(entry.records_per_s)}/s, {size(entry.state_bytes)}"
-        axes.annotate(
-            f"{words}   {cost}", (value + bar, -row), (9, -4), textcoords="offset points", size=8.5
-        )
+        _write(axes, f"{words}   {cost}", (value + bar, -row), (9, -4), LIGHT["ink"])
     for label, value in board.baselines.items():
-        axes.axvline(value, color=_GREY, lw=1.2, ls="--")
+        axes.axvline(value, color=_GREY, lw=1.2, ls="--", zorder=0)
         axes.annotate(
             label,
             (value, 1.0),
@@ -61,9 +60,29 @@ def _draw_dots(axes: Axes, board: Leaderboard, colours: list[str]) -> None:
         )
     axes.set_yticks([-row for row in range(len(board.ranked))])
     axes.set_yticklabels([entry.label for entry in board.ranked])
-    axes.margins(x=0.18, y=0.25)
-    axes.set_xlabel(f"{name} of the whole stream; what is said beside it: records/s, snapshot")
+    for tick, colour in zip(axes.get_yticklabels(), colours, strict=False):
+        tick.set_color(colour)
+    axes.margins(x=0.1, y=0.25)
+    axes.tick_params(left=False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_xlabel(f"{name} of the whole file; beside it records/s and the snapshot's size")
+    _percent(axes.xaxis, name)
     axes.grid(alpha=0.25, axis="x")
+
+
+def _write(
+    axes: Axes, words: str, at: tuple[float, float], off: tuple[float, float], colour: str
+) -> None:
+    """Write beside a place, on white: lines go behind."""
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    axes.annotate(words, at, off, textcoords="offset points", color=colour, size=8.5, bbox=ground)
+
+
+def _percent(axis: Axis, name: str) -> None:
+    if name == "accuracy":
+        from matplotlib.ticker import PercentFormatter
+
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
 
 def _draw_curves(axes: Axes, board: Leaderboard, colours: list[str]) -> None:
@@ -78,8 +97,10 @@ def _draw_curves(axes: Axes, board: Leaderboard, colours: list[str]) -> None:
     low, high = axes.get_ylim()
     places = apart([y for *_, y in ends], (high - low) / 16, low, high)
     for (label, colour, x, _), y in zip(ends, places, strict=True):
-        axes.annotate(label, (x, y), (6, -3), textcoords="offset points", color=colour, size=8.5)
+        _write(axes, label, (x, y), (6, -3), colour)
     axes.set_ylabel(f"{board.main} of recent labels")
     axes.set_xlabel("labels learnt")
     axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    _percent(axes.yaxis, board.main)
     axes.grid(alpha=0.25)

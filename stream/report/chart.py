@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from stream.report.html import Html, element, join
 from stream.report.numbers import day, figure
 from stream.report.scales import Scale, apart, bounds, ticks
 
-CHAR_WIDTH = 6.7
-"""Of the pictures' type, in pixels: wider than most letters, so that nothing is cut."""
+CHAR_WIDTH = 8.2
+"""Of the pictures' type, in pixels: that of a wide bold face, so that nothing is cut."""
 LINE_HEIGHT = 16.0
 _TOP, _FOOT = 26.0, 44.0
 _LABEL_MAX = 30
 _NUMBER_GAP = 18.0
 _SMALL = 0.02
+_STUB = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Line:
 class Mark:
     """A drift: where it began, the bounds of that, its kind, its number, and its weight.
 
-    Where two numbers would overlap, the drift with the larger weight keeps its own.
+    One that `stands_out` is a line from top to foot; others are short, so that the curves can be
+    seen. Where two numbers would overlap, the drift with the larger weight keeps its own.
     """
 
     x: float
@@ -48,6 +50,7 @@ class Mark:
     source: str
     number: int
     weight: float
+    stands_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def _draw(chart: Chart, width: float, height: float, *, is_labelled: bool) -> Ht
     low, high = bounds(y for line in chart.lines for y in line.ys)
     if chart.name.endswith("accuracy"):
         low, high = max(low, 0.0), min(high, 1.0 + _SMALL)
-    values = [value for value in ticks(low, high, 5) if value <= 1 or chart.name != "accuracy"]
+    values = [value for value in ticks(low, high, 7) if value <= 1 or chart.name != "accuracy"]
     said = [_end_label(chart, line) for line in chart.lines] if is_labelled else []
     left = 10 + CHAR_WIDTH * max(len(_short(chart.name, value)) for value in values)
     right = 14 + CHAR_WIDTH * max((len(words) for words in said), default=0)
@@ -146,7 +149,7 @@ def _draw(chart: Chart, width: float, height: float, *, is_labelled: bool) -> Ht
         chart.alt,
         *[_grid(chart.name, value, up, across) for value in values],
         *_below(chart, across, height, 5 if is_labelled else 3),
-        *_drifts(chart.marks, across, up),
+        *_drifts([_within(mark, across) for mark in chart.marks], across, up),
         *[_alarm(alarm, across, up) for alarm in chart.alarms if across.holds(alarm.x)],
         *[_curve(line, across, up) for line in chart.lines],
         *_end_labels(chart, said, across, up),
@@ -199,39 +202,50 @@ def _time_at(times: Sequence[tuple[float, int]], x: float) -> float:
 
 
 def _drifts(marks: Sequence[Mark], across: Scale, up: Scale) -> list[Html]:
-    """Draw a line for each drift, a band for its interval, and its number where there is room."""
+    """Draw each drift, and its number where there is room, the heaviest first."""
     parts: list[Html] = []
     taken: list[float] = []
-    for mark in sorted(marks, key=lambda each: -each.weight):
-        x = across(min(max(mark.x, across.low), across.high))
-        start, stop = (
-            across(min(max(value, across.low), across.high)) for value in (mark.low, mark.high)
-        )
-        parts.append(
-            element(
-                "rect",
-                x=f"{start:.1f}",
-                y=f"{up.stop:.1f}",
-                width=f"{max(stop - start, 0):.1f}",
-                height=f"{up.start - up.stop:.1f}",
-                class_=f"band {mark.source}",
-            )
-        )
-        parts.append(
-            element(
-                "line",
-                x1=f"{x:.1f}",
-                x2=f"{x:.1f}",
-                y1=f"{up.stop:.1f}",
-                y2=f"{up.start:.1f}",
-                class_=f"drift {mark.source}",
-            )
-        )
-        if all(abs(x - other) >= _NUMBER_GAP for other in taken):
+    for mark in sorted(marks, key=lambda each: (-each.stands_out, -each.weight)):
+        x = across(mark.x)
+        parts.append(_drift(mark, across, up))
+        if mark.stands_out and all(abs(x - other) >= _NUMBER_GAP for other in taken):
             taken.append(x)
-            number = label(x, up.stop - 8, mark.number, f"number {mark.source}", "middle")
+            number = label(x, up.stop - 8, mark.number, f"number over {mark.source}", "middle")
             parts.append(element("a", number, href=f"#drift-{mark.number}"))
     return parts
+
+
+def _within(mark: Mark, across: Scale) -> Mark:
+    """Keep a drift that began before the first point of the curve on the picture."""
+    low, x, high = (
+        min(max(value, across.low), across.high) for value in (mark.low, mark.x, mark.high)
+    )
+    return replace(mark, low=low, x=x, high=high)
+
+
+def _drift(mark: Mark, across: Scale, up: Scale) -> Html:
+    """Draw a line, and a band for the interval in which the drift began."""
+    foot = up.start if mark.stands_out else up.stop + _STUB
+    start, x, stop = map(across, (mark.low, mark.x, mark.high))
+    line = element(
+        "line",
+        x1=f"{x:.1f}",
+        x2=f"{x:.1f}",
+        y1=f"{up.stop:.1f}",
+        y2=f"{foot:.1f}",
+        class_=f"drift {mark.source}",
+    )
+    if not mark.stands_out:
+        return line
+    band = element(
+        "rect",
+        x=f"{start:.1f}",
+        y=f"{up.stop:.1f}",
+        width=f"{stop - start:.1f}",
+        height=f"{foot - up.stop:.1f}",
+        class_=f"band {mark.source}",
+    )
+    return join([band, line])
 
 
 def _alarm(alarm: Alarm, across: Scale, up: Scale) -> Html:

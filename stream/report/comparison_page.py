@@ -15,7 +15,7 @@ from stream.report.dead_letters import dead_letter_rows, dead_letters
 from stream.report.drifts import drift_section, feature_section
 from stream.report.evaluation_page import curve_caption
 from stream.report.figures import COLUMNS, TITLES
-from stream.report.html import Html, element, join
+from stream.report.html import Html, code, element, join
 from stream.report.numbers import figure, plural, rate, size, spread
 from stream.report.origin import Origin
 from stream.report.page import page, paragraphs
@@ -90,23 +90,22 @@ def _leaderboard(board: Leaderboard) -> Html:
     places.sort(key=lambda place: -place[0] if board.main == "accuracy" else place[0])
     failed = [entry for entry in board.entries if entry.failure]
     rows: list[Sequence[object]] = [row for _, row, _ in places]
-    rows += [(element("code", entry.label), entry.failure) for entry in failed]
+    rows += [(code(entry.label), entry.failure) for entry in failed]
     styles = [style for _, _, style in places] + ["failed"] * len(failed)
-    caption = (
-        "Leaderboard. records/s: the model alone, predicting and learning, on one core; state: "
-        "bytes of the model's snapshot; ±: standard deviation over seeds; runs: one where the "
-        "seed changes nothing"
+    note = (
+        "records/s: of the model alone, predicting and learning, on one core. State: bytes of the "
+        "model's snapshot. ±: one standard deviation over seeds. Runs: one where the seed changes "
+        "nothing."
     )
-    return table(caption, columns, rows, styles)
+    return join([table("Leaderboard", columns, rows, styles), element("p", note, class_="note")])
 
 
 def _model_row(entry: Entry, names: Sequence[str]) -> tuple[object, ...]:
-    figures = [
-        join([figure(name, entry.mean(name)), _small(spread(name, entry.spread(name)))])
-        for name in names
-    ]
+    main, *others = names
+    score = [figure(main, entry.mean(main)), _small(spread(main, entry.spread(main)))]
+    figures = [join(score), *[figure(name, entry.mean(name)) for name in others]]
     return (
-        element("code", entry.label),
+        code(entry.label),
         *figures,
         rate(entry.records_per_s),
         size(entry.state_bytes),
@@ -132,10 +131,10 @@ def _best(board: Leaderboard, origin: Origin) -> list[Html]:
         element(
             "p",
             "What follows is of ",
-            element("code", best.label),
+            code(best.label),
             f", seed {best.runs[0].seed}: drift is found in a model's own errors.",
         ),
-        drift_section(told, origin.config.drift.diagnose),
+        drift_section(told, origin),
         feature_section(told, result.learnt),
         dead_letters(dead_letter_rows(result), result.dead.total()),
     ]

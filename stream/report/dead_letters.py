@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stream.codec.rejects import REASONS
 from stream.evaluate import Evaluation
-from stream.report.html import Html, element, join
+from stream.report.html import Html, code, element, join
 from stream.report.numbers import plural
 from stream.report.table import Column, table
 
@@ -27,7 +27,7 @@ def dead_letter_rows(result: Evaluation) -> list[tuple[object, ...]]:
     whole = result.records + result.dead.total()
     return [
         (
-            element("code", reason),
+            code(reason),
             f"{count:,}",
             f"{100 * count / whole:.2f} %",
             _MEANING.get(reason, ""),

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from stream.drift.events import DriftEvent
-from stream.drift.timeline import Episode, Timeline
+from stream.drift.timeline import Episode, Timeline, most_telling
 from stream.report.chart import Alarm, Mark
 from stream.report.feature_chart import Change, FeatureRow
 
 MARKS_MAX = 150
 """Drawn on one picture: those at which the error changed most."""
+TELLING = 10
+"""Drifts that stand out: those at which the error changed most."""
 _PART_MIN = 0.05
 """A feature with a smaller part in a drift is not named, as in the drift's own sentence."""
 _PART_UNKNOWN = 0.1
@@ -33,6 +35,7 @@ def weight(episode: Episode) -> float:
 def marks(told: Timeline) -> list[Mark]:
     """Give each drift its place among the labels."""
     found = []
+    telling = most_telling(told.episodes, TELLING)
     for episode in real_drifts(told):
         known = episode.diagnosis
         assert known is not None
@@ -40,7 +43,8 @@ def marks(told: Timeline) -> list[Mark]:
         x, low, high = (
             (since.learnt, since.learnt_low, since.learnt_high) if since else (known.learnt,) * 3
         )
-        found.append(Mark(x, low, high, known.source, episode.number, weight(episode)))
+        stands_out = episode in telling
+        found.append(Mark(x, low, high, known.source, episode.number, weight(episode), stands_out))
     return sorted(found, key=lambda mark: -mark.weight)[:MARKS_MAX]
 
 

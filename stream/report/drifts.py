@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from stream.drift.events import DriftEvent
 from stream.drift.timeline import Episode, Timeline, most_telling
-from stream.report.drift_facts import feature_rows, real_drifts, rose
+from stream.report.drift_facts import TELLING, feature_rows, real_drifts, rose
 from stream.report.feature_chart import FeatureRow, feature_chart
-from stream.report.html import Html, element, join
+from stream.report.html import Html, code, element, join
 from stream.report.numbers import NONE, plural
+from stream.report.origin import Origin
 from stream.report.table import Column, table
 
 KINDS = {
@@ -19,18 +20,26 @@ KINDS = {
     "label": "label drift: the labels come in other shares",
     "outliers": "outliers: a burst of unlike records, which passed",
 }
-_SHOWN, _MORE_MAX = 10, 150
+_MORE_MAX = 150
 _EVENTS_MAX = 100
 _FEATURES_DRAWN, _FEATURES_MAX = 12, 60
 
 
-def drift_section(told: Timeline, is_diagnosed: bool) -> Html:
+_NO_TIME = (
+    "The rows have no event time of their own: they count as one second apart, from 2000-01-01 on. "
+    "Look at the labels, not at the times."
+)
+
+
+def drift_section(told: Timeline, origin: Origin) -> Html:
     """Write what was noticed, the drifts at which the error changed most first."""
     drifts = real_drifts(told)
     parts: list[Html] = [element("h2", "Drift")]
+    if not origin.has_time and (told.episodes or told.alarms or told.findings):
+        parts.append(element("p", _NO_TIME, class_="note"))
     if drifts:
         parts += _episodes(told, drifts)
-    elif is_diagnosed:
+    elif origin.config.drift.diagnose:
         parts.append(element("p", "No drift was diagnosed."))
     else:
         hint = "Drift was not diagnosed; ", element("code", "drift: {diagnose: true}")
@@ -50,8 +59,9 @@ def drift_legend(kinds: Sequence[str], has_alarms: bool) -> Html:
     parts: list[object] = []
     if kinds:
         parts.append(
-            "A vertical line is the start of a drift, the band its interval, the number that of "
-            "its sentence below. "
+            "A vertical line is the start of a drift, the band the interval in which it lies, the "
+            "number that of its sentence below; short lines are drifts that changed the error "
+            "less. "
         )
         for kind in kinds:
             parts += [element("span", class_=f"key {kind}", aria_hidden="true"), KINDS[kind], ". "]
@@ -94,7 +104,7 @@ def _feature(row: FeatureRow) -> tuple[object, ...]:
     parts = [change.share for change in row.changes if change.source != "monitor"]
     places = [change.x for change in row.changes]
     return (
-        element("code", row.name),
+        code(row.name),
         f"{len(parts):,}",
         f"{100 * max(parts):.0f} %" if parts else NONE,
         f"{min(places):,.0f}",
@@ -109,7 +119,7 @@ def _feature_alt(rows: Sequence[FeatureRow]) -> str:
 
 
 def _episodes(told: Timeline, drifts: Sequence[Episode]) -> list[Html]:
-    shown = most_telling(told.episodes, _SHOWN)
+    shown = most_telling(told.episodes, TELLING)
     others = [episode for episode in drifts if episode not in shown]
     false_alarms = len(told.episodes) - len(drifts)
     kinds = Counter(each.diagnosis.source for each in drifts if each.diagnosis)
@@ -139,7 +149,7 @@ def _episode(episode: Episode) -> Html:
         if event.action != "none"
     ]
     badge = element("span", known.source, class_=f"badge {known.source}")
-    return element("li", badge, *lines, id=f"drift-{episode.number}")
+    return element("li", badge, *lines, id=f"drift-{episode.number}", class_=known.source)
 
 
 def _kind(event: DriftEvent) -> str:

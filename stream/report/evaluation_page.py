@@ -31,7 +31,8 @@ def evaluation_page(result: Evaluation, origin: Origin) -> str:
             sentences.score(result, origin),
             sentences.against_baselines(result, origin) if has_figures else "",
             sentences.setting(origin),
-            " ".join(filter(None, [sentences.drift(told, origin), sentences.losses(result)])),
+            sentences.drift(told, origin),
+            sentences.losses(result),
         ),
     ]
     if has_figures:
@@ -41,7 +42,7 @@ def evaluation_page(result: Evaluation, origin: Origin) -> str:
             figures_table(result, origin),
         ]
     body += [
-        drift_section(told, origin.config.drift.diagnose),
+        drift_section(told, origin),
         feature_section(told, result.learnt),
         dead_letters(dead_letter_rows(result), result.dead.total()),
     ]

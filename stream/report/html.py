@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Final
 
-_VOID: Final = frozenset({"br", "meta", "circle", "line", "path", "rect"})
+_VOID: Final = frozenset({"br", "wbr", "meta", "circle", "line", "path", "rect"})
 """Elements without an end tag; those of SVG are closed by a slash."""
 
 
@@ -56,6 +57,19 @@ def element(tag: str, /, *content: object, **attributes: object) -> Html:
     if tag in _VOID and not content:
         return Html(f"<{tag}{written}/>")
     return Html(f"<{tag}{written}>{join(content)}</{tag}>")
+
+
+def code(name: object) -> Html:
+    """Write a name as a name; a long one may be broken behind its underscores and dots.
+
+    Examples
+    --------
+    >>> code("naive_bayes")
+    '<code>naive_<wbr/>bayes</code>'
+    """
+    pieces = re.split(r"(?<=[_.,:{])", str(name))
+    parts = [part for piece in pieces for part in (element("wbr"), piece)]
+    return element("code", *parts[1:])
 
 
 def join(parts: object) -> Html:

@@ -136,7 +136,7 @@ def _dot(name: str, dot: Dot, across: Scale, y: float, layout: _Layout) -> Html:
                 layout.name_x,
                 y - layout.rise,
                 shorten(dot.label, _NAME_MAX),
-                f"end {dot.style}",
+                f"end over {dot.style}",
                 layout.anchor,
             ),
             element(
@@ -148,6 +148,6 @@ def _dot(name: str, dot: Dot, across: Scale, y: float, layout: _Layout) -> Html:
                 class_=f"whisker {dot.style}",
             ),
             element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=6, class_=f"dot {dot.style}"),
-            label(x + abs(reach) + 12, y + 4, words),
+            label(x + abs(reach) + 12, y + 4, words, "over"),
         ]
     )

@@ -9,30 +9,24 @@ from operators.prequential import baseline_accuracy, mean_rmse
 from stream.compare import Entry, Leaderboard
 from stream.drift.timeline import Timeline
 from stream.evaluate import Evaluation
-from stream.report.drift_facts import real_drifts
-from stream.report.html import Html, element, join
+from stream.report.drift_facts import feature_rows, real_drifts
+from stream.report.html import Html, code, join
 from stream.report.numbers import figure, plural, rate, significant, spread
 from stream.report.origin import Origin
 
-_NAMES = {"kappa_t": "the last label known (no change)", "kappa_m": "the majority class"}
+_NAMES = {"kappa_t": "the last label known", "kappa_m": "the majority class"}
 _MANY_DEAD = 0.05
 _CLOSE = 0.0005
-
-
-def code(name: object) -> Html:
-    """Write a name as a name."""
-    return element("code", name)
+_FEATURES_NAMED = 3
 
 
 def setting(origin: Origin) -> Html:
     """Say what was predicted of what, and how."""
     features = plural(len(origin.config.record.features), "feature")
-    late = (
-        f", which comes {plural(origin.label_delay, 'event')} later" if origin.label_delay else ""
-    )
+    late = f", {plural(origin.label_delay, 'event')} later" if origin.label_delay else ""
     return join(
         [
-            f"Each record was predicted before its label{late}, was learnt: ",
+            f"Each record was predicted before its label was learnt{late}: ",
             code(origin.target),
             f" from {features} of ",
             code(origin.data),
@@ -81,20 +75,18 @@ def against_baselines(result: Evaluation, origin: Origin) -> str:
     return f"That is {' and '.join(parts)}." if parts else ""
 
 
-def drift(told: Timeline, origin: Origin) -> str:
-    """Say whether the world changed."""
+def drift(told: Timeline, origin: Origin) -> Html:
+    """Say whether the world changed, and in what."""
     drifts, alarms = real_drifts(told), len(told.alarms)
     if drifts:
-        return (
-            f"{plural(len(drifts), 'drift')} were diagnosed."
-            if len(drifts) > 1
-            else ("1 drift was diagnosed.")
-        )
+        verb = "was" if len(drifts) == 1 else "were"
+        head = f"{plural(len(drifts), 'drift')} {verb} diagnosed"
+        names = [code(row.name) for row in feature_rows(told)[:_FEATURES_NAMED]]
+        return join([head, "; what changed most: " if names else "", *_listed(names), "."])
     if origin.config.drift.diagnose:
-        return "No drift was diagnosed."
-    return (
-        f"Detectors raised {plural(alarms, 'alarm')}." if alarms else "No detector raised an alarm."
-    )
+        return Html("No drift was diagnosed.")
+    raised = f"Detectors raised {plural(alarms, 'alarm')}."
+    return Html(raised if alarms else "No detector raised an alarm.")
 
 
 def losses(result: Evaluation) -> str:
@@ -182,6 +174,15 @@ def curve_words(name: str, values: Mapping[str, Sequence[float]]) -> str:
     return "; ".join(parts) + "."
 
 
+def _listed(names: Sequence[Html]) -> list[object]:
+    """Put commas and an `and` between names."""
+    parts: list[object] = []
+    for number, name in enumerate(names):
+        between = " and " if number == len(names) - 1 else ", "
+        parts += [between if number else "", name]
+    return parts
+
+
 def _points(accuracy: float, baseline: float) -> str:
     difference = 100 * (accuracy - baseline)
     if abs(difference) < 100 * _CLOSE:
@@ -193,7 +194,10 @@ def _points(accuracy: float, baseline: float) -> str:
 def _value(entry: Entry, main: str) -> str:
     name = "" if main == "accuracy" else "a mean absolute error of "
     mean = figure(main, entry.mean(main))
-    return f"{name}{mean} {spread(main, entry.spread(main))}".strip()
+    # Not to be broken at the end of a line.
+    return name + f"{mean} {spread(main, entry.spread(main))}".strip().replace(
+        " ", "\N{NO-BREAK SPACE}"
+    )
 
 
 def _is_close(best: Entry, other: Entry, main: str) -> bool:

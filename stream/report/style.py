@@ -66,20 +66,20 @@ def _variables(colours: dict[str, str]) -> str:
 _RULES = """\
 .b1,.b2{--c:var(--quiet)}
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--ink);
+body{margin:0;overflow-wrap:anywhere;background:var(--ground);color:var(--ink);
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 main,footer{max-width:60rem;margin:0 auto;padding:0 1.25rem}
 main{padding-top:1.5rem}
 footer{padding-bottom:3rem;color:var(--quiet)}
-h1{font-size:1.75rem;line-height:1.2;margin:.5rem 0 .75rem;overflow-wrap:anywhere}
+h1{font-size:1.75rem;line-height:1.2;margin:.5rem 0 .75rem}
 h2{font-size:1.25rem;margin:2.5rem 0 .5rem;padding-top:.75rem;border-top:1px solid var(--rule)}
-p{margin:.4rem 0;max-width:46rem;overflow-wrap:anywhere}
+p{margin:.4rem 0;max-width:46rem}
 .lead{font-size:1.15rem}
 .note,figcaption{color:var(--quiet);font-size:.875rem}
 a{color:var(--link)}
-code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere;
+code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
 unicode-bidi:isolate}
-dl.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;
+dl.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.4rem,1fr));gap:.75rem;
 margin:1.25rem 0}
 dl.cards>div{background:var(--raised);border-radius:.5rem;padding:.6rem .8rem;display:flex;
 flex-direction:column}
@@ -97,6 +97,7 @@ font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-
 .picture .number{font-weight:700}
 .picture .grid{stroke:var(--rule)}
 .picture .baseline{stroke:var(--quiet);stroke-width:1.5;stroke-dasharray:5 4}
+.picture .over{paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}
 .curve{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}
 .curve.b1{stroke-width:1.5;stroke-dasharray:6 4}
 .curve.b2{stroke-width:1.5;stroke-dasharray:2 4}
@@ -113,18 +114,22 @@ ul.legend{list-style:none;margin:.25rem 0;padding:0;font-size:.875rem}
 background:var(--c);vertical-align:-.05em}
 .key.b1,.key.b2{background:none;border-top:2px dashed var(--c);height:.4em;border-radius:0}
 .scroll{overflow-x:auto;margin:.75rem 0}
+td{min-width:3rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--quiet);font-size:.875rem;padding-bottom:.25rem}
 th,td{text-align:left;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--rule);
 vertical-align:baseline}
-tbody th{font-weight:400}
+tbody th{font-weight:400;min-width:8rem}
+th,td{overflow-wrap:break-word}
 thead th{color:var(--quiet);font-size:.875rem;font-weight:600}
 .number{text-align:right;white-space:nowrap}
+.number+td:not(.number),.number+th:not(.number){padding-left:.75rem}
 tr.best th,tr.best td{font-weight:700}
 tr.floor th,tr.floor td{color:var(--quiet)}
 td small{color:var(--quiet)}
 ol.drifts{list-style:none;margin:.75rem 0;padding:0}
 ol.drifts li{border-left:4px solid var(--rule);padding:.1rem 0 .1rem .9rem;margin:.9rem 0}
+ol.drifts li[class]{border-color:var(--c)}
 ol.drifts li:target{background:var(--raised)}
 .badge{display:inline-block;font-size:.8rem;font-weight:600;color:var(--c);
 border:1px solid var(--c);border-radius:1rem;padding:0 .6em}
@@ -132,7 +137,7 @@ p.well{color:var(--well)}
 p.unwell{color:var(--real)}
 details{margin:.75rem 0}
 summary{cursor:pointer;color:var(--link)}
-pre{overflow-x:auto;background:var(--raised);padding:.8rem;border-radius:.5rem;font-size:.85rem}
+pre{overflow-x:auto;white-space:pre-wrap;background:var(--raised);padding:.8rem;border-radius:.5rem;font-size:.85rem}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 @media(max-width:40rem){.wide{display:none}.narrow{display:block}main,footer{padding:0 1rem}
 h1{font-size:1.4rem}.lead{font-size:1.05rem}}

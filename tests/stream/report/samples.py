@@ -170,6 +170,7 @@ class Page(HTMLParser):
         self.words: list[str] = []
         self.faults: list[str] = []
         self._open: list[str] = []
+        self._goes_on = False  # after a place where a word may be broken
         self.feed(page)
         self.close()
         self.faults += [f"<{name}> is not closed" for name in self._open]
@@ -190,6 +191,7 @@ class Page(HTMLParser):
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
         self.attributes.append((tag, dict(attrs)))
+        self._goes_on = tag == "wbr"
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open or self._open.pop() != tag:
@@ -197,4 +199,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._open[-1:] != ["style"]:
-            self.words.append(data)
+            before = self.words.pop() if self._goes_on else ""
+            self.words.append(before + data)
+            self._goes_on = False

@@ -63,7 +63,8 @@ def test_many_dead_letters_are_said_first(dead: int, said: str) -> None:
 def test_what_was_noticed() -> None:
     diagnosed = origin(drift={"diagnose": True})
     two = timeline([diagnosis(1, 1000), diagnosis(2, 2000), diagnosis(3, 3000, "none")])
-    assert sentences.drift(two, diagnosed) == "2 drifts were diagnosed."
+    said = Page(sentences.drift(two, diagnosed)).text
+    assert said == "2 drifts were diagnosed; what changed most: a ."
     assert sentences.drift(timeline([]), diagnosed) == "No drift was diagnosed."
     assert sentences.drift(timeline([alarm(5)]), origin()) == "Detectors raised 1 alarm."
     assert sentences.drift(timeline([]), origin()) == "No detector raised an alarm."
