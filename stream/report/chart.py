@@ -15,8 +15,9 @@ CHAR_WIDTH = 8.2
 """Of the pictures' type, in pixels: that of a wide bold face, so that nothing is cut."""
 LINE_HEIGHT = 16.0
 _TOP, _FOOT = 26.0, 44.0
-_LABEL_MAX = 30
-_NUMBER_GAP = 18.0
+_LABEL_MAX = 34
+_NUMBER_GAP = 4.0
+_START, _SPIKE = 0.05, 1.6
 _SMALL = 0.02
 _STUB = 9.0
 
@@ -127,12 +128,33 @@ def shorten(content: str, most: int) -> str:
 
 def line_chart(chart: Chart) -> Html:
     """Draw it wide, with a label at each line's end, and narrow, with a legend below."""
-    narrow = join([_draw(chart, 360, 270, is_labelled=False), _legend(chart)])
-    return both_widths(_draw(chart, 900, 380, is_labelled=True), narrow)
+    reach, is_cut = _reach(chart.lines)
+    narrow = join([_draw(chart, reach, 360, 270, is_labelled=False), _legend(chart)])
+    picture = both_widths(_draw(chart, reach, 900, 380, is_labelled=True), narrow)
+    if not is_cut:
+        return picture
+    note = "The first labels, before which little was learnt, leave the picture."
+    return join([picture, element("p", note, class_="note")])
 
 
-def _draw(chart: Chart, width: float, height: float, *, is_labelled: bool) -> Html:
-    low, high = bounds(y for line in chart.lines for y in line.ys)
+def _reach(lines: Sequence[Line]) -> tuple[tuple[float, float], bool]:
+    """Choose the bounds of the values, and say whether the start lies outside.
+
+    It is left outside where it is so far off that nothing else would have a shape.
+    """
+    whole = bounds(y for line in lines for y in line.ys)
+    start = max((_START * line.xs[-1] for line in lines if len(line.xs)), default=0.0)
+    settled = bounds(
+        y for line in lines for x, y in zip(line.xs, line.ys, strict=True) if x >= start
+    )
+    is_cut = whole[1] - whole[0] > _SPIKE * (settled[1] - settled[0])
+    return (settled if is_cut else whole), is_cut
+
+
+def _draw(
+    chart: Chart, reach: tuple[float, float], width: float, height: float, *, is_labelled: bool
+) -> Html:
+    low, high = reach
     if chart.name.endswith("accuracy"):
         low, high = max(low, 0.0), min(high, 1.0 + _SMALL)
     values = [value for value in ticks(low, high, 7) if value <= 1 or chart.name != "accuracy"]
@@ -151,7 +173,7 @@ def _draw(chart: Chart, width: float, height: float, *, is_labelled: bool) -> Ht
         *_below(chart, across, height, 5 if is_labelled else 3),
         *_drifts([_within(mark, across) for mark in chart.marks], across, up),
         *[_alarm(alarm, across, up) for alarm in chart.alarms if across.holds(alarm.x)],
-        *[_curve(line, across, up) for line in chart.lines],
+        _clipped(across, up, [_curve(line, across, up) for line in chart.lines]),
         *_end_labels(chart, said, across, up),
     )
 
@@ -204,12 +226,14 @@ def _time_at(times: Sequence[tuple[float, int]], x: float) -> float:
 def _drifts(marks: Sequence[Mark], across: Scale, up: Scale) -> list[Html]:
     """Draw each drift, and its number where there is room, the heaviest first."""
     parts: list[Html] = []
-    taken: list[float] = []
+    taken: list[tuple[float, float]] = []
     for mark in sorted(marks, key=lambda each: (-each.stands_out, -each.weight)):
         x = across(mark.x)
         parts.append(_drift(mark, across, up))
-        if mark.stands_out and all(abs(x - other) >= _NUMBER_GAP for other in taken):
-            taken.append(x)
+        half = CHAR_WIDTH * len(str(mark.number)) / 2
+        has_room = all(abs(x - other) >= half + its + _NUMBER_GAP for other, its in taken)
+        if mark.stands_out and has_room:
+            taken.append((x, half))
             number = label(x, up.stop - 8, mark.number, f"number over {mark.source}", "middle")
             parts.append(element("a", number, href=f"#drift-{mark.number}"))
     return parts
@@ -255,6 +279,21 @@ def _alarm(alarm: Alarm, across: Scale, up: Scale) -> Html:
     return element("path", d=points, class_="alarm rose" if alarm.rose else "alarm fell")
 
 
+def _clipped(across: Scale, up: Scale, curves: Sequence[Html]) -> Html:
+    """Cut off what leaves the field; a picture within the picture does that."""
+    x, y = across.start, up.stop
+    width, height = across.stop - x, up.start - y
+    return element(
+        "svg",
+        *curves,
+        x=f"{x:.1f}",
+        y=f"{y:.1f}",
+        width=f"{width:.1f}",
+        height=f"{height:.1f}",
+        viewBox=f"{x:.1f} {y:.1f} {width:.1f} {height:.1f}",
+    )
+
+
 def _curve(line: Line, across: Scale, up: Scale) -> Html:
     """Draw a curve; it is interrupted where there is no value."""
     steps, is_down = [], False
@@ -284,7 +323,8 @@ def _end_labels(chart: Chart, said: Sequence[str], across: Scale, up: Scale) -> 
 
 
 def _end_label(chart: Chart, line: Line) -> str:
-    return f"{shorten(line.label, _LABEL_MAX)} {figure(chart.name, line.last)}"
+    words = f"{line.label} {figure(chart.name, line.last)}"
+    return words if len(words) <= _LABEL_MAX else shorten(line.label, _LABEL_MAX)
 
 
 def _legend(chart: Chart) -> Html:

@@ -30,8 +30,7 @@ def comparison_page(board: Leaderboard, origin: Origin) -> str:
     body = [
         element("h1", title),
         paragraphs(
-            sentences.winner(board),
-            sentences.field(board),
+            *_verdict(board),
             sentences.fastest(board),
             sentences.setting(origin),
             _what_is_missing(board),
@@ -46,6 +45,15 @@ def comparison_page(board: Leaderboard, origin: Origin) -> str:
         for entry in board.ranked
     ]
     return page(title, body, origin, digests)
+
+
+def _verdict(board: Leaderboard) -> list[object]:
+    """Say first what a reader must not miss: the best model, or that none is of use."""
+    best = board.best_baseline
+    winner, field = sentences.winner(board), sentences.field(board)
+    if best is None or not board.ranked or sentences.beats(board.ranked[0], board):
+        return [winner, field]
+    return [field, winner]
 
 
 def _ranking(board: Leaderboard) -> Html:

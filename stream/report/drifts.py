@@ -26,8 +26,8 @@ _FEATURES_DRAWN, _FEATURES_MAX = 12, 60
 
 
 _NO_TIME = (
-    "The rows have no event time of their own: they count as one second apart, from 2000-01-01 on. "
-    "Look at the labels, not at the times."
+    "Rows count as one second apart here, from 2000-01-01 on, for they have no event time or their "
+    "labels were delayed by rows. Look at the labels, not at the times."
 )
 
 

@@ -57,5 +57,8 @@ class Origin:
 
     @property
     def has_time(self) -> bool:
-        """Whether event times are the data's own; else rows are numbered by the second."""
-        return self.config.record.event_time.startswith("$.")
+        """Whether event times are the data's own; else rows are numbered by the second.
+
+        A label delay puts the order of the rows in the place of time.
+        """
+        return self.config.record.event_time.startswith("$.") and not self.label_delay

@@ -123,7 +123,7 @@ def field(board: Leaderboard) -> str:
     if best is None or not board.ranked:
         return ""
     name, value = best
-    better = [entry for entry in board.ranked if _beats(entry.mean(board.main), value, board.main)]
+    better = [entry for entry in board.ranked if beats(entry, board)]
     count, whole = len(better), len(board.ranked)
     many = "All" if count == whole else "None" if not count else f"{count}"
     of = f" {plural(whole, 'model')}" if count == whole else f" of {plural(whole, 'model')}"
@@ -206,5 +206,9 @@ def _is_close(best: Entry, other: Entry, main: str) -> bool:
     return bool(spreads) and abs(best.mean(main) - other.mean(main)) <= sum(spreads)
 
 
-def _beats(value: float, baseline: float, main: str) -> bool:
-    return value > baseline if main == "accuracy" else value < baseline
+def beats(entry: Entry, board: Leaderboard) -> bool:
+    """Whether a model is better than all baselines; true where there are none."""
+    if board.best_baseline is None:
+        return True
+    value, baseline = entry.mean(board.main), board.best_baseline[1]
+    return value > baseline if board.main == "accuracy" else value < baseline

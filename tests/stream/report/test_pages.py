@@ -108,7 +108,8 @@ def test_nothing_is_fetched_and_nothing_runs(make: Make) -> None:
 @pytest.mark.parametrize("make", PAGES)
 def test_pictures_and_tables_can_be_heard(make: Make) -> None:
     page = Page(make())
-    pictures = [values for tag, values in page.attributes if tag == "svg"]
+    pictures = [values for _, values in page.attributes if values.get("class") == "picture"]
+    assert len(pictures) == page.tags["figure"] * 2
     assert all(values["role"] == "img" and values["aria-label"] for values in pictures)
     assert page.tags["caption"] == page.tags["table"]
     scopes = [values.get("scope") for tag, values in page.attributes if tag == "th"]
@@ -152,6 +153,21 @@ def test_a_leaderboard_has_models_and_baselines_in_order_and_what_failed() -> No
     assert places == sorted(places)
     assert "arf 91.00 % ± 1.00" in table
     assert "torch: must be installed; it is not." in table
+
+
+def test_that_no_model_is_of_use_is_said_first() -> None:
+    page = comparison_page(board(entry("arf", 0.7), entry("tree", 0.6)), origin())
+    lead, others = page[page.index('class="lead"') :].split("</p>", 1)
+    assert "None of 2 models beats" in lead
+    assert "is best" in others
+
+
+def test_a_start_that_is_far_off_leaves_the_picture_and_that_is_said() -> None:
+    result = evaluation(number_figures(2.0))
+    note = "The first labels, before which little was learnt, leave the picture."
+    assert note not in evaluation_page(result, regression())
+    result.curve[1].figures.update(number_figures(50.0))
+    assert note in evaluation_page(result, regression())
 
 
 def test_one_run_has_no_spread() -> None:
