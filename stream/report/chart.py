@@ -170,7 +170,7 @@ def _draw(
         height,
         chart.alt,
         *[_grid(chart.name, value, up, across) for value in values],
-        *_below(chart, across, height, 5 if is_labelled else 3),
+        *_below(chart, across, height, 5 if is_labelled else 4),
         *_drifts([_within(mark, across) for mark in chart.marks], across, up),
         *[_alarm(alarm, across, up) for alarm in chart.alarms if across.holds(alarm.x)],
         _clipped(across, up, [_curve(line, across, up) for line in chart.lines]),

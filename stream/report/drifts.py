@@ -85,18 +85,19 @@ def feature_section(told: Timeline, learnt: int) -> Html:
         [
             element("h2", "Features that changed"),
             element("figure", picture, element("figcaption", note)),
-            table("Changes by feature", _COLUMNS, [_feature(row) for row in rows[:_FEATURES_MAX]]),
+            table(_CAPTION, _COLUMNS, [_feature(row) for row in rows[:_FEATURES_MAX]]),
         ]
     )
 
 
+_CAPTION = "Changes by feature: drifts in which it had a part, and findings of monitors"
 _COLUMNS = (
     Column("feature"),
-    Column("drifts it had a part in", True),
+    Column("drifts", True),
     Column("largest part", True),
     Column("first at label", True),
     Column("last at label", True),
-    Column("findings of monitors", True),
+    Column("findings", True),
 )
 
 

@@ -93,8 +93,8 @@ def _cards(result: Evaluation, told: Timeline, origin: Origin) -> list[tuple[str
     if origin.is_regression:
         mean = mean_rmse(figures["rmse"], figures["r2"])
         first = [
-            ("Mean absolute error", figure("mae", figures["mae"]), ""),
-            ("RMSE", figure("rmse", figures["rmse"]), ""),
+            ("MAE", figure("mae", figures["mae"]), "mean absolute error"),
+            ("RMSE", figure("rmse", figures["rmse"]), "root mean squared error"),
             ("RMSE of the mean", figure("rmse", mean), "always answering the labels' mean"),
         ]
     else:

@@ -60,14 +60,14 @@ def element(tag: str, /, *content: object, **attributes: object) -> Html:
 
 
 def code(name: object) -> Html:
-    """Write a name as a name; a long one may be broken behind its underscores and dots.
+    """Write a name as a name; a long one may be broken behind its underscores and commas.
 
     Examples
     --------
     >>> code("naive_bayes")
     '<code>naive_<wbr/>bayes</code>'
     """
-    pieces = re.split(r"(?<=[_.,:{])", str(name))
+    pieces = re.split(r"(?<=[_,:{])", str(name))
     parts = [part for piece in pieces for part in (element("wbr"), piece)]
     return element("code", *parts[1:])
 

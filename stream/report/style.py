@@ -84,8 +84,10 @@ margin:1.25rem 0}
 dl.cards>div{background:var(--raised);border-radius:.5rem;padding:.6rem .8rem;display:flex;
 flex-direction:column}
 dl.cards dt{color:var(--quiet);font-size:.85rem}
-dl.cards dd{margin:0;font-size:1.35rem;font-weight:600;font-variant-numeric:tabular-nums}
-dl.cards dd small{display:block;font-size:.8rem;font-weight:400;color:var(--quiet)}
+dl.cards dd{margin:0;white-space:nowrap;font-size:1.3rem;font-weight:600;
+font-variant-numeric:tabular-nums}
+dl.cards dd small{display:block;white-space:normal;
+font-size:.8rem;font-weight:400;color:var(--quiet)}
 figure{margin:1rem 0}
 svg.picture{display:block;width:100%;height:auto;
 font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
@@ -123,6 +125,7 @@ tbody th{font-weight:400;min-width:8rem}
 th,td{overflow-wrap:break-word}
 thead th{color:var(--quiet);font-size:.875rem;font-weight:600}
 .number{text-align:right;white-space:nowrap}
+thead th{overflow-wrap:normal;white-space:normal}
 .number+td:not(.number),.number+th:not(.number){padding-left:.75rem}
 tr.best th,tr.best td{font-weight:700}
 tr.floor th,tr.floor td{color:var(--quiet)}
@@ -139,7 +142,9 @@ details{margin:.75rem 0}
 summary{cursor:pointer;color:var(--link)}
 pre{overflow-x:auto;white-space:pre-wrap;background:var(--raised);padding:.8rem;border-radius:.5rem;font-size:.85rem}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
-@media(max-width:40rem){.wide{display:none}.narrow{display:block}main,footer{padding:0 1rem}
+@media(max-width:50rem){.wide{display:none}.narrow{display:block;max-width:32rem}}
+@media(max-width:40rem){main,footer{padding:0 1rem}
+tbody th{min-width:5rem}th,td{padding-right:.5rem}
 h1{font-size:1.4rem}.lead{font-size:1.05rem}}
 @media print{body{font-size:10pt}h2,figure,li{break-inside:avoid}h2{break-after:avoid}}
 """
