@@ -15,7 +15,10 @@ from stream.cli.evaluate import read_series
 from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot_compare import plot_leaderboard
-from stream.compare import Entry, compare
+from stream.cli.report import LiveProgress
+from stream.compare.leaderboard import Entry
+from stream.compare.run import compare, diagnose_best
+from stream.config.masking import mask_text
 from stream.config.pipeline import Config, Model
 from stream.errors import ConfigError
 from stream.loading.load import load_config
@@ -67,6 +70,8 @@ def run_compare(
         plot_leaderboard(board, plot, title)
         console.print(f"Wrote {plot}")
     if html is not None:
+        with LiveProgress(len(events), console) as bar:
+            diagnose_best(config, events, labels, board, bar)
         write_report(html, comparison_page(board, origin_of(own, data, label_delay)))
         console.print(f"Wrote {html}")
     if not board.is_complete:
@@ -103,7 +108,8 @@ def _entry(path: Path, label: str) -> Entry:
         name = name if library is None else f"{library}:{name}"
         return Entry(label, load_config(path, os.environ, name, params).model)
     except ConfigError as error:
-        return Entry(label, None, failure=" ".join(str(error).split()))
+        said = mask_text(" ".join(str(error).split()))
+        return Entry(label, None, failure=said.removeprefix("--model: "))
 
 
 def _label(model: Model) -> str:

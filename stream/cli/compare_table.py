@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from stream.compare import Entry, Leaderboard, Listener
+from stream.compare.leaderboard import Entry, Leaderboard
+from stream.compare.run import Listener
 from stream.evaluate import Evaluation
 from stream.report.figures import COLUMNS, TITLES
 from stream.report.numbers import figure, rate, size, spread

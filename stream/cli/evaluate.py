@@ -15,7 +15,7 @@ from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
-from stream.compare import finer_steps
+from stream.compare.run import finer_steps
 from stream.config.pipeline import Config
 from stream.datasets import read_rows, to_events
 from stream.errors import ConfigError

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-    from stream.compare import Leaderboard
+    from stream.compare.leaderboard import Leaderboard
 
 _GREY = LIGHT["quiet"]
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
+from stream.report.drift_marks import Alarm, Mark, draw_alarm, draw_drifts
 from stream.report.html import Html, element, join
 from stream.report.numbers import day, figure
 from stream.report.scales import Scale, apart, bounds, ticks
+from stream.report.svg import (
+    CHAR_WIDTH,
+    LINE_HEIGHT,
+    across_line,
+    both_widths,
+    label,
+    picture,
+    shorten,
+)
 
-CHAR_WIDTH = 8.2
-"""Of the pictures' type, in pixels: that of a wide bold face, so that nothing is cut."""
-LINE_HEIGHT = 16.0
 _TOP, _FOOT = 26.0, 44.0
 _LABEL_MAX = 34
-_NUMBER_GAP = 4.0
 _START, _SPIKE = 0.05, 1.6
 _SMALL = 0.02
-_STUB = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +40,6 @@ class Line:
     def last(self) -> float:
         """The last value that there is; NaN if there is none."""
         return next((y for y in reversed(self.ys) if math.isfinite(y)), math.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A drift: where it began, the bounds of that, its kind, its number, and its weight.
-
-    One that `stands_out` is a line from top to foot; others are short, so that the curves can be
-    seen. Where two numbers would overlap, the drift with the larger weight keeps its own.
-    """
-
-    x: float
-    low: float
-    high: float
-    source: str
-    number: int
-    weight: float
-    stands_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A detector's alarm, and whether the error rose."""
-
-    x: float
-    rose: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,55 +66,15 @@ class Chart:
     alt: str
 
 
-def both_widths(wide: Html, narrow: Html) -> Html:
-    """Put a picture in twice; the style sheet shows the one that fits the screen."""
-    return join(
-        [
-            element("div", wide, class_="wide"),
-            element("div", narrow, class_="narrow"),
-        ]
-    )
-
-
-def svg(width: float, height: float, alt: str, *content: object) -> Html:
-    """Frame a picture; what is in it is for the eye, `alt` for the ear."""
-    return element(
-        "svg",
-        *content,
-        viewBox=f"0 0 {width:g} {height:g}",
-        role="img",
-        aria_label=alt,
-        class_="picture",
-    )
-
-
-def label(x: float, y: float, content: object, style: str = "", anchor: str = "start") -> Html:
-    """Write into a picture."""
-    return element(
-        "text", content, x=f"{x:.1f}", y=f"{y:.1f}", class_=style or None, text_anchor=anchor
-    )
-
-
-def shorten(content: str, most: int) -> str:
-    """Cut a name that would leave the picture.
-
-    Examples
-    --------
-    >>> shorten("adaptive_random_forest", 10)
-    'adaptive_…'
-    """
-    return content if len(content) <= most else f"{content[: most - 1]}…"
-
-
 def line_chart(chart: Chart) -> Html:
     """Draw it wide, with a label at each line's end, and narrow, with a legend below."""
     reach, is_cut = _reach(chart.lines)
     narrow = join([_draw(chart, reach, 360, 270, is_labelled=False), _legend(chart)])
-    picture = both_widths(_draw(chart, reach, 900, 380, is_labelled=True), narrow)
+    drawn = both_widths(_draw(chart, reach, 900, 380, is_labelled=True), narrow)
     if not is_cut:
-        return picture
+        return drawn
     note = "The first labels, before which little was learnt, leave the picture."
-    return join([picture, element("p", note, class_="note")])
+    return join([drawn, element("p", note, class_="note")])
 
 
 def _reach(lines: Sequence[Line]) -> tuple[tuple[float, float], bool]:
@@ -165,14 +105,14 @@ def _draw(
     last = max((line.xs[-1] for line in chart.lines if len(line.xs)), default=1.0)
     across = Scale(first, last, left, width - right)
     up = Scale(low, high, height - _FOOT, _TOP)
-    return svg(
+    return picture(
         width,
         height,
         chart.alt,
         *[_grid(chart.name, value, up, across) for value in values],
         *_below(chart, across, height, 5 if is_labelled else 4),
-        *_drifts([_within(mark, across) for mark in chart.marks], across, up),
-        *[_alarm(alarm, across, up) for alarm in chart.alarms if across.holds(alarm.x)],
+        *draw_drifts(chart.marks, across, up),
+        *[draw_alarm(alarm, across, up) for alarm in chart.alarms if across.holds(alarm.x)],
         _clipped(across, up, [_curve(line, across, up) for line in chart.lines]),
         *_end_labels(chart, said, across, up),
     )
@@ -182,14 +122,7 @@ def _grid(name: str, value: float, up: Scale, across: Scale) -> Html:
     y = up(value)
     return join(
         [
-            element(
-                "line",
-                x1=f"{across.start:.1f}",
-                x2=f"{across.stop:.1f}",
-                y1=f"{y:.1f}",
-                y2=f"{y:.1f}",
-                class_="grid",
-            ),
+            across_line(across.start, across.stop, y, "grid"),
             label(across.start - 6, y + 4, _short(name, value), anchor="end"),
         ]
     )
@@ -221,62 +154,6 @@ def _time_at(times: Sequence[tuple[float, int]], x: float) -> float:
         if x0 <= x <= x1:
             return t0 + (t1 - t0) * ((x - x0) / ((x1 - x0) or 1.0))
     return times[0][1] if x < times[0][0] else times[-1][1]
-
-
-def _drifts(marks: Sequence[Mark], across: Scale, up: Scale) -> list[Html]:
-    """Draw each drift, and its number where there is room, the heaviest first."""
-    parts: list[Html] = []
-    taken: list[tuple[float, float]] = []
-    for mark in sorted(marks, key=lambda each: (-each.stands_out, -each.weight)):
-        x = across(mark.x)
-        parts.append(_drift(mark, across, up))
-        half = CHAR_WIDTH * len(str(mark.number)) / 2
-        has_room = all(abs(x - other) >= half + its + _NUMBER_GAP for other, its in taken)
-        if mark.stands_out and has_room:
-            taken.append((x, half))
-            number = label(x, up.stop - 8, mark.number, f"number over {mark.source}", "middle")
-            parts.append(element("a", number, href=f"#drift-{mark.number}"))
-    return parts
-
-
-def _within(mark: Mark, across: Scale) -> Mark:
-    """Keep a drift that began before the first point of the curve on the picture."""
-    low, x, high = (
-        min(max(value, across.low), across.high) for value in (mark.low, mark.x, mark.high)
-    )
-    return replace(mark, low=low, x=x, high=high)
-
-
-def _drift(mark: Mark, across: Scale, up: Scale) -> Html:
-    """Draw a line, and a band for the interval in which the drift began."""
-    foot = up.start if mark.stands_out else up.stop + _STUB
-    start, x, stop = map(across, (mark.low, mark.x, mark.high))
-    line = element(
-        "line",
-        x1=f"{x:.1f}",
-        x2=f"{x:.1f}",
-        y1=f"{up.stop:.1f}",
-        y2=f"{foot:.1f}",
-        class_=f"drift {mark.source}",
-    )
-    if not mark.stands_out:
-        return line
-    band = element(
-        "rect",
-        x=f"{start:.1f}",
-        y=f"{up.stop:.1f}",
-        width=f"{stop - start:.1f}",
-        height=f"{foot - up.stop:.1f}",
-        class_=f"band {mark.source}",
-    )
-    return join([band, line])
-
-
-def _alarm(alarm: Alarm, across: Scale, up: Scale) -> Html:
-    """Draw a small arrow at the foot: up where the error rose, down where it fell."""
-    x, y = across(alarm.x), up.start - 2
-    points = f"M{x - 4:.1f} {y:.1f}h8l-4 -7z" if alarm.rose else f"M{x - 4:.1f} {y - 7:.1f}h8l-4 7z"
-    return element("path", d=points, class_="alarm rose" if alarm.rose else "alarm fell")
 
 
 def _clipped(across: Scale, up: Scale, curves: Sequence[Html]) -> Html:

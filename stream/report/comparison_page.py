@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stream.compare import Entry, Leaderboard
+from stream.compare.leaderboard import Entry, Leaderboard
 from stream.drift.timeline import Timeline, timeline
 from stream.evaluate import Evaluation
 from stream.report import sentences

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from stream.drift.events import DriftEvent
 from stream.drift.timeline import Episode, Timeline, most_telling
-from stream.report.chart import Alarm, Mark
+from stream.report.drift_marks import Alarm, Mark
 from stream.report.feature_chart import Change, FeatureRow
 
 MARKS_MAX = 150

@@ -6,9 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stream.report.chart import CHAR_WIDTH, both_widths, label, shorten, svg
-from stream.report.html import Html, element, join
+from stream.report.html import Html, element
 from stream.report.scales import Scale, ticks
+from stream.report.svg import (
+    CHAR_WIDTH,
+    across_line,
+    both_widths,
+    circle,
+    down_line,
+    label,
+    picture,
+    shorten,
+)
 
 _NAME_MAX = 28
 _TOP, _FOOT = 6.0, 40.0
@@ -62,8 +71,7 @@ def _draw(
     foot = _TOP + height * len(rows)
     parts: list[Html] = []
     for value in ticks(0, learnt, 5 if rise == 0 else 3):
-        x = f"{across(value):.1f}"
-        parts.append(element("line", x1=x, x2=x, y1=_TOP, y2=f"{foot:.1f}", class_="grid"))
+        parts.append(down_line(across(value), _TOP, foot, "grid"))
         anchor = "end" if across(value) > width - 30 else "middle"
         parts.append(label(across(value), foot + 16, f"{value:,.0f}", anchor=anchor))
     parts.append(
@@ -72,7 +80,7 @@ def _draw(
     for number, row in enumerate(rows):
         y = _TOP + height * (number + 0.5) + rise / 2
         parts += _row(row, across, y, rise)
-    return svg(width, foot + _FOOT, alt, *parts)
+    return picture(width, foot + _FOOT, alt, *parts)
 
 
 def _row(row: FeatureRow, across: Scale, y: float, rise: float) -> list[Html]:
@@ -82,14 +90,7 @@ def _row(row: FeatureRow, across: Scale, y: float, rise: float) -> list[Html]:
         if rise
         else label(across.start - 14, y + 4, name, "", "end")
     )
-    line = element(
-        "line",
-        x1=f"{across.start:.1f}",
-        x2=f"{across.stop:.1f}",
-        y1=f"{y:.1f}",
-        y2=f"{y:.1f}",
-        class_="grid",
-    )
+    line = across_line(across.start, across.stop, y, "grid")
     return [written, line, *[_dot(change, across, y) for change in row.changes]]
 
 
@@ -98,15 +99,4 @@ def _dot(change: Change, across: Scale, y: float) -> Html:
     x = across(min(max(change.x, across.low), across.high))
     if change.source == "monitor":
         return element("path", d=f"M{x:.1f} {y - 6:.1f}l6 6l-6 6l-6 -6z", class_="found")
-    radius = max(_RADIUS * math.sqrt(change.share), 2.5)
-    return join(
-        [
-            element(
-                "circle",
-                cx=f"{x:.1f}",
-                cy=f"{y:.1f}",
-                r=f"{radius:.1f}",
-                class_=f"part {change.source}",
-            )
-        ]
-    )
+    return circle(x, y, max(_RADIUS * math.sqrt(change.share), 2.5), f"part {change.source}")

@@ -7,10 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stream.report.chart import CHAR_WIDTH, LINE_HEIGHT, both_widths, label, shorten, svg
-from stream.report.html import Html, element, join
+from stream.report.html import Html, join
 from stream.report.numbers import figure, spread
 from stream.report.scales import Scale, bounds, ticks
+from stream.report.svg import (
+    CHAR_WIDTH,
+    LINE_HEIGHT,
+    across_line,
+    both_widths,
+    circle,
+    down_line,
+    label,
+    picture,
+    shorten,
+)
 
 _FOOT = 26.0
 _NAME_MAX = 34
@@ -65,7 +75,7 @@ def _draw(
     if name == "accuracy":
         low, high = max(low, 0.0), min(high, 1.0)
     across = Scale(low, high, layout.left, layout.right)
-    return svg(
+    return picture(
         layout.width,
         foot + _FOOT,
         alt,
@@ -96,12 +106,12 @@ def _ends(dots: Sequence[Dot]) -> list[float]:
 
 
 def _tick(name: str, value: float, across: Scale, top: float, foot: float) -> Html:
-    x = f"{across(value):.1f}"
+    x = across(value)
     words = f"{100 * value:g} %" if name == "accuracy" else f"{value:,.6g}"
     return join(
         [
-            element("line", x1=x, x2=x, y1=f"{top:.1f}", y2=f"{foot:.1f}", class_="grid"),
-            label(float(x), foot + 17, words, anchor="middle"),
+            down_line(x, top, foot, "grid"),
+            label(x, foot + 17, words, anchor="middle"),
         ]
     )
 
@@ -113,14 +123,7 @@ def _baseline(name: str, key: str, value: float, across: Scale, y: float, foot: 
     words = f"{key} {figure(name, value)}"
     return join(
         [
-            element(
-                "line",
-                x1=f"{x:.1f}",
-                x2=f"{x:.1f}",
-                y1=f"{y - 8:.1f}",
-                y2=f"{foot:.1f}",
-                class_="baseline",
-            ),
+            down_line(x, y - 8, foot, "baseline"),
             label(x + (6 if is_left else -6), y, words, "quiet", "start" if is_left else "end"),
         ]
     )
@@ -139,15 +142,8 @@ def _dot(name: str, dot: Dot, across: Scale, y: float, layout: _Layout) -> Html:
                 f"end over {dot.style}",
                 layout.anchor,
             ),
-            element(
-                "line",
-                x1=f"{x - reach:.1f}",
-                x2=f"{x + reach:.1f}",
-                y1=f"{y:.1f}",
-                y2=f"{y:.1f}",
-                class_=f"whisker {dot.style}",
-            ),
-            element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=6, class_=f"dot {dot.style}"),
+            across_line(x - reach, x + reach, y, f"whisker {dot.style}"),
+            circle(x, y, 6, f"dot {dot.style}"),
             label(x + abs(reach) + 12, y + 4, words, "over"),
         ]
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from operators.prequential import baseline_accuracy, mean_rmse
-from stream.compare import Entry, Leaderboard
+from stream.compare.leaderboard import Entry, Leaderboard
 from stream.drift.timeline import Timeline
 from stream.evaluate import Evaluation
 from stream.report.drift_facts import feature_rows, real_drifts

@@ -1,6 +1,6 @@
 """`driftgate compare` and the reports of `--html`: what is printed, written and refused.
 
-What is compared and how: tests/stream/test_compare.py. Pages: tests/stream/report/.
+What is compared and how: tests/stream/compare/. Pages: tests/stream/report/.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from stream.compare import Entry, Leaderboard, Run
+from stream.compare.leaderboard import Entry, Leaderboard, Run
 from stream.config.pipeline import Model
 from stream.drift.events import DriftEvent, FeatureChange, Found, Since, iso_time
 from stream.evaluate import Evaluation, Point

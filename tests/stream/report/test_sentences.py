@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from stream.compare import Leaderboard
+from stream.compare.leaderboard import Leaderboard
 from stream.drift.timeline import timeline
 from stream.report import sentences
 from tests.stream.report.samples import (

@@ -18,12 +18,17 @@ from river import base
 
 from operators.catalog import find_learner
 from stream.cli.compare import regression_baselines
-from stream.compare import Entry, Leaderboard, Listener, Run, compare, finer_steps
+from stream.compare.leaderboard import Entry, Leaderboard, Run
+from stream.compare.run import Listener, compare, diagnose_best, finer_steps
 from stream.config.pipeline import Config, Model
 from stream.evaluate import Evaluation, Series, evaluate
 from tests.builders import event, toy_config
 
 COUNT = 900
+DIAGNOSED = {
+    "diagnose": True,
+    "diagnoser": {"decide_every": 100, "blocks": 20, "grace_period": 200},
+}
 NUMBERS = toy_config(target={"type": "regression", "path": "$.y"})
 
 
@@ -52,12 +57,16 @@ def labels() -> list[str]:
 
 
 def records(ys: Sequence[str | float]) -> Series:
-    """Toy events that carry their labels, a second apart; `a` says something of them."""
+    """Toy events that carry their labels, a second apart; `a` says something of them.
+
+    In the middle `b` moves.
+    """
     rng = random.Random(2)
     values = []
-    for y in ys:
+    for number, y in enumerate(ys):
+        b = rng.random() + 5 * (number > COUNT // 2)
         hint = float(y == "yes") if isinstance(y, str) else y
-        values.append(event(a=hint + rng.gauss(0, 0.5), b=rng.random(), c=rng.choice("pq"), y=y))
+        values.append(event(a=hint + rng.gauss(0, 0.5), b=b, c=rng.choice("pq"), y=y))
     numbers = range(len(values))
     return Series([b"%d" % n for n in numbers], values, [1000 * n for n in numbers])
 
@@ -119,7 +128,7 @@ def test_a_model_without_a_snapshot_is_told_by_its_answers() -> None:
 
 def test_a_model_that_fails_keeps_its_reason_and_the_others_go_on() -> None:
     refused = Entry("no_such", None, failure="--model: must be one of these.")
-    breaks = entry("river:tests.stream.test_compare.Breaks")
+    breaks = entry("river:tests.stream.compare.test_run.Breaks")
     ended: list[str] = []
 
     class Ends(Listener):
@@ -133,6 +142,34 @@ def test_a_model_that_fails_keeps_its_reason_and_the_others_go_on() -> None:
     assert "RuntimeError: password=********** did not help" in breaks.failure
     assert refused.failure == "--model: must be one of these."
     assert ended == ["no_such", breaks.label, "last_label"]
+
+
+def test_drift_is_diagnosed_with_the_best_model_alone() -> None:
+    config = toy_config(drift=DIAGNOSED, model={"name": "last_label"})
+    models = [entry("naive_bayes"), entry("last_label")]
+    board = compare(config, records(labels()), None, models, (1,))
+    assert board.ranked[0].label == "last_label"
+    assert {event.event for one in models for event in one.runs[0].result.drift} <= {"alarm"}
+    before = [one.runs[0].result.predictions_digest for one in models]
+    others = list(models[0].runs[0].result.drift)
+    diagnose_best(config, records(labels()), None, board)
+    plain = evaluate(config, records(labels()), None)
+    assert "diagnosis" in {event.event for event in plain.drift}
+    assert models[1].runs[0].result.drift == plain.drift
+    assert models[0].runs[0].result.drift == others
+    assert [one.runs[0].result.predictions_digest for one in models] == before
+
+
+def test_a_pipeline_that_acts_on_drift_is_run_as_it_is() -> None:
+    config = toy_config(drift={**DIAGNOSED, "respond": True}, model={"name": "naive_bayes"})
+    one = entry("naive_bayes")
+    board = compare(config, records(labels()), None, [one], (1,))
+    plain = evaluate(config, records(labels()), None)
+    assert {event.event for event in plain.drift} > {"diagnosis"}
+    assert one.runs[0].result.predictions_digest == plain.predictions_digest
+    assert one.runs[0].result.drift == plain.drift
+    diagnose_best(config, records([]), None, board)  # would find nothing in no records
+    assert one.runs[0].result.drift == plain.drift
 
 
 def test_an_interruption_leaves_what_has_ended() -> None:
