@@ -18,8 +18,8 @@ from stream.evaluate import Evaluation
 from stream.report.figures import COLUMNS, TITLES
 from stream.report.numbers import figure, rate, size, spread
 
-_NAME_MIN, _WIDE = 16, 100
-_SECONDARY = ("kappa",)
+_NAME_MIN, _WIDE = 24, 100
+_SECONDARY = ("kappa", "kappa_t")
 """Figures that are left out where the terminal is narrow."""
 
 
@@ -112,8 +112,9 @@ def print_leaderboard(board: Leaderboard, title: str, console: Console) -> None:
         soft_wrap=True,
     )
     for entry in board.entries:
-        if entry.failure:
-            said = f"{entry.label}: {entry.failure}"
+        reason = entry.reason(board.main)
+        if reason:
+            said = f"{entry.label}: {reason}"
             console.print(escape(said), style="red", soft_wrap=True)
     if not board.is_complete:
         console.print("Interrupted: this is what there was.", style="yellow")

@@ -65,6 +65,15 @@ class Entry:
         values = self.values(name)
         return statistics.stdev(values) if len(values) > 1 else math.nan
 
+    def reason(self, main: str) -> str:
+        """Say why the entry has no figure by which it could be ranked; empty where it has one.
+
+        A failure after the first seed is said, too.
+        """
+        if self.failure or self.values(main):
+            return self.failure
+        return "no label was learnt" if self.runs else "was not run to the end"
+
     @property
     def records_per_s(self) -> float:
         """Records predicted and learnt in a second of the model's own time, over all runs."""

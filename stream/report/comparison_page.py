@@ -96,9 +96,10 @@ def _leaderboard(board: Leaderboard) -> Html:
         for name, value in board.baselines.items()
     ]
     places.sort(key=lambda place: -place[0] if board.main == "accuracy" else place[0])
-    failed = [entry for entry in board.entries if entry.failure]
+    others = [(entry, entry.reason(board.main)) for entry in board.entries]
+    failed = [(entry, reason) for entry, reason in others if reason]
     rows: list[Sequence[object]] = [row for _, row, _ in places]
-    rows += [(code(entry.label), entry.failure) for entry in failed]
+    rows += [(code(entry.label), reason) for entry, reason in failed]
     styles = [style for _, _, style in places] + ["failed"] * len(failed)
     note = (
         "records/s: of the model alone, predicting and learning, on one core. State: bytes of the "

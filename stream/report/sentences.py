@@ -107,7 +107,7 @@ def losses(result: Evaluation) -> str:
 def winner(board: Leaderboard) -> Html:
     """Say which model is best, and by how much."""
     if not board.ranked:
-        return Html("No model ran to the end.")
+        return Html("No model has a figure.")
     best, *others = board.ranked
     parts: list[object] = [code(best.label), f" is best: {_value(best, board.main)}"]
     if others:

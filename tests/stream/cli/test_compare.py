@@ -165,6 +165,15 @@ def test_a_report_that_cannot_be_written(cli: Cli, classes: Path, table: Path) -
     assert "report.html: must be a file that can be written" in err
 
 
+def test_no_label_at_all(cli: Cli, classes: Path, table: Path) -> None:
+    header, *rows = table.read_text().splitlines()
+    unlabelled = [",".join([*row.split(",")[:2], "", ""]) for row in rows]
+    table.write_text("\n".join([header, *unlabelled]) + "\n")
+    code, out, _ = cli("compare", classes, "--data", table, "--models", "last_label")
+    assert code == 1
+    assert "last_label: no label was learnt" in out
+
+
 def test_no_model_at_all(cli: Cli, classes: Path, table: Path) -> None:
     code, _, err = cli("compare", classes, "--data", table, "--models", ",")
     assert (code, err) == (2, "driftgate: --models: must name at least one model; got ','.\n")

@@ -52,6 +52,16 @@ def unlabelled() -> str:
     return evaluation_page(evaluation(figures, learnt=0, points=0), origin())
 
 
+def constant() -> str:
+    """There is one class: the baselines cannot be beaten, and skills have no value."""
+    nothing = dict.fromkeys(("kappa", "kappa_m", "kappa_t"), math.nan)
+    return evaluation_page(evaluation(class_figures(1.0, **nothing), points=2), origin())
+
+
+def empty() -> str:
+    return evaluation_page(evaluation({}, records=0, learnt=0, points=0), origin())
+
+
 def compared() -> str:
     failed = entry("drift_moe", failure="torch: must be installed; it is not.")
     models = [entry("arf", 0.9, 0.91, 0.92), entry("tree", 0.8), failed]
@@ -79,7 +89,17 @@ def evil_comparison() -> str:
     return comparison_page(board(*models, baselines={EVIL: 0.8}), origin())
 
 
-PAGES = [classified, regressed, unlabelled, compared, nothing_compared, evil, evil_comparison]
+PAGES = [
+    classified,
+    regressed,
+    unlabelled,
+    constant,
+    empty,
+    compared,
+    nothing_compared,
+    evil,
+    evil_comparison,
+]
 Make = Callable[[], str]
 
 
@@ -168,6 +188,14 @@ def test_a_start_that_is_far_off_leaves_the_picture_and_that_is_said() -> None:
     assert note not in evaluation_page(result, regression())
     result.curve[1].figures.update(number_figures(50.0))
     assert note in evaluation_page(result, regression())
+
+
+def test_a_model_without_a_figure_is_a_line_with_its_reason() -> None:
+    models = [entry("tree", 0.8), entry("silent", math.nan), entry("late")]
+    text = Page(comparison_page(board(*models, is_complete=False), origin())).text
+    assert "silent no label was learnt" in text
+    assert "late was not run to the end" in text
+    assert "The comparison was interrupted before 1 model had a figure." in text
 
 
 def test_one_run_has_no_spread() -> None:

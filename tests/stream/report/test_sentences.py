@@ -77,7 +77,7 @@ def test_the_winner_and_a_draw() -> None:
     )
     close = board(entry("arf", 0.9, 0.91), entry("tree", 0.903))
     assert "within the spread over seeds" in sentences.winner(close)
-    assert sentences.winner(board()) == "No model ran to the end."
+    assert sentences.winner(board()) == "No model has a figure."
 
 
 @pytest.mark.parametrize(
