@@ -158,6 +158,24 @@ def test_a_report_of_an_evaluation(
     assert (curve or "").count("L") > 5
 
 
+def test_a_report_of_a_comparison_has_the_drifts_of_the_best_model(
+    cli: Cli, classes: Path, table: Path
+) -> None:
+    header, *rows = table.read_text().splitlines()
+    swapped = {"yes": "no", "no": "yes"}
+    turned = [[*row.split(",")[:2], swapped[row.split(",")[2]], "0"] for row in rows]
+    table.write_text("\n".join([header, *rows, *map(",".join, turned)]) + "\n")
+    soon = "{decide_every: 100, blocks: 20, grace_period: 200}"
+    classes.write_text(f"{classes.read_text()}drift: {{diagnose: true, diagnoser: {soon}}}\n")
+    html = classes.parent / "report.html"
+    models = "hoeffding_tree,last_label"
+    assert cli("compare", classes, "--data", table, "--models", models, "--html", html)[0] == 0
+    page = Page(html.read_text())
+    assert "drift-1" in page.values("id")
+    assert "Drift 1: since about" in page.text
+    assert "What follows is of hoeffding_tree, seed 1" in page.text.replace(" ,", ",")
+
+
 def test_a_report_that_cannot_be_written(cli: Cli, classes: Path, table: Path) -> None:
     command = ("compare", classes, "--data", table, "--models", "last_label")
     code, _, err = cli(*command, "--html", classes.parent / "no" / "report.html")

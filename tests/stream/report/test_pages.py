@@ -198,6 +198,22 @@ def test_a_model_without_a_figure_is_a_line_with_its_reason() -> None:
     assert "The comparison was interrupted before 1 model had a figure." in text
 
 
+@pytest.mark.parametrize(
+    ("event_time", "delay", "is_own"),
+    [("$.t", 0, True), ("$.t", 9, False), ("$timestamp", 0, False)],
+)
+def test_times_are_shown_where_they_are_the_datas_own(
+    event_time: str, delay: int, is_own: bool
+) -> None:
+    features = [{"name": "a", "type": "float"}]
+    where = origin(drift=DIAGNOSED, schema={"event_time": event_time, "features": features})
+    result = evaluation(class_figures(0.9), STORY)
+    text = Page(evaluation_page(result, replace(where, label_delay=delay))).text
+    assert ("1 Jan 20:00" in text) == is_own  # half of the labels came within ten hours
+    assert ("Rows count as one second apart" in text) != is_own
+    assert ("labels learnt" in text.split("Features that changed")[0]) != is_own
+
+
 def test_one_run_has_no_spread() -> None:
     text = Page(compared()).text
     table = text[text.index("model accuracy") : text.index("over time")]
