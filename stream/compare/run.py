@@ -100,14 +100,12 @@ def finer_steps(config: Config, records: int) -> Config:
 def _config_of(entry: Entry, config: Config, records: int) -> Config:
     """Put an entry's model into the pipeline, without what costs time and changes no figure.
 
-    Diagnosis and monitors matter to the figures only where the pipeline acts on them; and what is
-    there to be beaten is not watched at all.
+    Diagnosis and monitors matter to the figures only where the pipeline acts on them; it does not
+    act for what is there to be beaten.
     """
     changes: dict[str, object] = {"model": entry.model}
     if entry.is_baseline or not config.drift.respond:
         changes["drift"] = Drift()
-    if entry.is_baseline:
-        changes["detectors"] = ()
     return finer_steps(config, records).model_copy(update=changes)
 
 

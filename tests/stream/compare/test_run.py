@@ -205,7 +205,8 @@ def test_baselines_of_numbers() -> None:
     ys = [0.0]
     while len(ys) < COUNT:
         ys.append(0.9 * ys[-1] + rng.gauss(0, 1))
-    models = [entry("linear_regression"), *regression_baselines()]
+    names = ["linear_regression", "hoeffding_tree_regressor"]  # here, the worse one first
+    models = [*map(entry, names), *regression_baselines()]
     board = compare(NUMBERS, records(ys), None, models, (1,))
     no_change = [abs(now - before) for before, now in zip([0.0, *ys], ys, strict=False)]
     means = [0.0] + [sum(ys[:n]) / n for n in range(1, COUNT)]
@@ -214,7 +215,9 @@ def test_baselines_of_numbers() -> None:
     assert board.baselines == pytest.approx(
         {"no change": sum(no_change) / COUNT, "mean so far": sum(mean_so_far) / COUNT}
     )
-    assert [one.label for one in board.entries] == ["linear_regression"]
+    assert [one.label for one in board.entries] == names[::-1]
+    first, second = (one.mean("mae") for one in board.entries)
+    assert first < second
 
 
 def test_a_model_without_a_figure_comes_last() -> None:

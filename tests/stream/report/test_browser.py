@@ -28,7 +28,7 @@ from tests.stream.report.samples import (
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not on this machine")
 LONG = "a_very_long_name_of_a_feature_that_somebody_gave_without_a_thought"
 KINDS = ("real", "virtual", "label", "outliers")
-# Texts of the pictures that are shown: those that overlap, and those that leave their picture.
+# Texts of the pictures that are shown: those that overlap, are small, or leave their picture.
 FAULTS = """
 (() => {
   const faults = [];
@@ -38,6 +38,7 @@ FAULTS = """
     const texts = [...svg.querySelectorAll("text")].map(
       text => [text.textContent, text.getBoundingClientRect()]);
     texts.forEach(([words, box], index) => {
+      if (box.height < 10) faults.push(`${words} is too small to be read`);
       if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.bottom > frame.bottom + 1)
         faults.push(`${words} is cut`);
       for (const [other, its] of texts.slice(index + 1))
