@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from textwrap import shorten
 
 from stream.compare.leaderboard import Entry, Leaderboard, Run, leaderboard
 from stream.config.drift import Drift
@@ -18,6 +19,8 @@ from stream.evaluate import WARM_UP_RECORDS, Evaluation, Series, evaluate
 
 _CURVE_POINTS = 120
 _STEP_MIN = 25
+_REASON_MAX = 500
+"""Characters of what a model's failure is said in; some errors print whole arrays."""
 
 
 class Listener:
@@ -158,4 +161,4 @@ def _same_answers(runs: Sequence[Run]) -> bool:
 
 def _reason(error: Exception) -> str:
     text = str(error) if isinstance(error, DriftgateError) else f"{type(error).__name__}: {error}"
-    return mask_text(" ".join(text.split())) or type(error).__name__
+    return shorten(mask_text(text), _REASON_MAX, placeholder=" ...")

@@ -13,6 +13,8 @@ from stream.report.style import style_sheet
 
 # The browser itself then refuses whatever would leave the page.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_SETTINGS_MAX = 50_000
+"""Characters; a vocabulary alone may have more than a page should."""
 
 
 def page(
@@ -60,6 +62,8 @@ def cards(pairs: Sequence[tuple[str, str, str]]) -> Html:
 def _footer(origin: Origin, digests: Sequence[tuple[str, str]]) -> Html:
     settings = origin.config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     shown = yaml.safe_dump(mask_value(settings), sort_keys=False, allow_unicode=True, width=100)
+    if len(shown) > _SETTINGS_MAX:
+        shown = f"{shown[:_SETTINGS_MAX]}\n... (cut: {len(shown):,} characters in all)"
     made = f"{origin.made:%Y-%m-%d %H:%M} UTC by driftgate {origin.version}, with the command"
     lines = [element("p", f"{name}: ", element("code", value)) for name, value in digests if value]
     return element(

@@ -195,9 +195,13 @@ def test_no_label_at_all(cli: Cli, classes: Path, table: Path) -> None:
 def test_no_model_at_all(cli: Cli, classes: Path, table: Path) -> None:
     code, _, err = cli("compare", classes, "--data", table, "--models", ",")
     assert (code, err) == (2, "driftgate: --models: must name at least one model; got ','.\n")
-    code, out, _ = cli("compare", classes, "--data", table, "--models", "no_such")
+    html, plot = classes.parent / "report.html", classes.parent / "report.svg"
+    command = ("compare", classes, "--data", table, "--models", "no_such")
+    code, out, _ = cli(*command, "--html", html, "--plot", plot)
     assert code == 1
-    assert "no_such: " in out
+    assert "no_such: must be one of" in out
+    assert "No model has a figure." in Page(html.read_text()).text
+    assert "<svg" in plot.read_text()
 
 
 def test_bars_on_a_terminal() -> None:

@@ -41,7 +41,7 @@ class Breaks(base.Classifier):
     def learn_one(self, x: dict[str, Any], y: Any) -> None:
         self.learnt += 1
         if self.learnt == 700:
-            raise RuntimeError("password=hunter2 did not help")
+            raise RuntimeError("password=hunter2 did not help\n" + 10_000 * "0.123 ")
 
     def predict_one(self, x: dict[str, Any], **kwargs: Any) -> Any:
         return "yes"
@@ -140,6 +140,7 @@ def test_a_model_that_fails_keeps_its_reason_and_the_others_go_on() -> None:
     assert [one.label for one in board.ranked] == ["last_label"]
     assert next(one.label for one in board.entries) == "last_label"
     assert "RuntimeError: password=********** did not help" in breaks.failure
+    assert len(breaks.failure) <= 500
     assert refused.failure == "--model: must be one of these."
     assert ended == ["no_such", breaks.label, "last_label"]
 

@@ -235,6 +235,14 @@ def test_a_long_stream_with_many_drifts_stays_small() -> None:
     assert Page(page).faults == []
 
 
+def test_long_settings_are_cut() -> None:
+    words = [f"category-{number}" for number in range(60_000)]
+    features = [{"name": "c", "type": "category", "vocabulary": words}]
+    page = evaluation_page(evaluation(class_figures(0.9)), origin(schema={"features": features}))
+    assert len(page.encode()) < 100_000
+    assert "characters in all)" in page
+
+
 def test_secrets_are_masked() -> None:
     config = toy_config(checkpoint={"store": "s3://key:hunter2@bucket"})
     where = replace(origin(), config=config, command="driftgate evaluate --password=hunter2")
