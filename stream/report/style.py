@@ -143,7 +143,7 @@ summary{cursor:pointer;color:var(--link)}
 pre{overflow-x:auto;white-space:pre-wrap;background:var(--raised);padding:.8rem;border-radius:.5rem;font-size:.85rem}
 :focus-visible{outline:2px solid var(--link);outline-offset:2px}
 @media(max-width:50rem){.wide{display:none}.narrow{display:block;max-width:32rem}}
-@media(max-width:40rem){main,footer{padding:0 1rem}
+@media(max-width:40rem){main,footer{padding-inline:1rem}
 tbody th{min-width:5rem}th,td{padding-right:.5rem}
 h1{font-size:1.4rem}.lead{font-size:1.05rem}}
 @media print{body{font-size:10pt}h2,figure,li{break-inside:avoid}h2{break-after:avoid}}
