@@ -260,6 +260,28 @@ class PrequentialRegression:
         self._header = np.array(state["header"], dtype=kernel.REGRESSION)
 
 
+def baseline_accuracy(accuracy: float, skill: float) -> float:
+    """Accuracy of the baseline that `kappa_m` or `kappa_t` compares with; NaN if nothing says it.
+
+    Examples
+    --------
+    >>> baseline_accuracy(0.9, 0.5)
+    0.8
+    """
+    return _ratio(accuracy - skill, 1.0 - skill)
+
+
+def mean_rmse(rmse: float, r2: float) -> float:
+    """Root mean squared error of answering the mean of all labels, which `r2` compares with.
+
+    Examples
+    --------
+    >>> mean_rmse(1.0, 0.75)
+    2.0
+    """
+    return rmse / math.sqrt(1.0 - r2) if r2 < 1.0 else math.nan
+
+
 def _checked_factor(fading_factor: float) -> float:
     if not 0 < fading_factor < 1:
         raise ValueError(f"fading_factor: must be in (0, 1); got {fading_factor!r}.")

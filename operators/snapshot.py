@@ -103,6 +103,17 @@ def digest(state: Mapping[str, NDArray[np.generic] | Scalar]) -> str:
     return sha.hexdigest()
 
 
+def size_bytes(state: Mapping[str, NDArray[np.generic] | Scalar]) -> int:
+    """Bytes of a state's arrays; its plain values are too few to count.
+
+    Examples
+    --------
+    >>> size_bytes({"version": 1, "means": np.zeros(4)})
+    32
+    """
+    return sum(value.nbytes for value in state.values() if isinstance(value, np.ndarray))
+
+
 def raw_bytes(array: NDArray[np.generic]) -> memoryview:
     """Look at an array's bytes in C order, without a copy if they lie so."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 
-from operators.snapshot import SnapshotUnavailableError, State, digest
+from operators.snapshot import SnapshotUnavailableError, State, digest, size_bytes
 from stream.config.pipeline import Config
 from stream.drift.events import DriftEvent
 from stream.labels.dead_letter_table import DeadLetterTable
@@ -65,7 +65,14 @@ class Point:
 
 @dataclass(slots=True)
 class Evaluation:
-    """What came out."""
+    """What came out.
+
+    Parameters
+    ----------
+    state_bytes
+        Of the model's snapshot at the end: what a checkpoint holds of it. None where it has none
+        (a `river:` model without a key).
+    """
 
     records: int = 0
     learnt: int = 0
@@ -79,7 +86,7 @@ class Evaluation:
     model_seconds: float = 0.0
     pipeline_seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
-    state: State = field(default_factory=dict, repr=False)
+    state_bytes: int | None = None
     snapshot_digest: str = ""
     predictions_digest: str = ""
 
@@ -174,6 +181,7 @@ def evaluate_pieces(
     progress: Callable[[Evaluation], None] = lambda _: None,
     stop: threading.Event | None = None,
     signing_key: bytes | None = None,
+    learnt: Callable[[State], None] = lambda _: None,
 ) -> Evaluation:
     """Run a pipeline over records to their end.
 
@@ -189,6 +197,8 @@ def evaluate_pieces(
         Ends the run early when set.
     signing_key
         See `topology.build_parts`.
+    learnt
+        Is given the task's whole state at the end; an empty one where it cannot be written.
     """
     run = _Run(PartsBuilder(config, signing_key), config, Recorder(progress))
     start = perf_counter()
@@ -199,7 +209,7 @@ def evaluate_pieces(
     else:
         run.finish()
     run.result.pipeline_seconds = perf_counter() - start - run.source_seconds
-    run.close()
+    learnt(run.close())
     return run.result
 
 
@@ -231,11 +241,13 @@ class _Run:
         """Step to the end: nothing follows."""
         self._step(may_follow=False)
 
-    def close(self) -> None:
-        """Note the state, and the digests of it and of what was predicted."""
-        self.result.state = snapshot(self._task)
-        self.result.snapshot_digest = digest(self.result.state) if self.result.state else ""
+    def close(self) -> State:
+        """Note digests of what was predicted and of the state; return the state."""
+        state = snapshot(self._task)
+        self.result.state_bytes = state_bytes(self._task)
+        self.result.snapshot_digest = digest(state) if state else ""
         self.result.predictions_digest = self._sha.hexdigest()
+        return state
 
     def _accept(self, topic: str, series: Series) -> None:
         if len(series):
@@ -294,6 +306,14 @@ def snapshot_digest(task: PartitionTask) -> str:
     """Digest of a task's whole state; empty where there is none."""
     state = snapshot(task)
     return digest(state) if state else ""
+
+
+def state_bytes(task: PartitionTask) -> int | None:
+    """Size of a task's model; None where the model has no snapshot."""
+    try:
+        return size_bytes(task.parts.learner.snapshot())
+    except SnapshotUnavailableError:
+        return None
 
 
 def committed_values(admin: LogAdmin, source: TopicPartition) -> Iterator[bytes]:

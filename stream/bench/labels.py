@@ -10,7 +10,7 @@ import yaml
 
 from stream.errors import ConfigError
 
-_LABEL = re.compile(r"(?:(?P<library>\w+):)?(?P<name>\w+)(?:\{(?P<params>[^{}]*)\})?")
+_LABEL = re.compile(r"(?:(?P<library>\w+):)?(?P<name>[\w.]+)(?:\{(?P<params>[^{}]*)\})?")
 
 
 def parse_label(label: str) -> tuple[str | None, str, dict[str, Any]]:
@@ -25,6 +25,8 @@ def parse_label(label: str) -> tuple[str | None, str, dict[str, Any]]:
     --------
     >>> parse_label("moa:leveraging_bagging{trees=10}")
     ('moa', 'leveraging_bagging', {'trees': 10})
+    >>> parse_label("river:naive_bayes.GaussianNB")
+    ('river', 'naive_bayes.GaussianNB', {})
     """
     match = _LABEL.fullmatch(label.strip())
     if match is None:

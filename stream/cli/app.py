@@ -64,6 +64,11 @@ Partitions = Annotated[
     typer.Option("--partition", help="One partition; may be repeated. Default: all.", min=0),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+LabelDelay = Annotated[int, typer.Option(help="Labels come after this many further events.", min=0)]
+HtmlPath = Annotated[
+    Path | None,
+    typer.Option("--html", help="Write a report: one HTML file that can be sent to a colleague."),
+]
 Role = Literal["features", "labels", "predictions", "drift", "dead_letters", "journal"]
 
 
@@ -114,15 +119,14 @@ def evaluate(
         list[str] | None,
         typer.Option(help="A parameter of the model, as `key=value`; may be repeated."),
     ] = None,
-    label_delay: Annotated[
-        int, typer.Option(help="Labels come after this many further events.", min=0)
-    ] = 0,
+    label_delay: LabelDelay = 0,
     limit: Annotated[int | None, typer.Option(help="Use only the first N rows.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the configured one.", min=0)] = None,
     reverse: Annotated[
         bool, typer.Option("--reverse", help="Take the last row first: the newest stands on top.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of accuracy over time.")] = None,
+    html: HtmlPath = None,
     save_checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -145,9 +149,44 @@ def evaluate(
         seed,
         reverse,
         plot,
+        html,
         save_checkpoint,
         json,
     )
+
+
+@app.command()
+def compare(
+    config: ConfigPath,
+    data: DataPath,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="With commas: NAME, NAME{param=value} or river:PATH (see: driftgate models). "
+            "Default: the pipeline's own and a usual set."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            help="Runs of each model that uses its seed: the configured one and on.", min=1
+        ),
+    ] = 3,
+    label_delay: LabelDelay = 0,
+    limit: Annotated[int | None, typer.Option(help="Use only the first N rows.", min=1)] = None,
+    html: HtmlPath = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the leaderboard and the curves (.png, .svg).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run several models over a data file and rank them, beside what needs no model.
+
+    A model that fails is a line with its reason. Ctrl-C shows what there is; the exit code is 130.
+    """
+    from stream.cli.compare import run_compare
+
+    raise typer.Exit(run_compare(config, data, models, seeds, label_delay, limit, html, plot, json))
 
 
 @app.command()

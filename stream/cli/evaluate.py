@@ -12,10 +12,13 @@ from typing import Any
 
 from rich.console import Console
 
+from operators.snapshot import State
 from stream.checkpoint.format import encode
+from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
+from stream.compare.run import finer_steps
 from stream.config.pipeline import Config
 from stream.datasets import all_of, open_table, to_pieces
 from stream.datasets.tables import turned_round
@@ -31,6 +34,7 @@ from stream.evaluate import (
 from stream.loading.load import load_config
 from stream.observe.logs import configure_logging
 from stream.recovery.learnt import learnt_checkpoint
+from stream.report.evaluation_page import evaluation_page
 
 
 def run_evaluate(
@@ -43,6 +47,7 @@ def run_evaluate(
     seed: int | None,
     is_reversed: bool,
     plot: Path | None,
+    html: Path | None,
     checkpoint: Path | None,
     as_machine: bool,
 ) -> None:
@@ -53,17 +58,26 @@ def run_evaluate(
         config = config.model_copy(update={"seed": seed})
     key = os.environ.get("DRIFTGATE_SNAPSHOT_KEY")
     signing_key = key.encode() if key else None
+    origin = origin_of(config, data, label_delay)
     console = Console(stderr=as_machine, highlight=False, soft_wrap=True)
     with console.status("opening the data"):
         source = Source(config, data, limit, label_delay, is_reversed)
     for note in source.table.notes:
         console.print(f"note: {note}.")
+    states: list[State] = []
+    fitted = source.config
+    if plot is not None or html is not None:
+        fitted = finer_steps(fitted, source.counted())
     with console.status("compiling (the first time takes a minute or more)"):
         drop_stale()
-        warm_up(source.config, source.pieces(WARM_UP_RECORDS))
+        warm_up(fitted, source.pieces(WARM_UP_RECORDS))
     with LiveProgress(source.rows, console) as progress:
         result = evaluate_pieces(
-            source.config, source.pieces(limit), progress, signing_key=signing_key
+            fitted,
+            source.pieces(limit),
+            progress,
+            signing_key=signing_key,
+            learnt=states.append,
         )
     title = f"{config.model.name} on {Path(data).name}"
     if label_delay:
@@ -75,8 +89,11 @@ def run_evaluate(
     if plot is not None:
         plot_evaluation(result, plot, title, by_time=False)
         console.print(f"Wrote {plot}")
+    if html is not None:
+        write_report(html, evaluation_page(result, origin))
+        console.print(f"Wrote {html}")
     if checkpoint is not None:
-        checkpoint.write_bytes(encode(learnt_checkpoint(config, result.state, signing_key)))
+        checkpoint.write_bytes(encode(learnt_checkpoint(config, states[0], signing_key)))
         console.print(
             f"Wrote {checkpoint}. To go live with it: driftgate reset {path} --to latest "
             f"--from-checkpoint {checkpoint}"
@@ -123,10 +140,16 @@ class Source:
     ) -> None:
         table = open_table(data)
         self.table = turned_round(table) if is_reversed else table
-        self._delay = label_delay
+        self._delay, self._limit = label_delay, limit
         self.config = with_delay(config, label_delay) if label_delay else with_labels_inline(config)
         counts = [count for count in (limit, table.rows) if count is not None]
         self.rows = min(counts) if table.rows is not None else None
+
+    def counted(self) -> int:
+        """Rows that there are; a file that does not say so is read through."""
+        if self.rows is None:
+            self.rows = sum(map(len, self.table.read(self._limit)))
+        return self.rows
 
     def pieces(self, limit: int | None) -> Iterator[Piece]:
         """Read the file anew, at most `limit` rows of it."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from operators.prequential import baseline_accuracy
 from stream.cli.plot_drift import mark_episodes, moment, new_figure
 from stream.drift.timeline import timeline
 
@@ -41,7 +42,7 @@ def plot_evaluation(result: Evaluation, path: Path, title: str, by_time: bool) -
     if name == "accuracy":
         axes.plot(
             xs,
-            [_majority(p.figures) for p in points],
+            [baseline_accuracy(p.figures["accuracy"], p.figures["kappa_m"]) for p in points],
             color=_GREY,
             lw=1.2,
             ls="--",
@@ -78,9 +79,3 @@ def _mark_alarms(axes: Axes, result: Evaluation, by_time: bool) -> None:
 
 def _rose(event: DriftEvent) -> bool:
     return (event.after or 0.0) > (event.before or 0.0)
-
-
-def _majority(figures: dict[str, float]) -> float:
-    """Accuracy of always answering the majority class, solved from kappa_m."""
-    accuracy, kappa_m = figures["accuracy"], figures["kappa_m"]
-    return (accuracy - kappa_m) / (1 - kappa_m) if kappa_m != 1 else float("nan")

@@ -15,21 +15,11 @@ from stream.cli.drift import print_story
 from stream.datasets.malformed import Malformed
 from stream.drift.timeline import timeline
 from stream.evaluate import Evaluation
+from stream.report.figures import MEANING
 
 _PERCENT = ("accuracy", "kappa", "kappa_m", "kappa_t", "auc")
 _DRIFTS_SHOWN = 5
 _DEAD_SHOWN = 12
-_MEANING = {
-    "accuracy": "share of right predictions",
-    "kappa": "better than chance",
-    "kappa_m": "better than always the majority class",
-    "kappa_t": "better than always the last label known",
-    "log_loss": "of the predicted probabilities",
-    "auc": "area under the ROC curve",
-    "mae": "mean absolute error",
-    "rmse": "root mean squared error",
-    "r2": "share of variance explained",
-}
 
 
 class LiveProgress:
@@ -111,9 +101,9 @@ def print_summary(
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     table.add_column("meaning", style="dim")
     for name, value in result.figures.items():
-        if name in _MEANING:
+        if name in MEANING:
             recent = result.figures.get(f"faded_{name}", math.nan)
-            table.add_row(name, _show(name, value), _show(name, recent), _MEANING[name])
+            table.add_row(name, _show(name, value), _show(name, recent), MEANING[name])
     console.print(table)
     console.print(
         f"{result.records:,} predicted, {result.learnt:,} learnt, {result.pending:,} still wait "

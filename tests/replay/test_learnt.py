@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from operators.snapshot import State
 from stream.checkpoint.format import Checkpoint, decode, encode
 from stream.errors import SetupError
 from stream.evaluate import evaluate_pieces, pieces
@@ -21,8 +22,9 @@ def learnt(made: Pipeline, count: int) -> Checkpoint:
     """Learn from the first events of a stream as from a file."""
     made.fill(0, HISTORY + LIVE)
     events, labels = (made.records(source).cut(0, count) for source in (EVENTS, LABELS))
-    result = evaluate_pieces(made.config, pieces(events, labels))
-    return decode(encode(learnt_checkpoint(made.config, result.state, None)), "learnt")
+    states: list[State] = []
+    evaluate_pieces(made.config, pieces(events, labels), learnt=states.append)
+    return decode(encode(learnt_checkpoint(made.config, states[0], None)), "learnt")
 
 
 @pytest.mark.parametrize("model", ["hoeffding_tree", "naive_bayes"])

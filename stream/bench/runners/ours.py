@@ -9,7 +9,7 @@ import numpy as np
 
 from operators.base import Learner, Space
 from operators.catalog import create_learner
-from operators.snapshot import SnapshotUnavailableError
+from operators.snapshot import SnapshotUnavailableError, size_bytes
 from operators.tape import Rows, Tape
 from stream.bench.arrivals import fixed
 from stream.bench.candidates import Candidate
@@ -87,4 +87,4 @@ def _snapshot_bytes(learner: Learner) -> int | None:
         state = learner.snapshot()
     except SnapshotUnavailableError:
         return None
-    return sum(value.nbytes for value in state.values() if isinstance(value, np.ndarray))
+    return size_bytes(state)

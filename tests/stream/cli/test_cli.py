@@ -40,6 +40,7 @@ COMMANDS = [
     "demo",
     "init",
     "evaluate",
+    "compare",
     "models",
     "warmup",
     "run",
@@ -180,7 +181,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from stream.cli import main\n"
-        "for command in (['--help'], ['evaluate', '--help'], ['topics', 'load', '--help']):\n"
+        "for command in (['--help'], ['compare', '--help'], ['topics', 'load', '--help']):\n"
         "    sys.argv = ['driftgate', *command]\n"
         "    try:\n"
         "        main()\n"
