@@ -220,6 +220,10 @@ def warmup(
 @app.command()
 def run(
     config: ConfigPath,
+    data: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help=f"Create the topics and fill them: {_FILES}"),
+    ] = None,
     log_format: Annotated[
         Literal["human", "json"],
         typer.Option("--log-format", help="One JSON object a line, or text."),
@@ -231,7 +235,7 @@ def run(
     """Work on a pipeline until told to stop (Ctrl-C or SIGTERM: drain, commit, checkpoint)."""
     from stream.cli.run import run_worker
 
-    run_worker(config, log_format, log_level)
+    run_worker(config, data, log_format, log_level)
 
 
 @app.command()

@@ -14,6 +14,7 @@ import structlog
 from stream.checkpoint.store import CheckpointStore
 from stream.cli.doctor import probe_quietly
 from stream.cli.kernel_cache import drop_stale
+from stream.cli.topics import fill_new
 from stream.cli.warmup_plan import of_pipeline
 from stream.config.log import KafkaLog
 from stream.config.pipeline import Config
@@ -33,10 +34,21 @@ _EMBEDDED_STALL_S = 150.0
 _SIGNAL_S = 0.1  # how soon a signal to stop is noticed
 
 
-def run_worker(path: Path, log_format: Literal["human", "json"], log_level: Level) -> None:
-    """Run a worker until a signal; then commit, checkpoint and leave."""
+def run_worker(
+    path: Path, data: str | None, log_format: Literal["human", "json"], log_level: Level
+) -> None:
+    """Run a worker until a signal; then commit, checkpoint and leave.
+
+    Parameters
+    ----------
+    data
+        A file that new inputs are filled with before.
+    """
     configure_logging(log_format, log_level)
     config = load_config(path, os.environ)
+    if data is not None:
+        _log.info("filling the inputs", file=data)
+        _log.info("filled", records=fill_new(config, data))
     refuse_if_unfit(config)
     drop_stale()
     stop = threading.Event()

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as Grid
 
-from stream.cli.topic_setup import apply_topics, plan_topics, topic_specs
+from stream.cli.topic_setup import TopicChange, apply_topics, plan_topics, topic_specs
 from stream.config.pipeline import Config
-from stream.datasets import open_table, to_pieces
-from stream.errors import TopicMissingError
+from stream.datasets import Table, open_table, to_pieces
+from stream.errors import SetupError, TopicMissingError
 from stream.evaluate import Series
 from stream.loading.load import load_config
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition
@@ -38,12 +38,41 @@ def _admin(config: Config) -> Iterator[LogAdmin]:
 def create(path: Path) -> None:
     """Create what is missing, add the partitions that are, and say so."""
     config = load_config(path, os.environ)
+    console = Console(highlight=False, soft_wrap=True)
+    for change in _created(config):
+        console.print(str(change))
+
+
+def _created(config: Config) -> list[TopicChange]:
     with _admin(config) as admin:
         changes = plan_topics(topic_specs(config), input_topics(config), admin.topics())
         apply_topics(admin, changes)
-    console = Console(highlight=False, soft_wrap=True)
-    for change in changes:
-        console.print(str(change))
+    return changes
+
+
+def fill_new(config: Config, data: str) -> dict[str, int]:
+    """Create the topics, and append a data file's rows to inputs that hold nothing yet.
+
+    Returns
+    -------
+    dict
+        Records appended, by topic.
+
+    Raises
+    ------
+    SetupError
+        An input holds records: rows that were appended once would come twice.
+    """
+    _created(config)
+    with _admin(config) as admin:
+        for topic, count in admin.topics().items():
+            held = (admin.bounds(TopicPartition(topic, number)).end for number in range(count))
+            if topic in input_topics(config) and any(held):
+                raise SetupError(
+                    f"topic `{topic}`: must hold no records for --from; it does. Leave --from out "
+                    "to go on with them, or append with `driftgate topics load`."
+                )
+    return _append(config, open_table(data), None)
 
 
 def describe(path: Path, as_machine: bool) -> None:
@@ -60,7 +89,7 @@ def describe(path: Path, as_machine: bool) -> None:
         topics = [{"topic": n, "partitions": p, "records": r} for n, p, r in rows]
         print(json.dumps({"topics": topics}))
         return
-    table = Table("topic", "partitions", "offsets held")
+    table = Grid("topic", "partitions", "offsets held")
     for name, count, records in rows:
         table.add_row(name, "missing" if count is None else str(count), f"{records:,}")
     Console(highlight=False).print(table)
@@ -69,22 +98,8 @@ def describe(path: Path, as_machine: bool) -> None:
 def load(path: Path, data: str, limit: int | None) -> None:
     """Append a data file's rows; each key always goes to the same partition."""
     config = load_config(path, os.environ)
-    topics = input_topics(config)
     table = open_table(data)
-    appended = dict.fromkeys(topics, 0)
-    with _admin(config) as admin:
-        found = admin.topics()
-        for topic in topics:
-            if topic not in found:
-                raise TopicMissingError(
-                    f"topic `{topic}` must exist; it does not. "
-                    f"Run `driftgate topics create {path}`."
-                )
-        for piece in to_pieces(config, table, inline=len(topics) == 1, limit=limit):
-            for topic, series in zip(topics, piece, strict=False):
-                assert series is not None, "labels have a topic of their own"
-                append_by_key(admin, topic, found[topic], series)
-                appended[topic] += len(series)
+    appended = _append(config, table, limit)
     console = Console(highlight=False, soft_wrap=True)
     for note in table.notes:
         console.print(f"note: {note}.")
@@ -94,6 +109,25 @@ def load(path: Path, data: str, limit: int | None) -> None:
         console.print(f"{table.malformed.count:,} rows of the file are no rows of its table:")
         for line in table.malformed.shown:
             console.print(f"  {escape(line)}")
+
+
+def _append(config: Config, table: Table, limit: int | None) -> dict[str, int]:
+    topics = input_topics(config)
+    appended = dict.fromkeys(topics, 0)
+    with _admin(config) as admin:
+        found = admin.topics()
+        for topic in topics:
+            if topic not in found:
+                raise TopicMissingError(
+                    f"topic `{topic}` must exist; it does not. "
+                    "Run `driftgate topics create CONFIG`."
+                )
+        for piece in to_pieces(config, table, inline=len(topics) == 1, limit=limit):
+            for topic, series in zip(topics, piece, strict=False):
+                assert series is not None, "labels have a topic of their own"
+                append_by_key(admin, topic, found[topic], series)
+                appended[topic] += len(series)
+    return appended
 
 
 def append_by_key(admin: LogAdmin, topic: str, partitions: int, series: Series) -> None:

@@ -27,6 +27,7 @@ import yaml
 
 from operators.catalog import LEARNERS
 from stream.cli import main
+from stream.cli.topics import fill_new
 from stream.evaluate import committed_values
 from stream.loading.load import load_config
 from stream.log.base import OutputBatch, TopicPartition
@@ -549,3 +550,12 @@ def test_a_model_learnt_from_a_file_goes_live(
     refused = cli("reset", pipeline, "--to", "latest", "--from-checkpoint", table, "--yes")
     assert (refused.code, refused.out) == (1, "")
     assert f"{table}: checksum must hold" in refused.err
+
+
+def test_new_inputs_are_filled_from_a_file_once(cli: Cli, pipeline: Path, table: Path) -> None:
+    config = load_config(pipeline, {})
+    assert fill_new(config, str(table)) == {"sales.features": ROWS}
+    shown = cli("topics", "describe", pipeline, "--json").json["topics"]
+    assert {topic["topic"]: topic["records"] for topic in shown}["sales.features"] == ROWS
+    line = one_line(cli("run", pipeline, "--from", table))
+    assert "topic `sales.features`: must hold no records for --from; it does" in line
