@@ -47,8 +47,7 @@ def run_worker(
     configure_logging(log_format, log_level)
     config = load_config(path, os.environ)
     if data is not None:
-        _log.info("filling the inputs", file=data)
-        _log.info("filled", records=fill_new(config, data))
+        fill_new(config, data)
     refuse_if_unfit(config)
     drop_stale()
     stop = threading.Event()

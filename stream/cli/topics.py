@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
@@ -24,6 +25,7 @@ from stream.log.open import open_admin
 from stream.topology import input_topics, output_topics
 
 _APPEND_MAX = 5000
+_log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -72,7 +74,11 @@ def fill_new(config: Config, data: str) -> dict[str, int]:
                     f"topic `{topic}`: must hold no records for --from; it does. Leave --from out "
                     "to go on with them, or append with `driftgate topics load`."
                 )
-    return _append(config, open_table(data), None)
+    table = open_table(data)
+    _log.info("filling the inputs", file=data, rows=table.rows)
+    appended = _append(config, table, None)
+    _log.info("filled", records=appended, malformed_rows=table.malformed.count)
+    return appended
 
 
 def describe(path: Path, as_machine: bool) -> None:
