@@ -536,9 +536,10 @@ def test_a_broker_that_is_not_there(cli: Cli, embedded: Path) -> None:
 
 
 def test_a_model_learnt_from_a_file_goes_live(
-    cli: Cli, pipeline: Path, table: Path, tmp_path: Path
+    cli: Cli, pipeline: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """File, checkpoint, topics, worker: the way of docs/evaluate.md."""
+    monkeypatch.chdir(tmp_path)
     kept = tmp_path / "learnt.checkpoint"
     assert (
         "--from-checkpoint"
@@ -552,7 +553,10 @@ def test_a_model_learnt_from_a_file_goes_live(
     assert f"{table}: checksum must hold" in refused.err
 
 
-def test_new_inputs_are_filled_from_a_file_once(cli: Cli, pipeline: Path, table: Path) -> None:
+def test_new_inputs_are_filled_from_a_file_once(
+    cli: Cli, pipeline: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     config = load_config(pipeline, {})
     assert fill_new(config, str(table)) == {"sales.features": ROWS}
     shown = cli("topics", "describe", pipeline, "--json").json["topics"]
