@@ -32,7 +32,7 @@ from stream.log.base import (
     TopicPartition,
     Transaction,
 )
-from stream.log.embedded.store import Store, is_damage
+from stream.log.embedded.store import Store, is_damage, remedy
 
 _MEMBER = "embedded"
 _WAIT_FIRST_S = 0.0005
@@ -142,7 +142,7 @@ class EmbeddedLog:
             # A COMMIT that fails in its fsync may or may not be found in the file afterwards.
             raise CommitUncertainError(
                 f"log.path: a commit to `{self._store.path}` failed: {error}. Its outcome is read "
-                f"back; if this repeats, make room on the disk."
+                f"back. {remedy(error)}"
             ) from error
         return firsts
 

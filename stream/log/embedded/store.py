@@ -65,13 +65,9 @@ class Store:
 
     def unusable(self, error: Exception) -> LogUnavailableError:
         """Say what an error of SQLite's means, in one line."""
-        remedy = (
-            "Restore the file from a copy, and remove the `-wal` and `-shm` beside it; or save "
-            "what can be read with `sqlite3 FILE .recover`."
-            if is_damage(error)
-            else "Give a file in a directory that exists and is writable, on a disk with room."
+        return LogUnavailableError(
+            f"log.path: `{self.path}` cannot be used: {error}. {remedy(error)}"
         )
-        return LogUnavailableError(f"log.path: `{self.path}` cannot be used: {error}. {remedy}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -338,6 +334,21 @@ def _lacking(source: TopicPartition, start: int, end: int) -> RecoveryError:
         f"{source.topic}[{source.partition}]@{start}: all records up to {end} must be in the file; "
         f"some are not. Restore it from a copy, or reset this partition's state and position."
     )
+
+
+def remedy(error: Exception) -> str:
+    """Say what to do about an error of SQLite's."""
+    if is_damage(error):
+        return (
+            "Restore the file from a copy, and remove the `-wal` and `-shm` beside it; or save "
+            "what can be read with `sqlite3 FILE .recover`."
+        )
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_BUSY:
+        return "End the program that has had the file locked for so long."
+    if code == sqlite3.SQLITE_FULL:
+        return "Make room on the disk."
+    return "Give a file in a directory that exists and is writable, on a disk with room."
 
 
 def is_damage(error: Exception) -> bool:

@@ -351,6 +351,22 @@ def read_until_it_fails(log: EmbeddedLog, listener: RecordingListener) -> None:
             raise failure
 
 
+def test_a_file_that_another_program_has_locked_is_said_to_be(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.log.embedded.schema.BUSY_TIMEOUT_S", 0.1)
+    log = EmbeddedLog(path, "group")
+    join(log, ["in"])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CommitUncertainError, match=r"locked.*End the program"):
+            log.commit(transaction(log, [output("out", [b"one"])]))
+    log.reopen()
+    log.commit(transaction(log, [output("out", [b"two"])]))
+    assert values(read(log, TARGET, 0, 9)) == [b"two"]
+    log.close()
+
+
 def test_a_copy_put_in_the_place_of_a_removed_file_is_read_as_it_is(
     path: str, tmp_path: Path
 ) -> None:
