@@ -126,6 +126,8 @@ class Watchdog:
         counts = self._log.partition_counts([*self._inputs, *self._outputs])
         self._availability.answered()
         self._found["topics"] = [*self._gone_inputs(counts), *self._uneven_topics(counts)]
+        left_out = self._log.left_out
+        self._found["group"] = [Trouble("left out", left_out)] if left_out else []
         self._found["partitions"] = list(self._stalled_partitions.look())
         self._look_at("inputs", self._stalled_inputs.look)
         self._look_at("outputs", self._held_outputs.look)

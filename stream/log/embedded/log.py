@@ -69,6 +69,11 @@ class EmbeddedLog:
         """The epoch since which this log owns the group."""
         return Identity(_MEMBER, self._epoch)
 
+    @property
+    def left_out(self) -> str:
+        """Nothing: a group has one member."""
+        return ""
+
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Take the group over; its partitions are announced by the next `poll`."""
         assert self._listener is None, "a log subscribes once"
