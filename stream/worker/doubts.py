@@ -46,7 +46,7 @@ class Doubts:
         self._availability = availability
         self._observer = observer
         self._open_at = 0.0
-        self._first_at = 0.0
+        self._first_at: float | None = None
         self._latest_at = 0.0
         self._is_shown = False
         self.is_open = False
@@ -68,7 +68,7 @@ class Doubts:
 
     def settle_if_due(self) -> None:
         """Open the log anew, once the pause is over."""
-        if self._is_shown and self._clock.monotonic() - self._latest_at > _OVER_S:
+        if self._first_at is not None and self._clock.monotonic() - self._latest_at > _OVER_S:
             self._hide()
         if not self.is_open or self._clock.monotonic() < self._open_at:
             return
@@ -84,13 +84,12 @@ class Doubts:
     def committed(self) -> None:
         """Take note of a commit: the next doubt is a first one."""
         self.count = 0
-        if self._is_shown:
-            self._hide()
+        self._hide()
 
     def _show_if_lasting(self, reason: str) -> None:
         """Show that commits fail, where this is not the first one: predictions stay away."""
         self._latest_at = self._clock.monotonic()
-        if self.count == 0:
+        if self._first_at is None:
             self._first_at = self._latest_at
         lasts_s = self._latest_at - self._first_at
         if lasts_s > _LASTING_S:
@@ -98,8 +97,10 @@ class Doubts:
             self._observer.commits_fail(reason, lasts_s)
 
     def _hide(self) -> None:
-        self._is_shown = False
-        self._observer.commits_go_on()
+        self._first_at = None
+        if self._is_shown:
+            self._is_shown = False
+            self._observer.commits_go_on()
 
     def _pause(self) -> float:
         """Wait before the next try: not after the first doubt, longer after each further one."""
