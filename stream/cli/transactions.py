@@ -147,7 +147,7 @@ def _source(partition: str, config: Config, admin: TransactionAdmin) -> TopicPar
     topic, _, number = partition.rpartition(":")
     if topic == OFFSETS_TOPIC and number == str(admin.offsets_partition().partition):
         return admin.offsets_partition()
-    if topic not in _topics(config) or not number.isdigit():
+    if topic not in _topics(config) or not number.isdecimal():
         raise ConfigError(
             f"--partition: must be TOPIC:N with one of {', '.join(_topics(config))}; "
             f"got {partition!r}."

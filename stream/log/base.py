@@ -179,6 +179,10 @@ class Log(Protocol):
         identity has to be proved anew (`committed`) under another.
         """
 
+    @property
+    def left_out(self) -> str:
+        """Why the group gives this log no partition, whatever becomes free; empty if it may."""
+
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Join the group; the assignment arrives through the listener during `poll`."""
 

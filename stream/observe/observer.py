@@ -67,6 +67,12 @@ class Observer:
     def fenced(self, reason: str) -> None:
         """See that another worker has taken over this one's name."""
 
+    def commits_fail(self, reason: str, lasts_s: float) -> None:
+        """Commits have failed, one after the other, for so long."""
+
+    def commits_go_on(self) -> None:
+        """One has succeeded, or there is nothing to commit any more."""
+
     def log_available(self) -> None:
         """See the log answer a request."""
 
@@ -221,6 +227,14 @@ class MetricsObserver(Observer):
     def log_available(self) -> None:
         self._metrics.set_available("log", True)
         self._health.trouble("log", "")
+
+    def commits_fail(self, reason: str, lasts_s: float) -> None:
+        self._health.trouble(
+            "commits", f"no commit has succeeded since {_utc(time() - lasts_s)}: {reason}"
+        )
+
+    def commits_go_on(self) -> None:
+        self._health.trouble("commits", "")
 
     def log_unavailable(self, reason: str, away_s: float) -> None:
         since = time() - away_s

@@ -62,6 +62,7 @@ class CheckpointChoice:
         self._partition = partition
         self._attempts = attempts
         self._ended: list[str] = []
+        self._beyond: list[str] = []
 
     # Each of these yields while it waits for the store, so that the worker can poll meanwhile.
 
@@ -149,6 +150,7 @@ class CheckpointChoice:
             for topic, offset in position.offsets.items()
         )
         if is_beyond:
+            self._beyond.append(path)
             raise CheckpointError(f"{path}: must not lie beyond what is committed.")
 
     def _refuse_other_shape(self, path: str, checkpoint: Checkpoint) -> None:
@@ -160,15 +162,32 @@ class CheckpointChoice:
                 "learns anew from the records that are kept."
             )
 
+    @property
+    def found_beyond(self) -> bool:
+        """Whether checkpoints of this life lie beyond the position."""
+        return bool(self._beyond)
+
     def remove_ended(self) -> Generator[None, None, None]:
         """Remove the checkpoints of lives that have ended, which a reset cut short has left.
 
         Their numbers are larger than those of this life, whose checkpoints the store would prune.
         """
-        if not self._ended:
+        yield from self._remove(self._ended)
+
+    def remove_beyond(self) -> Generator[None, None, None]:
+        """Remove the checkpoints that lie beyond the position, of steps that the log has lost.
+
+        A log goes back when a copy of it is restored, or when brokers lose their latest records.
+        What it goes on with may be other records under the same offsets, and once it has come as
+        far, nothing would tell these states from its own.
+        """
+        yield from self._remove(self._beyond)
+
+    def _remove(self, paths: list[str]) -> Generator[None, None, None]:
+        if not paths:
             return
         try:
-            yield from self._ask(self._ended[0], lambda: self._store.remove(self._ended))
+            yield from self._ask(paths[0], lambda: self._store.remove(paths))
         except StoreUnavailableError as error:
             _log.warning("old checkpoints stay", partition=self._partition, reason=str(error))
 

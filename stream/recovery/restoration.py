@@ -170,6 +170,12 @@ class Restoration:
         yield from self._replay(position, journal)
         reached(self.task, position.offsets, position.steps)
         yield from self._choice.remove_ended()
+        # What is committed still lies behind them: they were not made by a member that works on.
+        if (
+            self._choice.found_beyond
+            and self._log.committed(position.committed) == position.committed
+        ):
+            yield from self._choice.remove_beyond()
         return Restored(
             task=self.task,
             journal_offset=self.journal_offset,

@@ -77,6 +77,7 @@ class SimulatedLog:
         self._closed = False
         self.identity = NOBODY
         """Member and generation of the latest assignment, as of the latest `poll`."""
+        self.left_out = ""
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         assert self._membership is None, "a log subscribes once"

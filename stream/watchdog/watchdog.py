@@ -125,7 +125,9 @@ class Watchdog:
     def _find(self) -> list[Trouble]:
         counts = self._log.partition_counts([*self._inputs, *self._outputs])
         self._availability.answered()
-        self._found["topics"] = list(self._uneven_topics(counts))
+        self._found["topics"] = [*self._gone_inputs(counts), *self._uneven_topics(counts)]
+        left_out = self._log.left_out
+        self._found["group"] = [Trouble("left out", left_out)] if left_out else []
         self._found["partitions"] = list(self._stalled_partitions.look())
         self._look_at("inputs", self._stalled_inputs.look)
         self._look_at("outputs", self._held_outputs.look)
@@ -153,9 +155,22 @@ class Watchdog:
         self._troubles = found
         self._observer.troubles(tuple(found.values()))
 
+    def _gone_inputs(self, counts: Mapping[str, int]) -> Iterator[Trouble]:
+        """Name inputs that do not exist; a group takes their partitions away from its members."""
+        gone = [topic for topic in self._inputs if not counts[topic]]
+        if gone:
+            yield Trouble(
+                ("gone", *gone),
+                f"inputs must exist; {', '.join(gone)} does not, so no partition is worked on: "
+                "`driftgate topics create CONFIG` makes it anew",
+            )
+
     def _uneven_topics(self, counts: Mapping[str, int]) -> Iterator[Trouble]:
         most = max(counts[topic] for topic in self._inputs)
-        few = sorted(topic for topic, count in counts.items() if count < most)
+        inputs_gone = {topic for topic in self._inputs if not counts[topic]}
+        few = sorted(
+            topic for topic, count in counts.items() if count < most and topic not in inputs_gone
+        )
         if few:
             largest = max(self._inputs, key=lambda topic: counts[topic])
             yield Trouble(

@@ -17,6 +17,10 @@ from stream.observe.observer import Observer
 
 _log = structlog.get_logger(__name__)
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_LASTING_S = 5.0
+"""Doubts in a row for longer than this are shown: a single one is over within moments."""
+_OVER_S = 180.0
+"""Without a doubt for so long there is nothing to commit any more, or nothing in its way."""
 
 
 class Doubts:
@@ -42,6 +46,9 @@ class Doubts:
         self._availability = availability
         self._observer = observer
         self._open_at = 0.0
+        self._first_at: float | None = None
+        self._latest_at = 0.0
+        self._is_shown = False
         self.is_open = False
         """Whether a transaction is in doubt now."""
         self.count = 0
@@ -51,6 +58,7 @@ class Doubts:
         """Take note of a transaction in doubt."""
         self._observer.uncertain()
         self.is_open = True
+        self._show_if_lasting(str(error))
         pause_s = self._pause()
         _log.warning("commit uncertain", reason=str(error), tried_again_in_s=pause_s)
 
@@ -60,6 +68,8 @@ class Doubts:
 
     def settle_if_due(self) -> None:
         """Open the log anew, once the pause is over."""
+        if self._first_at is not None and self._clock.monotonic() - self._latest_at > _OVER_S:
+            self._hide()
         if not self.is_open or self._clock.monotonic() < self._open_at:
             return
         try:
@@ -74,6 +84,23 @@ class Doubts:
     def committed(self) -> None:
         """Take note of a commit: the next doubt is a first one."""
         self.count = 0
+        self._hide()
+
+    def _show_if_lasting(self, reason: str) -> None:
+        """Show that commits fail, where this is not the first one: predictions stay away."""
+        self._latest_at = self._clock.monotonic()
+        if self._first_at is None:
+            self._first_at = self._latest_at
+        lasts_s = self._latest_at - self._first_at
+        if lasts_s > _LASTING_S:
+            self._is_shown = True
+            self._observer.commits_fail(reason, lasts_s)
+
+    def _hide(self) -> None:
+        self._first_at = None
+        if self._is_shown:
+            self._is_shown = False
+            self._observer.commits_go_on()
 
     def _pause(self) -> float:
         """Wait before the next try: not after the first doubt, longer after each further one."""

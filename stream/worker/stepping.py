@@ -12,7 +12,7 @@ import structlog
 
 from stream.clock import Clock
 from stream.config.pipeline import Config
-from stream.errors import CommitUncertainError, LogUnavailableError
+from stream.errors import CommitUncertainError, LogUnavailableError, TopicMissingError
 from stream.journal import StepNote
 from stream.log.base import Committed, Log, TopicPartition, Transaction
 from stream.observe.availability import Availability
@@ -25,6 +25,9 @@ from stream.worker.doubts import Doubts
 from stream.worker.failures import Failures
 
 _log = structlog.get_logger(__name__)
+# Where an output topic is gone, or has fewer partitions by now, restoring refuses the partitions
+# that lack it, by name; the others of the transaction go on.
+_NOT_COMMITTED = (LogUnavailableError, TopicMissingError)
 
 
 class Stepping:
@@ -152,14 +155,14 @@ class Stepping:
         start = self._clock.monotonic()
         try:
             wait = self._log.begin_commit(Transaction(outputs, offsets, identity, follows))
-        except LogUnavailableError as error:
+        except _NOT_COMMITTED as error:
             # The steps have run, their outputs are not committed: going on would lose them.
             raise CommitUncertainError(str(error)) from error
 
         def finish() -> None:
             try:
                 written = wait()
-            except LogUnavailableError as error:
+            except _NOT_COMMITTED as error:
                 raise CommitUncertainError(str(error)) from error
             seconds = self._clock.monotonic() - start
             self._availability.answered()

@@ -6,8 +6,8 @@ whatever is read when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.matrix.load import Feeder, Load, interleaved
@@ -21,11 +21,12 @@ _ENDLESS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Flow:
-    """Events a second over all partitions, and those who take them."""
+    """Events a second over all partitions, those who take them, and sections of their own."""
 
     partitions: int = 12
     rate: float = 240.0
     workers: int = 3
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def dose(self) -> dict[str, Any]:
@@ -68,7 +69,9 @@ def flow_under(
     """
     load = Load(flow.partitions, _ENDLESS, label_delay=0)
     inputs = stage.inputs(unique(f"{result.id.lower()}-flow"), flow.partitions, labelled=False)
-    pipeline = stage.pipeline(result.id.lower(), inputs, bootstrap=bootstrap, log=log)
+    pipeline = stage.pipeline(
+        result.id.lower(), inputs, bootstrap=bootstrap, log=log, **flow.changes
+    )
     with Fleet(pipeline, flow.workers) as fleet:
         fleet.wait_ready()
         feeder = Feeder(stage.cluster.bootstrap, inputs.features, interleaved(load), flow.rate)
@@ -81,7 +84,7 @@ def flow_under(
     result.check("orderly end", set(codes) == {0}, f"exit codes {codes}")
     exits = fleet.unasked_exits()
     result.check("no worker ended by itself", not exits, "; ".join(exits))
-    stage.check(result, pipeline, inputs)
+    stage.check(result, pipeline, inputs, **flow.changes)
     journal = stage.journal(pipeline)
     if standstill_s is not None:
         stage.check_gaps(result, journal, began_ms, standstill_s)

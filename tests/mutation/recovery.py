@@ -31,6 +31,11 @@ RESTORATION = mutants_of(
         "",
     ),
     (
+        "states of steps that the log has lost are kept",
+        "            yield from self._choice.remove_beyond()\n",
+        "            pass\n",
+    ),
+    (
         "outputs are written behind an open transaction",
         "        yield from self._refuse_open_outputs(parts)\n",
         "",

@@ -82,9 +82,9 @@ STEPPING = mutants_of(
     (
         "a commit that could not end is not in doubt",
         "                written = wait()\n"
-        "            except LogUnavailableError as error:\n"
+        "            except _NOT_COMMITTED as error:\n"
         "                raise CommitUncertainError(str(error)) from error",
-        "                written = wait()\n            except LogUnavailableError as error:\n                raise",
+        "                written = wait()\n            except _NOT_COMMITTED as error:\n                raise",
     ),
     (
         "what was committed is not kept",

@@ -18,8 +18,8 @@ DOUBTS = mutants_of(
     ("uncertain commits not counted", "        self._observer.uncertain()\n", ""),
     (
         "doubt is not kept",
-        "        self.is_open = True\n        pause_s",
-        "        pause_s",
+        "        self.is_open = True\n        self._show",
+        "        self._show",
     ),
     (
         "after a refusal the log is not opened anew",
@@ -42,6 +42,11 @@ DOUBTS = mutants_of(
         "",
     ),
     ("a log that was reopened has not answered", "            self._availability.answered()\n", ""),
+    (
+        "commits that fail are not shown",
+        "        if lasts_s > _LASTING_S:\n",
+        "        if False:\n",
+    ),
     ("doubt never ends", "            self.is_open = False\n", "            pass\n"),
     (
         "the first doubt costs a pause",

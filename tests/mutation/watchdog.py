@@ -44,8 +44,10 @@ WATCHDOG = mutants_of(
     ("a trouble is logged at each look", "found.keys() - self._troubles.keys():", "found:"),
     ("the end of a trouble is not logged", "self._troubles.keys() - found.keys():", "():"),
     ("a trouble is not shown", "        self._observer.troubles(tuple(found.values()))\n", ""),
+    ("inputs that are gone are not named", "        if gone:\n", "        if False:\n"),
+    ("a worker that is left out is silent", "if left_out else []", "if False else []"),
     ("uneven topics are not named", "        if few:\n", "        if False:\n"),
-    ("even topics are named", "if count < most)", "if count <= most)"),
+    ("even topics are named", "if count < most and", "if count <= most and"),
 )
 
 STALLED_INPUTS = mutants_of(

@@ -18,7 +18,7 @@ from stream.errors import (
     OvertakenError,
     RecordRefusedError,
 )
-from stream.log.base import Committed, Identity, Polled, TopicPartition, Transaction
+from stream.log.base import Committed, Identity, Polled, TopicPartition, TopicSpec, Transaction
 from stream.log.embedded import EmbeddedLog
 from stream.recovery.lifecycle import State
 from stream.worker.worker import Worker
@@ -354,3 +354,24 @@ def test_an_output_that_is_refused_ends_a_worker_that_exits_on_failure(tmp_path:
     assert world.steps() == list(range(len(world.steps())))
     assert len(world.steps()) > committed
     assert world.predictions() == calm(tmp_path)[1][0]
+
+
+def test_an_output_that_has_fewer_partitions_by_now_stops_those_alone_that_lack_it(
+    tmp_path: Path,
+) -> None:
+    states, predictions = calm(tmp_path, 2)
+    world, clock = World(tmp_path / "w", 2), ManualClock()
+    worker = world.worker(clock=clock)
+    world.run(worker, lambda: len(world.steps(0)) >= 4)
+    world.admin.delete(["toy.dead-letters"])
+    world.admin.create([TopicSpec("toy.dead-letters", 1)])
+    world.go_on(worker, lambda: world.predictions(0) == predictions[0])
+    (failed,) = [status for status in worker.statuses if status.state is State.FAILED]
+    assert failed.partition == 1
+    assert "toy.dead-letters has not. `driftgate topics create CONFIG` adds it" in failed.reason
+    world.admin.add_partitions("toy.dead-letters", 2)  # as the command does
+    clock.now_s += 120.0
+    world.go_on(worker)
+    tasks = [task for _, task in sorted(worker.tasks.items())]
+    assert [digest(task.snapshot()) for task in tasks] == states
+    assert [world.predictions(partition) for partition in range(2)] == predictions

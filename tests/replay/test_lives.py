@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from operators.snapshot import digest
 from stream.config.pipeline import Config
 from stream.log.base import OutputBatch, TopicPartition, TopicSpec
+from stream.log.embedded import EmbeddedAdmin
 from stream.recovery.lifecycle import State
 from stream.worker.worker import Worker
 from tests.replay.worlds import COUNT, World, calm
@@ -124,6 +126,29 @@ def test_a_topic_made_anew_is_noticed(tmp_path: Path) -> None:
     assert "toy.features" in reason
     assert "made anew" in reason
     assert "driftgate reset" in reason
+
+
+def test_states_of_steps_that_the_log_has_lost_are_not_taken_later(tmp_path: Path) -> None:
+    """A copy of the log is restored, and goes on with other records under the same offsets."""
+    path, copy = tmp_path / "log.db", tmp_path / "copy.db"
+    world = World(tmp_path / "back", log={"type": "embedded", "path": str(path)})
+    half_way(world, 4)
+    edit(world, "VACUUM INTO ?", str(copy))
+    half_way(world, 8)  # with a checkpoint
+    world.admin.close()
+    copy.replace(path)
+    world.admin = EmbeddedAdmin(str(path))
+    rows = row_of(world, FEATURES) + 80, row_of(world, FEATURES) + COUNT
+    other = b'{"a": 0.2, "b": 0.5, "c": "p"}'
+    edit(world, "UPDATE records SET value = ? WHERE id BETWEEN ? AND ?", other, *rows)
+    seldom = world.config.checkpoint.model_copy(update={"interval": timedelta(hours=1)})
+    config = world.config.model_copy(update={"checkpoint": seldom})
+    killed = world.worker(config=config)
+    world.run(killed, lambda: len(world.steps()) >= 9)
+    restored = world.worker(config=config)
+    world.run(restored, lambda: bool(restored.tasks))
+    states = [digest(worker.tasks[0].snapshot()) for worker in (killed, restored)]
+    assert states[0] == states[1]
 
 
 def rewind(world: World, note: Callable[[str], str], offset: int) -> None:

@@ -32,7 +32,7 @@ from stream.log.base import (
     TopicPartition,
     Transaction,
 )
-from stream.log.embedded.store import Store, is_damage
+from stream.log.embedded.store import Store, is_damage, remedy
 
 _MEMBER = "embedded"
 _WAIT_FIRST_S = 0.0005
@@ -68,6 +68,11 @@ class EmbeddedLog:
     def identity(self) -> Identity:
         """The epoch since which this log owns the group."""
         return Identity(_MEMBER, self._epoch)
+
+    @property
+    def left_out(self) -> str:
+        """Nothing: a group has one member."""
+        return ""
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Take the group over; its partitions are announced by the next `poll`."""
@@ -142,7 +147,7 @@ class EmbeddedLog:
             # A COMMIT that fails in its fsync may or may not be found in the file afterwards.
             raise CommitUncertainError(
                 f"log.path: a commit to `{self._store.path}` failed: {error}. Its outcome is read "
-                f"back; if this repeats, make room on the disk."
+                f"back. {remedy(error)}"
             ) from error
         return firsts
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -37,6 +37,7 @@ from stream.log.embedded.schema import connect
 _OFFSET_BITS = 40  # 10**12 records a partition, 8 million partitions
 _OFFSETS = 1 << _OFFSET_BITS
 _READ_RECORDS_MAX = 10_000
+_EMPTY_WAL_MS = 1000
 
 _INSERT = "INSERT INTO records (id, timestamp, key, value, headers) VALUES (?, ?, ?, ?, ?)"
 _SELECT = "SELECT timestamp, key, value FROM records WHERE id >= ? AND id < ?"
@@ -64,12 +65,9 @@ class Store:
 
     def unusable(self, error: Exception) -> LogUnavailableError:
         """Say what an error of SQLite's means, in one line."""
-        remedy = (
-            "Restore the file from a copy, or save what can be read with `sqlite3 FILE .recover`."
-            if is_damage(error)
-            else "Give a file in a directory that exists and is writable, on a disk with room."
+        return LogUnavailableError(
+            f"log.path: `{self.path}` cannot be used: {error}. {remedy(error)}"
         )
-        return LogUnavailableError(f"log.path: `{self.path}` cannot be used: {error}. {remedy}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -123,7 +121,19 @@ class Store:
 
     def close(self) -> None:
         """Release the file; safe to call twice."""
+        if _file_at(self.path) != self._file:
+            self._empty_wal()
         self._connection.close()
+
+    def _empty_wal(self) -> None:
+        """Bring what the write-ahead log at the path holds into the file that was opened.
+
+        SQLite leaves it where it is when the file is not there any more, and takes what it holds
+        for the newest pages of whatever file is put there next, a copy of last week, say.
+        """
+        with suppress(sqlite3.Error):  # closed already; or another process reads from it
+            self._connection.execute(f"PRAGMA busy_timeout = {_EMPTY_WAL_MS}")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # Topics
 
@@ -324,6 +334,21 @@ def _lacking(source: TopicPartition, start: int, end: int) -> RecoveryError:
         f"{source.topic}[{source.partition}]@{start}: all records up to {end} must be in the file; "
         f"some are not. Restore it from a copy, or reset this partition's state and position."
     )
+
+
+def remedy(error: Exception) -> str:
+    """Say what to do about an error of SQLite's."""
+    if is_damage(error):
+        return (
+            "Restore the file from a copy, and remove the `-wal` and `-shm` beside it; or save "
+            "what can be read with `sqlite3 FILE .recover`."
+        )
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_BUSY:
+        return "End the program that has had the file locked for so long."
+    if code == sqlite3.SQLITE_FULL:
+        return "Make room on the disk."
+    return "Give a file in a directory that exists and is writable, on a disk with room."
 
 
 def is_damage(error: Exception) -> bool:

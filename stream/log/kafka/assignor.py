@@ -7,7 +7,8 @@ topics are placed, and those of the others follow by number.
 Members that subscribe to the same topics share these. Topics that two pipelines of one group do not
 have in common are assigned apart. Where the topics of some members overlap with those of others and
 differ (the inputs are being changed, worker by worker), a partition would have two owners; so only
-the members with the largest set take part, and the others get nothing until they have gone.
+the members with the largest set take part, and the others get nothing until they have gone. The
+leader tells these why, in the free field of their assignment.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[mi
     name = "driftgate-copartitioned-sticky"
 
     member_assignment: Any
+    left_out = ""
+    """Why this member gets nothing, by the latest assignment; empty if it takes part."""
 
     @classmethod
     def parse_member_metadata(cls, metadata: Any) -> Any:
@@ -50,14 +53,22 @@ class CopartitionedStickyAssignor(CooperativeStickyAssignor):  # type: ignore[mi
         if self.member_assignment is not None:
             self.member_assignment = [at for at in self.member_assignment if at not in gone]
 
+    def on_assignment(self, assignment: Any, generation: int) -> None:
+        """Take an assignment, and what the leader says about it."""
+        super().on_assignment(assignment, generation)
+        self.left_out = bytes(assignment.user_data or b"").decode(errors="replace")
+
     def assign(self, cluster: Any, members: Any) -> dict[str, Any]:
         """Place the leading topic of each set that takes part; let its other topics follow."""
         members = list(members)
+        part = list(_taking_part({_topics(member) for member in members}))
         assigned = {
-            member.member_id: ConsumerProtocolAssignment(self.version, [], b"")
+            member.member_id: ConsumerProtocolAssignment(
+                self.version, [], _why_left_out(_topics(member), part).encode()
+            )
             for member in members
         }
-        for topics in _taking_part({_topics(member) for member in members}):
+        for topics in part:
             inside = [member for member in members if _topics(member) == topics]
             leaving = _held((member for member in members if _topics(member) != topics), topics)
             for name, placed in super().assign(cluster, inside).items():
@@ -79,6 +90,19 @@ def _taking_part(subscriptions: Iterable[frozenset[str]]) -> Iterator[frozenset[
         if topics and taken.isdisjoint(topics):
             taken |= topics
             yield topics
+
+
+def _why_left_out(topics: frozenset[str], part: Iterable[frozenset[str]]) -> str:
+    """Say which other members have what a member reads; empty if it takes part."""
+    for others in part:
+        if topics != others and not topics.isdisjoint(others):
+            return (
+                f"other workers of the group read {', '.join(sorted(others))}, and have all "
+                f"partitions; this one, which reads {', '.join(sorted(topics))}, gets none while "
+                "they are there. Give a pipeline of its own another log.group; where the inputs "
+                "are being changed, stop the workers that read the former ones"
+            )
+    return ""
 
 
 def _held(members: Iterable[Any], topics: frozenset[str]) -> set[int]:

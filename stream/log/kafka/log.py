@@ -50,6 +50,11 @@ class KafkaLog:
         """Member and generation of the latest assignment, as of the latest `poll`."""
         return self._membership.identity
 
+    @property
+    def left_out(self) -> str:
+        """Why the group gives this worker nothing (`stream.log.kafka.assignor`)."""
+        return self._membership.left_out
+
     def poll(
         self, timeout_s: float, records_max: int, positions: Mapping[TopicPartition, int]
     ) -> Polled:

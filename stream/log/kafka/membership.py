@@ -25,6 +25,7 @@ from stream.log.base import (
     Polled,
     TopicPartition,
 )
+from stream.log.kafka.assignor import CopartitionedStickyAssignor
 from stream.log.kafka.buffers import drop_fetched, free_the_slot
 from stream.log.kafka.errors import translate
 from stream.log.kafka.isolation import Isolation
@@ -36,6 +37,7 @@ from stream.log.kafka.rebalance_bridge import RebalanceBridge
 from stream.log.kafka.settings import KafkaSettings
 
 _COMMITTED_S_MAX = 5.0
+_ASSIGNOR = CopartitionedStickyAssignor.name
 
 
 class Membership:
@@ -51,6 +53,11 @@ class Membership:
         self._listener: AssignmentListener | None = None
         self.identity = NOBODY
         """Member and generation of the latest assignment, as of the latest `poll`."""
+
+    @property
+    def left_out(self) -> str:
+        """Why this member gets no partition, as the group's leader says."""
+        return str(self._consumer._coordinator._assignors[_ASSIGNOR].left_out)
 
     def subscribe(self, topics: Sequence[str], listener: AssignmentListener) -> None:
         """Join the group at the next `poll`."""

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from stream.cli import transactions
 from stream.cli.app import app
 from stream.config.pipeline import Config
-from stream.errors import LogAccessError
+from stream.errors import ConfigError, LogAccessError
 from stream.log.base import TopicPartition
 from stream.log.open_transactions import (
     Decision,
@@ -146,6 +146,17 @@ def test_a_commit_that_was_decided_is_pointed_out(
 ) -> None:
     serve(monkeypatch, "hanging", "CompleteCommit")
     assert "was COMMITTED" in abort(pipeline, "--yes").stdout
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", " 1", "1.0", "²"])
+def test_a_partition_must_have_a_number(
+    pipeline: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    brokers = serve(monkeypatch, "hanging", None)
+    done = abort(pipeline, "--partition", f"shop.journal:{number}", "--yes")
+    assert isinstance(done.exception, ConfigError)
+    assert "must be TOPIC:N" in str(done.exception)
+    assert brokers.ended == []
 
 
 @pytest.mark.parametrize(

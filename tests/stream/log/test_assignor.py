@@ -95,6 +95,18 @@ def test_of_equally_many_topics_the_first_by_name_are_assigned() -> None:
     assert placed == {"z": {}, "y": {"x": [0], "y": [0]}}
 
 
+def test_members_that_are_left_out_are_told_by_whom_until_they_take_part() -> None:
+    members = [member("old"), member("new", topics=[*TOPICS, "x.weather"]), member("a", topics="a")]
+    placed = CopartitionedStickyAssignor().assign(Cluster(2), members)
+    old = CopartitionedStickyAssignor()
+    old.on_assignment(placed["old"], 1)
+    assert "read x.features, x.labels, x.weather, and have all partitions" in old.left_out
+    assert "log.group" in old.left_out
+    assert [bytes(placed[name].user_data) for name in ("new", "a")] == [b"", b""]
+    old.on_assignment(CopartitionedStickyAssignor().assign(Cluster(2), members[:1])["old"], 2)
+    assert old.left_out == ""
+
+
 Subscriptions = dict[str, frozenset[str]]
 Owned = dict[str, dict[str, list[int]]]
 _GROUPS = st.dictionaries(
@@ -150,7 +162,7 @@ def test_members_with_any_topics_come_and_go(partitions: int, groups: list[Subsc
 def test_what_was_lost_is_not_claimed_at_the_next_join() -> None:
     assignor = CopartitionedStickyAssignor()
     held = [TopicPartition(topic, number) for topic in TOPICS for number in (0, 1)]
-    assignor.on_assignment(SimpleNamespace(partitions=lambda: held), 3)
+    assignor.on_assignment(SimpleNamespace(partitions=lambda: held, user_data=b""), 3)
     assignor.forget([at for at in held if at.partition == 1])
     claimed = assignor.metadata(TOPICS).owned_partitions
     assert {entry.topic: list(entry.partitions) for entry in claimed} == {t: [0] for t in TOPICS}
@@ -159,7 +171,7 @@ def test_what_was_lost_is_not_claimed_at_the_next_join() -> None:
 def test_a_member_that_lost_its_partitions_forgets_its_claims() -> None:
     assignor = CopartitionedStickyAssignor()
     held = [TopicPartition(TOPICS[0], 0)]
-    assignor.on_assignment(SimpleNamespace(partitions=lambda: held), 3)
+    assignor.on_assignment(SimpleNamespace(partitions=lambda: held, user_data=b""), 3)
     member = Membership.__new__(Membership)
     member._consumer = SimpleNamespace(
         _coordinator=SimpleNamespace(_assignors={assignor.name: assignor})

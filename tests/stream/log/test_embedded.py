@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -348,6 +349,44 @@ def read_until_it_fails(log: EmbeddedLog, listener: RecordingListener) -> None:
         listener.take(polled.batches)
         for failure in polled.failures.values():
             raise failure
+
+
+def test_a_file_that_another_program_has_locked_is_said_to_be(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.log.embedded.schema.BUSY_TIMEOUT_S", 0.1)
+    log = EmbeddedLog(path, "group")
+    join(log, ["in"])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(CommitUncertainError, match=r"locked.*End the program"):
+            log.commit(transaction(log, [output("out", [b"one"])]))
+    log.reopen()
+    log.commit(transaction(log, [output("out", [b"two"])]))
+    assert values(read(log, TARGET, 0, 9)) == [b"two"]
+    log.close()
+
+
+def test_a_copy_put_in_the_place_of_a_removed_file_is_read_as_it_is(
+    path: str, tmp_path: Path
+) -> None:
+    """SQLite would lay the write-ahead log that was left over it, and call it whole."""
+    log = EmbeddedLog(path, "group")
+    join(log, ["in"])
+    log.commit(transaction(log, [output("out", [b"kept"])]))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
+    log.commit(transaction(log, [output("out", [b"later"])]))
+    Path(path).rename(tmp_path / "moved.db")
+    with pytest.raises(ReplacedError):
+        log.commit(transaction(log, [output("out", [b"lost"])]))
+    log.close()
+    found = {}
+    for name in ("copy.db", "moved.db"):  # the file itself is whole wherever it is put
+        (tmp_path / name).rename(path)
+        with closing(EmbeddedAdmin(path)) as again:
+            found[name] = values(read(again, TARGET, *again.bounds(TARGET)))
+    assert found == {"copy.db": [b"kept"], "moved.db": [b"kept", b"later"]}
 
 
 @pytest.mark.parametrize("is_replaced", [True, False])

@@ -104,6 +104,16 @@ def test_since_when_the_log_does_not_answer(shown: Shown) -> None:
     assert shown.reasons() == ()
 
 
+def test_commits_that_fail_are_in_the_way_until_one_succeeds(shown: Shown) -> None:
+    shown.observer.commits_fail("database is locked", 30.0)
+    (reason,) = shown.reasons()
+    assert reason.startswith("no commit has succeeded since 20")
+    assert reason.endswith(": database is locked")
+    assert not shown.health.ready().ok
+    shown.observer.commits_go_on()
+    assert shown.health.ready().ok
+
+
 @pytest.mark.parametrize("fails", ["checkpoint", "restore"])
 @pytest.mark.parametrize("answer", ["checkpointed", "restored"])
 def test_a_store_that_is_away_is_a_note_until_it_answers(

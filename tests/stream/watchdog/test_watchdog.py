@@ -346,6 +346,29 @@ def test_topics_with_fewer_partitions_are_named_with_the_command(world: World) -
     assert world.reasons() == ()
 
 
+def test_a_worker_that_the_group_leaves_out_says_why(world: World) -> None:
+    world.log.left_out = "other workers read toy.weather, too"
+    world.pass_s(10)
+    assert world.reasons() == ("other workers read toy.weather, too",)
+    world.log.left_out = ""
+    world.pass_s(10)
+    assert world.reasons() == ()
+
+
+def test_an_input_that_does_not_exist_is_named_also_where_no_partition_is_left(
+    world: World,
+) -> None:
+    world.log.counts = {"toy.features": 0, "toy.labels": 0}
+    world.pass_s(10)
+    (reason,) = world.reasons()
+    assert reason.startswith("inputs must exist; toy.features, toy.labels does not")
+    world.log.counts = {"toy.features": 0}
+    world.pass_s(10)
+    (reason,) = world.reasons()
+    assert reason.startswith("inputs must exist; toy.features does not")
+    assert "`driftgate topics create CONFIG`" in reason
+
+
 # Topics that are gone, or others than they were.
 
 

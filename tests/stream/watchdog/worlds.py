@@ -63,6 +63,7 @@ class FakeLog:
         self.remedies: list[str] = []
         self.calls: list[str] = []
         self.seconds: dict[str, float] = {}
+        self.left_out = ""
 
     def lag(self, source: TopicPartition) -> Lag | None:
         if source in self.hidden:

@@ -72,3 +72,26 @@ def test_a_log_that_is_away_is_asked_after_the_same_pauses() -> None:
     assert pauses == [0.0, *BACKOFF_S, BACKOFF_S[-1]]
     assert made.doubts.is_open
     assert made.seen.of("log_unavailable")[:2] == [("away", 0.0), ("away", BACKOFF_S[0])]
+
+
+def test_doubts_that_last_are_shown_until_a_commit_or_until_nothing_is_left_to_commit() -> None:
+    made = Made()
+    made.doubt()
+    made.clock.now_s += 4.0
+    made.doubt()
+    assert made.seen.of("commits_fail") == []  # a rebalance may take as long
+    made.clock.now_s += 4.0
+    made.doubts.begin(CommitUncertainError("database is locked"))
+    assert made.seen.of("commits_fail") == [("database is locked", 8.0 + BACKOFF_S[0])]
+    made.doubts.committed()
+    made.doubts.committed()
+    assert made.seen.of("commits_go_on") == [()]
+    made.doubt()
+    made.clock.now_s += 6.0
+    made.doubt()
+    made.clock.now_s += 179.0
+    made.doubts.settle_if_due()
+    assert made.seen.of("commits_go_on") == [()]
+    made.clock.now_s += 2.0
+    made.doubts.settle_if_due()
+    assert made.seen.of("commits_go_on") == [(), ()]
