@@ -138,7 +138,17 @@ def _whole(config: Config) -> dict[str, Any]:
         mode="json", include={"app", "record", "target", "labels", "model", "drift", "seed"}
     )
     settings["topics"] = input_topics(config)
+    _leave_out_unused(settings["record"])
     return settings
+
+
+def _leave_out_unused(record: dict[str, Any]) -> None:
+    """Take out what shapes nothing where it is not used, so that older digests go on to fit."""
+    if not record["derived"]:
+        record.pop("derived")
+    for feature in record["features"]:
+        if not feature["hidden"]:
+            feature.pop("hidden")
 
 
 def _changed(old: str, new: str) -> set[str]:

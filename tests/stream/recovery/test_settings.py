@@ -29,9 +29,16 @@ def config(**changes: Any) -> Config:
     return toy_config(**{**BASE, **changes})
 
 
+HIDDEN = [{**feature, "hidden": feature["name"] == "a"} for feature in SCHEMA["features"]]
+COUNT = {"name": "n", "type": "rolling", "by": "c", "window": "1h", "function": "count"}
+
 SHAPES: dict[str, dict[str, Any]] = {
     "app": {"app": "other"},
     "a column": {"schema": {"features": [{"name": "a", "type": "float"}]}},
+    "a hidden column": {"schema": {**SCHEMA, "features": HIDDEN}},
+    "a derived column": {"schema": {**SCHEMA, "derived": [COUNT]}},
+    "a derived column's window": {"schema": {**SCHEMA, "derived": [{**COUNT, "window": "2h"}]}},
+    "a derived column's keys": {"schema": {**SCHEMA, "derived": [{**COUNT, "keys_max": 9}]}},
     "the records' ids": {"schema": {**SCHEMA, "id": "$.x"}},
     "the records' times": {"schema": {**SCHEMA, "event_time": "$.t"}},
     "target": {"target": {"type": "classification", "path": "$.z", "classes": ["no", "yes"]}},
