@@ -1,11 +1,14 @@
-"""The example pipelines are valid, and say what the others do not."""
+"""The example pipelines and that of docs/features.md are valid, and say what the others do not."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from stream.codec.features import FeatureCoder
+from stream.codec.target import TargetCoder
 from stream.datasets.flights import PIPELINE
 from stream.loading.load import load_config
 
@@ -16,6 +19,20 @@ EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 def test_an_example_loads(path: Path) -> None:
     config = load_config(path, {})
     assert config.model.name == "adaptive_moe"
+
+
+def test_the_features_of_the_page_are_valid(tmp_path: Path) -> None:
+    page = (EXAMPLES.parents[1] / "docs" / "features.md").read_text()
+    example = page[page.index("    schema:\n") : page.index("\nA derived feature")]
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        f"app: toy\nlog: {{type: embedded}}\n{dedent(example)}\n"
+        "target: {type: classification, path: $.y, classes: [0, 1]}\n"
+    )
+    config = load_config(path, {})
+    names = [each.name for each in FeatureCoder(config, TargetCoder(config)).features]
+    assert names[:3] == ["amount", "at.hour_of_day", "at.is_weekend"]
+    assert names[-7:] == [each.name for each in config.record.derived]
 
 
 def test_there_is_one_for_each_way_to_run() -> None:

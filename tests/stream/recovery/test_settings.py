@@ -84,6 +84,12 @@ def test_what_shapes_a_state_changes_its_fingerprint() -> None:
     assert [name for name, each in prints.items() if list(prints.values()).count(each) > 1] == []
 
 
+def test_a_schema_without_derived_features_has_the_fingerprint_that_it_always_had() -> None:
+    """Checkpoints of pipelines that do not use them go on to fit."""
+    assert fingerprint(toy_config()) == "4f82d3c7f925ec18"
+    assert legacy_fingerprint(toy_config()) == "6b92b954e1cb6890"
+
+
 def test_another_app_on_the_same_topics_has_another_state() -> None:
     topics = {"features": "events", "labels": "answers"}
     one, other = config(topics=topics), config(topics=topics, app="other")
@@ -162,9 +168,12 @@ def inline(**changes: Any) -> Config:
     return config(labels={"source": "inline"}, **changes)
 
 
-def test_a_change_keeps_all_but_the_operators_that_changed() -> None:
-    old = inline(detectors=[{"name": "adwin"}, {"name": "ddm"}])
-    new = inline(detectors=[{"name": "adwin", "params": {"delta": 0.1}}, {"name": "ddm"}])
+@pytest.mark.parametrize("derived", [[], [COUNT, {"name": "r", "type": "target_mean"}]])
+def test_a_change_keeps_all_but_the_operators_that_changed(derived: list[dict[str, Any]]) -> None:
+    schema = {**SCHEMA, "derived": derived}
+    adwin = {"name": "adwin", "params": {"delta": 0.1}}
+    old = inline(schema=schema, detectors=[{"name": "adwin"}, {"name": "ddm"}])
+    new = inline(schema=schema, detectors=[adwin, {"name": "ddm"}])
     task = fed(PartitionTask(PartsBuilder(old)(0), dict.fromkeys(input_topics(old), 0), life="l"))
     changed = Builds(new, PartsBuilder(new)).change(task, changeable(old), changeable(new))
     first = PartitionTask(PartsBuilder(new)(0), dict.fromkeys(input_topics(new), 0))
