@@ -96,6 +96,12 @@ def test_a_sum_beyond_the_largest_float_is_missing() -> None:
     assert found[2] == 5.0
 
 
+def test_both_zeros_are_one_value() -> None:
+    rolling = Rolling("distinct", window_ms=10, events_max=3, keys_max=1)
+    found = rolling.update(np.zeros(3), np.zeros(3, np.int64), np.array([0.0, -0.0, 1.0]))
+    assert found.tolist() == [1.0, 1.0, 2.0]
+
+
 def test_nothing_of_a_later_time_is_used() -> None:
     """A late event gets what it would have got in time, of what was accepted by then."""
     rolling = Rolling("sum", window_ms=100, events_max=10, keys_max=1)
