@@ -111,10 +111,7 @@ def roll(
         after = n  # the first event of a later time
         while after > 0 and kept.times[s, _at(head, after - 1, events_max)] > t:
             after -= 1
-        first = after  # the first event of the window
-        if function != LAG:
-            while first > 0 and kept.times[s, _at(head, first - 1, events_max)] > t - window_ms:
-                first -= 1
+        first = _first_after(s, head, after, t - window_ms, kept)
         is_counted = with_current and not math.isnan(v)
         if function == LAG:
             out[i] = np.nan
@@ -152,6 +149,20 @@ def _at(head: int, j: int, events_max: int) -> int:
     """Place in the ring of the event that is the j-th oldest."""
     place = head + j
     return place - events_max if place >= events_max else place
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _first_after(s: int, head: int, after: int, time: int, kept: Kept) -> int:
+    """Find the first of the events 0 .. after - 1 that is later than a time; `after` if none is."""
+    events_max = kept.times.shape[1]
+    low, high = 0, after
+    while low < high:
+        middle = (low + high) // 2
+        if kept.times[s, _at(head, middle, events_max)] > time:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -35,6 +35,7 @@ from stream.config.derived import (
 from stream.config.pipeline import Config
 from stream.errors import ConfigError
 
+_EVENTS, _EVENTS_OF_ALL = 128, 10_000  # of each key; where all events have one
 _LAG_EVENTS = 16  # kept for events that come late
 
 
@@ -234,7 +235,7 @@ class _Window:
             config.function,
             window_ms=config.window // timedelta(milliseconds=1),
             with_current=config.with_current,
-            events_max=config.events_max,
+            events_max=config.events_max or (_EVENTS if config.by else _EVENTS_OF_ALL),
             keys_max=config.keys_max,
         )
         self.snapshot, self.restore = self._rolling.snapshot, self._rolling.restore

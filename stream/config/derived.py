@@ -105,12 +105,13 @@ class RollingFeature(_DerivedBase):
         default=True,
         description="Whether the event itself counts, as up to SQL's `CURRENT ROW`.",
     )
-    events_max: int = Field(
-        default=128,
+    events_max: int | None = Field(
+        default=None,
         ge=1,
         le=100_000,
-        description="Earlier events kept of each key: the newest by event time; older ones leave. "
-        "16 bytes each, for each key.",
+        description="Earlier events kept of each key: the newest by event time; older ones leave, "
+        "and a window holds no more. 16 bytes each, for each key. Default 128; 10,000 without "
+        "`by`.",
     )
     keys_max: KeysMax
 

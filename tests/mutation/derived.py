@@ -17,8 +17,8 @@ WINDOWS = mutants_of(
     ),
     (
         "a window holds its far edge",
-        "kept.times[s, _at(head, first - 1, events_max)] > t - window_ms",
-        "kept.times[s, _at(head, first - 1, events_max)] >= t - window_ms",
+        "if kept.times[s, _at(head, middle, events_max)] > time:",
+        "if kept.times[s, _at(head, middle, events_max)] >= time:",
     ),
     (
         "a new key goes on with another's events",

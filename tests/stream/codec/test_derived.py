@@ -130,6 +130,13 @@ def test_keys_may_be_paths_several_or_none() -> None:
     )
 
 
+@pytest.mark.parametrize(("by", "most"), [({"by": "card"}, 129), ({}, 300)])
+def test_without_a_key_a_window_holds_more(by: dict[str, str], most: int) -> None:
+    count = {"name": "n", "type": "rolling", "window": HOUR, "function": "count", **by}
+    found = column(config([AMOUNT, CARD], count), *[{"card": "a"}] * 300)
+    assert max(found) == found[-1] == most
+
+
 def test_a_record_without_the_key_of_a_path_is_refused() -> None:
     settings = config([AMOUNT], {"name": "l", "type": "lag", "of": "amount", "by": "$.c.id"})
     customers: list[dict[str, Any]] = [{}, {"c": {"id": 1.5}}, {"c": {"id": 1}}]
