@@ -94,6 +94,12 @@ def test_a_sum_beyond_the_largest_float_is_missing() -> None:
     assert found[2] == 5.0
 
 
+def test_a_window_is_open_at_its_far_edge_and_closed_at_its_near_one() -> None:
+    rolling = Rolling("count", window_ms=10, events_max=9, keys_max=1)
+    times = np.array([0, 9, 10, 10, 19, 20])
+    assert rolling.update(np.zeros(6), times, np.ones(6)).tolist() == [1, 2, 2, 3, 3, 2]
+
+
 def test_both_zeros_are_one_value() -> None:
     rolling = Rolling("distinct", window_ms=10, events_max=3, keys_max=1)
     found = rolling.update(np.zeros(3), np.zeros(3, np.int64), np.array([0.0, -0.0, 1.0]))
