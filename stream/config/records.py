@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -229,12 +230,10 @@ class Schema(Section):
         if not isinstance(data, dict) or not isinstance(data.get("features"), list | tuple):
             return data
         derived = data.get("derived")
-        named = {_name_of(feature) for feature in data["features"]}
-        wanted = (
-            [path for each in derived or () for path in _paths(each)]
-            if isinstance(derived, list | tuple)
-            else []
-        )
+        if not isinstance(derived, list | tuple):
+            return data
+        named = [_name_of(feature) for feature in data["features"]]
+        wanted = [path for each in derived for path in _paths(each)]
         implied = [path for path in dict.fromkeys(wanted) if path not in named]
         keys = [{"name": path, "type": "key", "path": path} for path in implied]
         return {**data, "features": [*data["features"], *keys]}
@@ -243,7 +242,7 @@ class Schema(Section):
     def _names_are_unique(self) -> Self:
         names = [name for feature in self.features for name in column_names(feature)]
         names += [each.name for each in self.derived]
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
         if repeated:
             raise ValueError(f"feature names must be unique; repeated: {', '.join(repeated)}")
         if all(each.hidden for each in (*self.features, *self.derived)):

@@ -156,6 +156,19 @@ def test_an_error_names_file_line_key_rule_and_value(
         assert errors(tmp_path, text) == [message]
 
 
+def test_keys_by_path_do_not_hide_what_is_wrong(tmp_path: Path) -> None:
+    """They are read out of what has not been checked yet."""
+    text = GOOD.replace("{name: a,", "{name: [a],").replace(
+        "target:", "  derived:\n    - {by: $.x, type: lag}\n    - 7\ntarget:"
+    )
+    assert errors(tmp_path, text) == [
+        'p.yaml:6: schema.features[0].name: must be a string; got ["a"].',
+        "p.yaml:10: schema.derived[0].name: must be given; got nothing.",
+        "p.yaml:10: schema.derived[0].of: must be given; got nothing.",
+        "p.yaml:11: schema.derived[1]: must be a mapping of keys to values; got 7.",
+    ]
+
+
 def test_all_errors_are_said_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = GOOD.replace("app: toy", "app: Toy\nseed: x").replace("$.y", "y")
     said = errors(tmp_path, text)
