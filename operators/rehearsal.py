@@ -22,6 +22,7 @@ from operators.catalog import (
     create_policy,
     find_learner,
 )
+from operators.preprocess.rolling import Rolling
 from operators.prequential import WATCH_WIDTH, PrequentialClassification, PrequentialRegression
 from operators.snapshot import State
 from operators.tape import Rows, Tape, test_then_train
@@ -72,6 +73,18 @@ def rehearse_monitor(name: str, params: Mapping[str, Any]) -> None:
         monitor.watch(x)
     heir.restore(_as_read_back(monitor.snapshot()))
     heir.watch(x)
+
+
+def rehearse_rolling() -> None:
+    """Run a window by key and its successor; one kernel serves all aggregates and lags."""
+    rolling, restored = (
+        Rolling("distinct", window_ms=100, events_max=8, keys_max=_CAPACITY) for _ in range(2)
+    )
+    rows = np.arange(_ROWS, dtype=np.int64)
+    keys, values = (rows % 7).astype(np.float64), (rows % 5).astype(np.float64)
+    rolling.update(keys, rows, values)
+    restored.restore(_as_read_back(rolling.snapshot()))
+    restored.update(keys, rows, values)
 
 
 def rehearse_evaluator(n_classes: int) -> None:

@@ -20,8 +20,10 @@ from msgspec import UnsetType
 from numpy.typing import NDArray
 
 from operators.adaptation.base import Report
+from operators.prequential import WATCH_WIDTH
 from operators.snapshot import State, nest, part
 from operators.tape import PREDICT, Rows, Tape
+from stream.codec.derived import CodingStep
 from stream.codec.predictions import Shares, explained
 from stream.codec.read import ReadBatch
 from stream.drift.collector import Heard, Places, Said, Standing
@@ -284,17 +286,19 @@ class PartitionTask:
     def _rows(self, plan: Plan, events: Records) -> tuple[Tape, Rows, NDArray[np.float64]]:
         """Lay out the rows of a plan: new events first, then waiting ones that are learnt."""
         contents = [events.contents[position] for position in plan.accepted]
+        times = [events.times[position] for position in plan.accepted]
         fresh, parts = len(contents), self.parts
         count = fresh + (len(plan.carried[0]) if plan.carried else 0)
         widths = parts.widths
         x, output, trace, watch = (np.empty((count, width)) for width in widths)
-        x[:fresh] = parts.feature_coder.code(contents)
         output[:fresh], trace[:fresh], watch[:fresh] = np.nan, np.nan, np.nan
         for matrix, carried in zip((x, output, trace, watch), plan.carried, strict=False):
             matrix[fresh:] = carried
         tape = Tape(np.array(plan.action, dtype=np.uint8), np.array(plan.row, dtype=np.int64))
         y = np.full(count, np.nan)
         y[tape.row[tape.action != PREDICT]] = plan.learn_codes
+        step = CodingStep(times, tape, y, watch[:, WATCH_WIDTH:])
+        x[:fresh] = parts.feature_coder.code(contents, step)
         return tape, Rows(x, y, output, trace), watch
 
     def _diagnose(self, tape: Tape, rows: Rows) -> list[Report]:

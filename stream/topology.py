@@ -20,7 +20,11 @@ from operators.catalog import (
 )
 from operators.diagnosis.base import Diagnoser
 from operators.drift.base import Detector
-from operators.prequential import PrequentialClassification, PrequentialRegression
+from operators.prequential import (
+    WATCH_WIDTH,
+    PrequentialClassification,
+    PrequentialRegression,
+)
 from operators.snapshot import State
 from stream.codec.events import EventReader
 from stream.codec.features import FeatureCoder
@@ -39,7 +43,6 @@ from stream.log.base import TopicPartition
 if TYPE_CHECKING:
     from operators.diagnosis.diagnoser import DriftDiagnoser
 
-WATCH_WIDTH = 2
 OUTPUT_ROLES = ("predictions", "drift", "dead_letters", "journal")
 Evaluator = PrequentialClassification | PrequentialRegression
 
@@ -81,7 +84,8 @@ class Parts:
     drift_watch
         Makes drift events of what all of these say.
     widths
-        Columns of x, output, trace and of the evaluator's watch.
+        Columns of x, output, trace and watch: what the evaluator watches, then the keys by which
+        features learn from labels.
     """
 
     app: str
@@ -181,12 +185,14 @@ def build_parts(
     coders
         Of a task that goes on; None for new ones.
     """
-    feature_coder, target_coder = coders or (FeatureCoder(config), TargetCoder(config))
+    feature_coder, target_coder = coders or _coders(config)
     space = make_space(feature_coder, target_coder)
     drift = config.drift
     diagnoser = create_diagnoser(space, drift.diagnoser) if drift.diagnose else None
     learner = _learner(config, space, diagnoser, signing_key)
-    widths = (len(space.features), space.n_outputs, learner.trace_width, WATCH_WIDTH)
+    # The keys of features that learn from labels wait beside the evaluator's watch.
+    watch_width = WATCH_WIDTH + feature_coder.key_width
+    widths = (len(space.features), space.n_outputs, learner.trace_width, watch_width)
     return Parts(
         app=config.app,
         model=config.model.name,
@@ -218,6 +224,11 @@ def build_parts(
         prediction_writer=PredictionWriter(config, target_coder),
         widths=widths,
     )
+
+
+def _coders(config: Config) -> tuple[FeatureCoder, TargetCoder]:
+    target = TargetCoder(config)
+    return FeatureCoder(config, target), target
 
 
 def _learner(

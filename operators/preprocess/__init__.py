@@ -1,1 +1,1 @@
-"""What stands between a row and a learner: imputing, standardising, encoding."""
+"""What stands between a record and a learner: windows and lags, hashes, imputing, encoding."""

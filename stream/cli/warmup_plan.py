@@ -17,8 +17,10 @@ from operators.rehearsal import (
     rehearse_learner,
     rehearse_managed,
     rehearse_monitor,
+    rehearse_rolling,
 )
 from stream.cli.kernel_cache import Compiled, compiled
+from stream.config.derived import LagFeature, RollingFeature
 from stream.config.pipeline import Config
 from stream.errors import ConfigError
 
@@ -52,6 +54,8 @@ def of_pipeline(config: Config) -> Iterator[Rehearsal]:
         yield Rehearsal(
             "monitor", monitor.name, partial(rehearse_monitor, monitor.name, monitor.params)
         )
+    if any(isinstance(each, RollingFeature | LagFeature) for each in config.record.derived):
+        yield Rehearsal("feature", "rolling", rehearse_rolling)
     model = config.model
     if not model.name.startswith(RIVER):  # it has nothing to compile
         yield Rehearsal("model", model.name, partial(rehearse_learner, model.name, model.params))

@@ -23,6 +23,8 @@ from stream.config.records import (
     FeatureConfig,
     FloatFeature,
     IntegerFeature,
+    KeyFeature,
+    TextFeature,
 )
 from stream.config.values import ClassLabel
 
@@ -68,10 +70,10 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def text_fault(value: str) -> Broken | None:
+def text_fault(value: str, length_max: int | None = TEXT_MAX) -> Broken | None:
     """Refuse strings that are too long to be kept, or that UTF-8 cannot carry."""
-    if len(value) > TEXT_MAX:
-        return Broken("out_of_range", f"at most {TEXT_MAX} characters long")
+    if length_max is not None and len(value) > length_max:
+        return Broken("out_of_range", f"at most {length_max} characters long")
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -148,6 +150,38 @@ class CategoryRule:
         if value not in self.vocabulary:
             return Broken("unknown_category", _one_of(self.vocabulary))
         return None
+
+
+@dataclass(frozen=True)
+class TextRule:
+    """A string of any length that a record may have."""
+
+    name = "a text"
+    missing_reason = "missing_value"
+    decoded_as: ClassVar[Mapping[type, Any]] = {str: str}
+
+    def fault(self, value: Any) -> Broken | None:
+        """See `Rule`."""
+        if not isinstance(value, str):
+            return Broken("wrong_type", "a string")
+        return text_fault(value, length_max=None)
+
+
+@dataclass(frozen=True)
+class KeyRule:
+    """What names a customer or a device: text, or a whole number."""
+
+    name = "a key"
+    missing_reason = "missing_value"
+    decoded_as: ClassVar[Mapping[type, Any]] = {int: _INTEGER, str: _TEXT}
+
+    def fault(self, value: Any) -> Broken | None:
+        """See `Rule`."""
+        if isinstance(value, str):
+            return text_fault(value)
+        if isinstance(value, bool | float) or not isinstance(value, int):
+            return Broken("wrong_type", "a string or an integer")
+        return IntegerRule().fault(value)
 
 
 @dataclass(frozen=True)
@@ -247,6 +281,10 @@ def feature_rule(feature: FeatureConfig) -> Rule:
         return BooleanRule()
     if isinstance(feature, CategoryFeature):
         return CategoryRule(feature.vocabulary)
+    if isinstance(feature, TextFeature):
+        return TextRule()
+    if isinstance(feature, KeyFeature):
+        return KeyRule()
     return TimeRule(feature.unit, feature.format)
 
 

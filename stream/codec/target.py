@@ -28,13 +28,17 @@ class TargetCoder:
         Number of class codes that can ever occur; 0 for regression.
     classes
         Classes by code; appended to as labels are coded, never replaced.
+    configured
+        All classes, where they are closed.
     """
 
     def __init__(self, config: Config) -> None:
         target = config.target
         self.classes: list[ClassLabel] = []
+        self.configured: tuple[ClassLabel, ...] = ()
         if target.type == "classification":
-            self.classes.extend(target.classes or ())
+            self.configured = target.classes or ()
+            self.classes.extend(self.configured)
             self.n_classes = len(self.classes) or target.classes_max
         else:
             self.n_classes = 0

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stream.config.paths import FieldPath, IdPath, KeyPath, TimePath
+from stream.config.derived import DerivedConfig
+from stream.config.paths import PATH_PATTERN, FieldPath, IdPath, KeyPath, TimePath
 from stream.config.values import ClassLabel, Duration, Section, class_key
 
+TimePart = Literal[
+    "epoch_s",
+    "minute_of_hour",
+    "hour_of_day",
+    "day_of_week",
+    "is_weekend",
+    "day_of_month",
+    "day_of_year",
+    "month",
+    "quarter",
+]
 _FORMAT = (
     "How a time is written where it is not ISO 8601, as Python's `strptime` reads it: `%d/%m/%Y` "
     "for 31/01/2024. Digits of a whole number are read so, too."
@@ -41,6 +55,11 @@ class _FeatureBase(Section):
     )
     missing: bool = Field(
         default=False, description="Whether the value may be null or absent (it then is NaN)."
+    )
+    hidden: bool = Field(
+        default=False,
+        description="Whether it is only an input of derived features and the model does not see "
+        "it.",
     )
 
 
@@ -91,26 +110,92 @@ class TimestampFeature(_FeatureBase):
     type: Literal["timestamp"]
     unit: Literal["s", "ms"] = Field(default="ms", description="Of a time given as a number.")
     format: TimeFormat | None = Field(default=None, description=_FORMAT)
-    parts: tuple[Literal["epoch_s", "hour_of_day", "day_of_week", "day_of_year", "month"], ...] = (
-        Field(
-            default=("epoch_s",),
-            min_length=1,
-            description="What the model sees of it, in UTC; each part is one numeric feature "
-            "NAME.PART. The hour's fraction is its minutes; day 0 of the week is Monday.",
-        )
+    parts: tuple[TimePart, ...] = Field(
+        default=("epoch_s",),
+        min_length=1,
+        description="What the model sees of it, in UTC; each part is one numeric feature "
+        "NAME.PART. The hour's fraction is its minutes; day 0 of the week is Monday; a weekend is "
+        "Saturday and Sunday.",
     )
 
 
+class TextFeature(_FeatureBase):
+    """Free text, as counts of hashed n-grams: one numeric column NAME.BUCKET a bucket.
+
+    An n-gram belongs to the bucket CRC-32 modulo `buckets` of its UTF-8 bytes.
+    """
+
+    type: Literal["text"]
+    analyzer: Literal["word", "char"] = Field(
+        default="word",
+        description="Of what n-grams are made: words (runs of letters, digits and `_`), or "
+        "characters, with white space as single spaces.",
+    )
+    ngram_range: tuple[int, int] = Field(
+        default=(1, 1), description="Shortest and longest n-gram, 1 to 8, as in scikit-learn."
+    )
+    buckets: int = Field(
+        default=64,
+        ge=2,
+        le=4096,
+        description="Columns. More: fewer n-grams that cannot be told apart, more memory.",
+    )
+    binary: bool = Field(
+        default=False, description="Whether an n-gram counts once, however often it occurs."
+    )
+    lowercase: bool = Field(default=True, description="Whether upper and lower case are the same.")
+    characters_max: int = Field(
+        default=4096, ge=1, description="Characters looked at; what comes after them is not."
+    )
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> Self:
+        shortest, longest = self.ngram_range
+        if not 1 <= shortest <= longest <= 8:
+            raise ValueError("ngram_range must be two rising numbers of 1 to 8")
+        return self
+
+
+class KeyFeature(_FeatureBase):
+    """What names a customer, a card, a device: text or an integer, of any number of values.
+
+    Derived features go by it; the model never sees it.
+    """
+
+    type: Literal["key"]
+    hidden: Literal[True] = Field(default=True, description="Always.")
+
+
 FeatureConfig = Annotated[
-    FloatFeature | IntegerFeature | BooleanFeature | CategoryFeature | TimestampFeature,
+    FloatFeature
+    | IntegerFeature
+    | BooleanFeature
+    | CategoryFeature
+    | TimestampFeature
+    | TextFeature
+    | KeyFeature,
     Field(discriminator="type"),
 ]
 
 
-def _column_names(feature: FeatureConfig) -> list[str]:
+def column_names(feature: FeatureConfig) -> list[str]:
+    """Names of a feature's columns; a key has none, but is called by its name."""
     if isinstance(feature, TimestampFeature):
         return [f"{feature.name}.{part}" for part in feature.parts]
+    if isinstance(feature, TextFeature):
+        return [f"{feature.name}.{bucket}" for bucket in range(feature.buckets)]
     return [feature.name]
+
+
+def _name_of(feature: Any) -> Any:
+    return feature.get("name") if isinstance(feature, dict) else getattr(feature, "name", None)
+
+
+def _paths(derived: Any) -> list[str]:
+    """Paths that a derived feature, not yet checked, goes by."""
+    by = derived.get("by") if isinstance(derived, dict) else getattr(derived, "by", None)
+    names = [by] if isinstance(by, str) else by if isinstance(by, list | tuple) else []
+    return [name for name in names if isinstance(name, str) and re.match(PATH_PATTERN, name)]
 
 
 class Schema(Section):
@@ -136,6 +221,11 @@ class Schema(Section):
     features: tuple[FeatureConfig, ...] = Field(
         min_length=1, description="What the model sees; all else in a record is skipped."
     )
+    derived: tuple[DerivedConfig, ...] = Field(
+        default=(),
+        description="Further columns, made of those above it and of earlier events and labels; see "
+        "docs/features.md. The model sees them after the features.",
+    )
     record_bytes_max: int = Field(
         default=1_048_576, ge=1, description="A larger record goes to the dead letters unread."
     )
@@ -145,12 +235,30 @@ class Schema(Section):
         description="An id seen again within this many accepted events is a duplicate.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_are_keys(cls, data: Any) -> Any:
+        """Read each path that a derived feature goes `by`, as a feature of type `key`."""
+        if not isinstance(data, dict) or not isinstance(data.get("features"), list | tuple):
+            return data
+        derived = data.get("derived")
+        if not isinstance(derived, list | tuple):
+            return data
+        named = [_name_of(feature) for feature in data["features"]]
+        wanted = [path for each in derived for path in _paths(each)]
+        implied = [path for path in dict.fromkeys(wanted) if path not in named]
+        keys = [{"name": path, "type": "key", "path": path} for path in implied]
+        return {**data, "features": [*data["features"], *keys]}
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [name for feature in self.features for name in _column_names(feature)]
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        names = [name for feature in self.features for name in column_names(feature)]
+        names += [each.name for each in self.derived]
+        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
         if repeated:
             raise ValueError(f"feature names must be unique; repeated: {', '.join(repeated)}")
+        if all(each.hidden for each in (*self.features, *self.derived)):
+            raise ValueError("a feature must not be hidden; the model would see none")
         return self
 
 

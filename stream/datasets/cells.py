@@ -195,6 +195,8 @@ def feature_converter(feature: FeatureConfig) -> Convert:
         "integer": to_integer,
         "boolean": to_boolean,
         "category": to_text,
+        "text": to_text,
+        "key": to_text,
         "timestamp": to_time,
     }
     return converters[feature.type]

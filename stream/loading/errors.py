@@ -102,7 +102,7 @@ def _clean(loc: Sequence[str | int]) -> Path:
             after_union = False
             continue
         path.append(step)
-        is_feature = len(path) == 3 and path[:2] == ["schema", "features"]
+        is_feature = len(path) == 3 and path[:2] in (["schema", "features"], ["schema", "derived"])
         after_union = path in (["log"], ["target"]) or is_feature
     return tuple(path[:3]) if path[:2] == ["target", "classes"] else tuple(path)
 

@@ -141,7 +141,8 @@ def schema_json() -> str:
 
 def _regression_fault(config: Config, model: str) -> list[str]:
     """Say that a river model cannot predict numbers; `check_params` does not ask its kind."""
-    space = make_space(FeatureCoder(config), TargetCoder(config))
+    target = TargetCoder(config)
+    space = make_space(FeatureCoder(config, target), target)
     try:
         create_learner(config.model.name, space, config.seed, config.model.params)
     except ValueError as error:
@@ -195,13 +196,17 @@ def _override(
 
 
 def _check_records(config: Config, document: Document) -> None:
-    """Let the readers say whether all their paths can stand in one record."""
+    """See that all paths can stand in one record, and that derived features name what is there."""
     try:
         EventReader(config)
         if config.labels.source == "topic":
             LabelReader(config)
     except ConfigError as error:
         raise ConfigError(f"{document.where(('schema',))}: {error}") from None
+    try:
+        FeatureCoder(config, TargetCoder(config))
+    except ConfigError as error:
+        raise ConfigError(_at_lines(str(error), document)) from None
 
 
 def _at_lines(text: str, document: Document) -> str:

@@ -138,17 +138,21 @@ def _whole(config: Config) -> dict[str, Any]:
         mode="json", include={"app", "record", "target", "labels", "model", "drift", "seed"}
     )
     settings["topics"] = input_topics(config)
-    _leave_out_what_is_new(settings["record"])
+    _leave_out_unused(settings["record"])
     return settings
 
 
-def _leave_out_what_is_new(record: dict[str, Any]) -> None:
-    """Leave out keys that earlier versions did not have, where they change nothing."""
-    for section, name in [(record, "event_time_format")] + [
-        (feature, "format") for feature in record["features"]
-    ]:
-        if section.get(name, "") is None:
-            section.pop(name)
+def _leave_out_unused(record: dict[str, Any]) -> None:
+    """Take out what shapes nothing where it is not used, so that older digests go on to fit."""
+    if not record["derived"]:
+        record.pop("derived")
+    if record["event_time_format"] is None:
+        record.pop("event_time_format")
+    for feature in record["features"]:
+        if not feature["hidden"]:
+            feature.pop("hidden")
+        if feature.get("format", "") is None:
+            feature.pop("format")
 
 
 def _changed(old: str, new: str) -> set[str]:

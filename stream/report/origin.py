@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from stream.config.paths import is_path
 from stream.config.pipeline import Config
 
 
@@ -61,4 +62,4 @@ class Origin:
 
         A label delay puts the order of the rows in the place of time.
         """
-        return self.config.record.event_time.startswith("$.") and not self.label_delay
+        return is_path(self.config.record.event_time) and not self.label_delay

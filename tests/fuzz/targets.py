@@ -15,6 +15,7 @@ from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
 from stream.codec.read import ReadBatch
 from stream.codec.rejects import REASONS
+from stream.codec.target import TargetCoder
 from stream.config.pipeline import Config
 from stream.errors import ConfigError, InvariantError
 from stream.journal import StepNote, decode_entry, encode_entry
@@ -40,6 +41,8 @@ def _pipeline() -> Config:
                 {"name": "e", "type": "integer", "missing": True},
                 {"name": "f", "type": "boolean", "missing": True},
                 {"name": "g", "type": "timestamp", "missing": True, "parts": ["hour_of_day"]},
+                {"name": "h", "type": "text", "missing": True, "buckets": 8},
+                {"name": "i", "type": "key", "missing": True},
             ],
         },
         target={"type": "classification", "path": "$.y"},
@@ -64,7 +67,7 @@ def event(data: bytes) -> None:
     batch = RecordBatch(EVENTS, [0], [0], [b"k"], [data])
     found = _event_reader().read(batch)
     _one_or_the_other(found)
-    coded = FeatureCoder(_pipeline()).code(found.contents)
+    coded = FeatureCoder(_pipeline(), TargetCoder(_pipeline())).code(found.contents)
     assert coded is not None
 
 

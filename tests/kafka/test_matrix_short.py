@@ -32,7 +32,7 @@ def stage(
         yield Stage(cluster, folder, short=True)
 
 
-@pytest.mark.parametrize("scenario", chosen("T1,T3b,T10,T12", 1), ids=lambda s: s.id)
+@pytest.mark.parametrize("scenario", chosen("T1,T1b,T3b,T10,T12", 1), ids=lambda s: s.id)
 def test_holds(scenario: Scenario, stage: Stage) -> None:
     result = perform(scenario, stage)
     assert result.passed, table([result])

@@ -38,6 +38,7 @@ class Scenario(NamedTuple):
 
 SCENARIOS = (
     Scenario("T1", "SIGKILL of workers at random points", t01_kills.run),
+    Scenario("T1b", "SIGKILL of workers with derived features", t01_kills.run_derived),
     Scenario("T2", "rolling restarts by SIGTERM", t02_rolling.run),
     Scenario("T3", "zombies: frozen longer than their session", t03_zombies.run),
     Scenario("T3b", "frozen while its JoinGroup is under way", t03_zombies.run_in_a_rebalance),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutation import (
     checkpoints,
+    derived,
     labels,
     lifecycle,
     recovery,
@@ -43,6 +44,12 @@ MUTANTS: list[Mutant] = [
     *labels.HELD,
     *labels.SEEN,
     *labels.CLOCK,
+    *derived.WINDOWS,
+    *derived.KEYS,
+    *derived.KEPT,
+    *derived.TARGET_MEAN,
+    *derived.CODER,
+    *derived.INPUTS,
     *surfaces.OBSERVER,
     *surfaces.SERVER,
     *watchdog.WATCHDOG,

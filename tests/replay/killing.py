@@ -20,6 +20,7 @@ from operators.snapshot import digest
 from stream.checkpoint.format import decode
 from stream.checkpoint.store import CheckpointStore
 from stream.config.pipeline import Config
+from stream.errors import LogUnsettledError
 from stream.evaluate import Series, committed_values
 from stream.log.base import LogAdmin, OutputBatch, TopicPartition
 from stream.log.open import open_admin
@@ -99,7 +100,10 @@ class Pipeline:
     def idle(self) -> bool:
         """Whether all inputs are committed to their ends."""
         journal = self._topic("journal")
-        bounds = self.admin.bounds(journal)
+        try:
+            bounds = self.admin.bounds(journal)
+        except LogUnsettledError:  # what was killed in the middle of a transaction was not idle
+            return False
         start = max(bounds.first, bounds.end - 3)  # transaction markers take offsets too
         tail = [v for b in self.admin.read(journal, start, bounds.end) for v in b.values]
         ranges = msgspec.json.decode(tail[-1] or b"")["ranges"] if tail else {}

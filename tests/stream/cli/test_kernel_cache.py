@@ -72,10 +72,16 @@ from stream.cli.warmup_plan import of_pipeline
 from tests.builders import EVENTS, batch, event, stream, toy_config
 
 monitors = [{"name": "psi", "watches": watched} for watched in ("features", "predictions")]
+derived = [
+    {"name": "n", "type": "rolling", "of": "b", "by": "c", "window": "1m", "function": "mean"},
+    {"name": "l", "type": "lag", "of": "n", "by": "c"},
+]
 drift = {"diagnose": True, "respond": True, "monitors": monitors}
 values = {"type": "regression", "path": "$.a"}
 for name, more in (("naive_bayes", {}), ("linear_regression", {"target": values})):
-    config = toy_config(model={"name": name}, drift=drift, **more)
+    schema = toy_config().model_dump(by_alias=True, mode="json")["schema"]
+    schema["derived"] = derived
+    config = toy_config(model={"name": name}, drift=drift, schema=schema, **more)
     for rehearsal in of_pipeline(config):
         rehearsal.run()
     before = kernel_cache.compiled()

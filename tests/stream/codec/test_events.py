@@ -23,6 +23,8 @@ from stream.codec.rules import (
     ClassRule,
     FloatRule,
     IntegerRule,
+    KeyRule,
+    TextRule,
     TimeRule,
 )
 from stream.codec.shape import Field, Refusal, Shape
@@ -106,6 +108,15 @@ FEATURE_FAULTS = [
     ),
     ("boolean", "1", "wrong_type", "$.f must be a boolean; got 1"),
     ("category", "1", "wrong_type", "$.f must be a string; got 1"),
+    ("text", "1", "wrong_type", "$.f must be a string; got 1"),
+    ("key", "1.0", "wrong_type", "$.f must be a string or an integer; got 1.0"),
+    ("key", "true", "wrong_type", "$.f must be a string or an integer; got true"),
+    (
+        "key",
+        "9007199254740993",
+        "out_of_range",
+        "$.f must be an integer of at most 53 bits; got 9007199254740993",
+    ),
     (
         "timestamp",
         '"soon"',
@@ -126,7 +137,8 @@ FEATURE_FAULTS = [
 
 @pytest.mark.parametrize(("kind", "text", "reason", "message"), FEATURE_FAULTS)
 def test_a_value_that_breaks_its_rule(kind: str, text: str, reason: str, message: str) -> None:
-    got = reject(config({"name": "f", "type": kind}), f'{{"f": {text}}}'.encode())
+    unread = {"name": "g", "type": "float", "missing": True}  # a key alone is no schema
+    got = reject(config({"name": "f", "type": kind}, unread), f'{{"f": {text}}}'.encode())
     assert got == (reason, message)
 
 
@@ -154,6 +166,15 @@ def test_a_long_vocabulary_is_cut_in_the_message() -> None:
     closed = config({"name": "f", "type": "category", "vocabulary": names})
     listed = ", ".join(f'"n{i}"' for i in range(8))
     assert reject(closed, b'{"f": ""}')[1] == f'$.f must be one of {listed} and 3 more; got ""'
+
+
+def test_a_key_is_bounded_in_length_and_a_text_is_not() -> None:
+    long = json.dumps({"f": "x" * 1001}).encode()
+    text = {"name": "f", "type": "text"}
+    key = config({"name": "f", "type": "key"}, {**text, "name": "g", "missing": True})
+    assert reject(key, long)[0] == "out_of_range"
+    assert read(config(text), long).index == [0]
+    assert reject(config(text), b'{"f": "\\ud800"}')[0] == "malformed"
 
 
 def test_an_open_category_is_bounded_in_length() -> None:
@@ -430,6 +451,8 @@ FIELDS = [
     Field("$.o.c", CategoryRule(("a", "b")), optional=True),
     Field("$.t", TimeRule(), optional=True),
     Field("$.y", ClassRule(None), optional=True),
+    Field("$.k", KeyRule(), optional=True),
+    Field("$.x", TextRule(), optional=True),
 ]
 LEAVES = (
     st.none()
@@ -445,6 +468,8 @@ RECORDS = st.fixed_dictionaries(
         "i": LEAVES,
         "t": LEAVES,
         "y": LEAVES,
+        "k": LEAVES,
+        "x": LEAVES,
         "o": LEAVES | st.fixed_dictionaries({}, optional={"b": LEAVES, "c": LEAVES}),
     },
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from operators.snapshot import digest
 from stream.codec.events import EventReader
 from stream.codec.features import FeatureCoder
+from stream.codec.target import TargetCoder
 from stream.codec.vocabulary import OTHER, Vocabulary
 from stream.config.pipeline import Config
 from tests.builders import EVENTS, batch, toy_config
@@ -21,6 +22,10 @@ from tests.builders import EVENTS, batch, toy_config
 
 def config(*features: dict[str, Any]) -> Config:
     return toy_config(schema={"features": list(features)})
+
+
+def new_coder(settings_: Config) -> FeatureCoder:
+    return FeatureCoder(settings_, TargetCoder(settings_))
 
 
 def code(settings_: Config, coder: FeatureCoder, *records: dict[str, Any]) -> Any:
@@ -39,7 +44,7 @@ def test_every_type_has_its_column() -> None:
         {"name": "o", "type": "category", "categories_max": 4},
         {"name": "w", "type": "float", "path": "$.deep.er.w-1"},
     )
-    coder = FeatureCoder(settings_)
+    coder = new_coder(settings_)
     record = {"f": 1, "i": 2, "b": True, "c": "y", "o": "new", "deep": {"er": {"w-1": 0.5}}}
     matrix = code(settings_, coder, record)
     assert matrix.dtype == np.float64
@@ -55,24 +60,24 @@ def test_every_type_has_its_column() -> None:
     assert [list(feature.categories) for feature in coder.features[3:5]] == [["x", "y"], ["new"]]
 
 
-@pytest.mark.parametrize("kind", ["float", "integer", "boolean", "category", "timestamp"])
+@pytest.mark.parametrize("kind", ["float", "integer", "boolean", "category", "timestamp", "text"])
 @pytest.mark.parametrize("record", [{}, {"f": None}])
 def test_missing_is_nan(kind: str, record: dict[str, Any]) -> None:
     settings_ = config({"name": "f", "type": kind, "missing": True})
-    assert np.isnan(code(settings_, FeatureCoder(settings_), record)).all()
+    assert np.isnan(code(settings_, new_coder(settings_), record)).all()
 
 
 def test_names_may_hold_any_characters() -> None:
     names = ["nsw price", "a-b", "a_b", "class", "über", "1st"]
     settings_ = config(*({"name": name, "type": "float"} for name in names))
     record = {name: number for number, name in enumerate(names)}
-    assert code(settings_, FeatureCoder(settings_), record).tolist() == [[0, 1, 2, 3, 4, 5]]
+    assert code(settings_, new_coder(settings_), record).tolist() == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_parts_of_a_time_are_in_utc() -> None:
     parts = ["epoch_s", "hour_of_day", "day_of_week", "day_of_year", "month"]
     settings_ = config({"name": "t", "type": "timestamp", "parts": parts})
-    coder = FeatureCoder(settings_)
+    coder = new_coder(settings_)
     matrix = code(
         settings_,
         coder,
@@ -91,7 +96,7 @@ def test_parts_of_a_time_are_in_utc() -> None:
 
 def test_numbers_count_in_the_configured_unit() -> None:
     settings_ = config({"name": "t", "type": "timestamp", "unit": "s"})
-    assert code(settings_, FeatureCoder(settings_), {"t": 1.5}, {"t": -1}).tolist() == [
+    assert code(settings_, new_coder(settings_), {"t": 1.5}, {"t": -1}).tolist() == [
         [1.5],
         [-1.0],
     ]
@@ -102,17 +107,20 @@ def test_numbers_count_in_the_configured_unit() -> None:
     st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30)),
 )
 def test_parts_agree_with_the_calendar(moment: datetime) -> None:
-    parts = ["hour_of_day", "day_of_week", "day_of_year", "month"]
+    parts = ["hour_of_day", "minute_of_hour", "day_of_week", "day_of_year", "month"]
+    parts += ["is_weekend", "day_of_month", "quarter"]
     settings_ = config({"name": "t", "type": "timestamp", "parts": parts})
     moment = moment.replace(microsecond=0)
-    (row,) = code(settings_, FeatureCoder(settings_), {"t": moment.isoformat()}).tolist()
+    (row,) = code(settings_, new_coder(settings_), {"t": moment.isoformat()}).tolist()
     assert row[0] == pytest.approx(moment.hour + moment.minute / 60 + moment.second / 3600)
-    assert row[1:] == [moment.weekday(), moment.timetuple().tm_yday, moment.month]
+    assert row[1] == pytest.approx(moment.minute + moment.second / 60)
+    assert row[2:5] == [moment.weekday(), moment.timetuple().tm_yday, moment.month]
+    assert row[5:] == [moment.isoweekday() > 5, moment.day, (moment.month + 2) // 3]
 
 
 def test_an_open_vocabulary_shares_its_last_code() -> None:
     settings_ = config({"name": "c", "type": "category", "categories_max": 3})
-    coder = FeatureCoder(settings_)
+    coder = new_coder(settings_)
     names = coder.features[0].categories
     matrix = code(settings_, coder, *({"c": name} for name in "badcab"))
     assert matrix[:, 0].tolist() == [0, 1, 2, 2, 1, 0]
@@ -155,11 +163,11 @@ def test_a_snapshot_holds_the_open_vocabularies_only() -> None:
     settings_ = config(
         {"name": "c", "type": "category", "vocabulary": ["x"]}, {"name": "o", "type": "category"}
     )
-    coder = FeatureCoder(settings_)
+    coder = new_coder(settings_)
     code(settings_, coder, {"c": "x", "o": "é"}, {"c": "x", "o": "b"})
     state = coder.snapshot()
     assert sorted(state) == ["1/bytes", "1/lengths"]
-    other = FeatureCoder(settings_)
+    other = new_coder(settings_)
     other.restore(state)
     assert list(other.features[1].categories) == ["é", "b"]
     assert code(settings_, other, {"c": "x", "o": "b"}).tolist() == [[0.0, 1.0]]
@@ -167,4 +175,4 @@ def test_a_snapshot_holds_the_open_vocabularies_only() -> None:
 
 def test_no_records_have_no_rows() -> None:
     settings_ = config({"name": "f", "type": "float"}, {"name": "o", "type": "category"})
-    assert FeatureCoder(settings_).code([]).shape == (0, 2)
+    assert new_coder(settings_).code([]).shape == (0, 2)

@@ -65,7 +65,7 @@ def test_a_snapshot_keeps_types_and_the_live_list() -> None:
 @pytest.mark.parametrize(("target", "width"), [({"classes_max": 5}, 5), ({"classes": ["a", 2]}, 2)])
 def test_the_space_follows_the_coders(target: dict[str, Any], width: int) -> None:
     labels = coder(**target)
-    space = make_space(FeatureCoder(toy_config()), labels)
+    space = make_space(FeatureCoder(toy_config(), labels), labels)
     assert (space.n_classes, space.n_outputs) == (width, width)
     assert space.classes is labels.classes
     assert [feature.name for feature in space.features] == ["a", "b", "c"]

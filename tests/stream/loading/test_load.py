@@ -79,7 +79,30 @@ CASES = [
      "p.yaml:6: schema.features[0].min: must be a known key; got `min`. Did you mean `missing`?"),
     ("type: float}", "type: flot}",
      "p.yaml:6: schema.features[0].type: must be one of 'float', 'integer', 'boolean', "
-     '\'category\', \'timestamp\'; got "flot".'),
+     '\'category\', \'timestamp\', \'text\', \'key\'; got "flot".'),
+    ("target:", "  derived:\n    - {name: r, type: ratio, of: [a, z]}\ntarget:",
+     "p.yaml:10: schema.derived[0].of[1]: must name a column that stands above; got `z`. There are "
+     "`a`, `b`."),
+    ("target:", "  derived:\n    - {name: r, type: rolling, of: a, function: mean}\ntarget:",
+     "p.yaml:10: schema.derived[0].window: must be given; got nothing."),
+    ("target:", "  derived:\n    - {name: r, type: rolled}\ntarget:",
+     "p.yaml:10: schema.derived[0].type: must be one of 'ratio', 'difference', 'lag', 'rolling', "
+     '\'target_mean\'; got "rolled".'),
+    ("target:", "  derived:\n    - {name: r, type: rolling, window: 1h, function: max}\ntarget:",
+     "p.yaml:10: schema.derived[0]: of must be given for function max."),
+    ("target:", "  derived:\n    - {name: r, type: lag, of: a, k: 3, events_max: 2}\ntarget:",
+     "p.yaml:10: schema.derived[0]: events_max must be >= k; got 2 and 3."),
+    ("target:", "  derived:\n    - {name: a, type: lag, of: a}\ntarget:",
+     "p.yaml:4: schema: feature names must be unique; repeated: a."),
+    ("target:", "  derived:\n    - {name: r, type: rolling, by: $.x, function: count, window: 1h}\n"
+     "target:", None),
+    ("- {name: a, type: float}\n    - name: b\n      type: category",
+     "- {name: a, type: float, hidden: true}",
+     "p.yaml:4: schema: a feature must not be hidden; the model would see none."),
+    ("- {name: a, type: float}", "- {name: a, type: text, ngram_range: [2, 1]}",
+     "p.yaml:6: schema.features[0]: ngram_range must be two rising numbers of 1 to 8."),
+    ("- {name: a, type: float}", "- {name: a, type: key, hidden: false}",
+     "p.yaml:6: schema.features[0].hidden: must be True; got false."),
     ("type: category", "type: category\n      vocabulary: [NO, SE]",
      "p.yaml:9: schema.features[1].vocabulary[0]: must be a string; got false. Put it in quotes."),
     ("type: category", "type: category\n      vocabulary: [a, b, a]",
@@ -132,6 +155,19 @@ def test_an_error_names_file_line_key_rule_and_value(
         assert load_config(put(tmp_path, text), {}).app == "toy"
     else:
         assert errors(tmp_path, text) == [message]
+
+
+def test_keys_by_path_do_not_hide_what_is_wrong(tmp_path: Path) -> None:
+    """They are read out of what has not been checked yet."""
+    text = GOOD.replace("{name: a,", "{name: [a],").replace(
+        "target:", "  derived:\n    - {by: $.x, type: lag}\n    - 7\ntarget:"
+    )
+    assert errors(tmp_path, text) == [
+        'p.yaml:6: schema.features[0].name: must be a string; got ["a"].',
+        "p.yaml:10: schema.derived[0].name: must be given; got nothing.",
+        "p.yaml:10: schema.derived[0].of: must be given; got nothing.",
+        "p.yaml:11: schema.derived[1]: must be a mapping of keys to values; got 7.",
+    ]
 
 
 def test_all_errors_are_said_in_the_order_of_the_file(tmp_path: Path) -> None:

@@ -29,9 +29,16 @@ def config(**changes: Any) -> Config:
     return toy_config(**{**BASE, **changes})
 
 
+HIDDEN = [{**feature, "hidden": feature["name"] == "a"} for feature in SCHEMA["features"]]
+COUNT = {"name": "n", "type": "rolling", "by": "c", "window": "1h", "function": "count"}
+
 SHAPES: dict[str, dict[str, Any]] = {
     "app": {"app": "other"},
     "a column": {"schema": {"features": [{"name": "a", "type": "float"}]}},
+    "a hidden column": {"schema": {**SCHEMA, "features": HIDDEN}},
+    "a derived column": {"schema": {**SCHEMA, "derived": [COUNT]}},
+    "a derived column's window": {"schema": {**SCHEMA, "derived": [{**COUNT, "window": "2h"}]}},
+    "a derived column's keys": {"schema": {**SCHEMA, "derived": [{**COUNT, "keys_max": 9}]}},
     "the records' ids": {"schema": {**SCHEMA, "id": "$.x"}},
     "the records' times": {"schema": {**SCHEMA, "event_time": "$.t"}},
     "target": {"target": {"type": "classification", "path": "$.z", "classes": ["no", "yes"]}},
@@ -75,6 +82,12 @@ def test_what_shapes_a_state_changes_its_fingerprint() -> None:
     prints = {name: fingerprint(config(**changes)) for name, changes in SHAPES.items()}
     prints["nothing"] = fingerprint(config())
     assert [name for name, each in prints.items() if list(prints.values()).count(each) > 1] == []
+
+
+def test_a_schema_without_derived_features_has_the_fingerprint_that_it_always_had() -> None:
+    """Checkpoints of pipelines that do not use them go on to fit."""
+    assert fingerprint(toy_config()) == "4f82d3c7f925ec18"
+    assert legacy_fingerprint(toy_config()) == "6b92b954e1cb6890"
 
 
 def test_another_app_on_the_same_topics_has_another_state() -> None:
@@ -155,9 +168,12 @@ def inline(**changes: Any) -> Config:
     return config(labels={"source": "inline"}, **changes)
 
 
-def test_a_change_keeps_all_but_the_operators_that_changed() -> None:
-    old = inline(detectors=[{"name": "adwin"}, {"name": "ddm"}])
-    new = inline(detectors=[{"name": "adwin", "params": {"delta": 0.1}}, {"name": "ddm"}])
+@pytest.mark.parametrize("derived", [[], [COUNT, {"name": "r", "type": "target_mean"}]])
+def test_a_change_keeps_all_but_the_operators_that_changed(derived: list[dict[str, Any]]) -> None:
+    schema = {**SCHEMA, "derived": derived}
+    adwin = {"name": "adwin", "params": {"delta": 0.1}}
+    old = inline(schema=schema, detectors=[{"name": "adwin"}, {"name": "ddm"}])
+    new = inline(schema=schema, detectors=[adwin, {"name": "ddm"}])
     task = fed(PartitionTask(PartsBuilder(old)(0), dict.fromkeys(input_topics(old), 0), life="l"))
     changed = Builds(new, PartsBuilder(new)).change(task, changeable(old), changeable(new))
     first = PartitionTask(PartsBuilder(new)(0), dict.fromkeys(input_topics(new), 0))
