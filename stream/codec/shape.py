@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, NoReturn
 
@@ -23,6 +24,9 @@ from stream.errors import ConfigError
 
 Content = Any
 """A decoded record: an instance of a struct that is made while the program runs."""
+
+_ODD = re.compile(r'["\\\x00-\x1f]')
+"""Characters that msgspec refuses in a field's name."""
 
 _FLOAT_DIGITS = 309  # a whole number of more digits is beyond every float
 
@@ -62,8 +66,14 @@ class Shape:
         by_path: dict[str, list[Field]] = {}
         for entry in fields:
             by_path.setdefault(entry.path, []).append(entry)
-        self._struct = _make_struct(_tree(by_path))
-        self._decode: Callable[[bytes], Content] = msgspec.json.Decoder(self._struct).decode
+        names = {name for path in by_path for name in names_of(path)}
+        is_odd = any(map(_ODD.search, names))
+        # msgspec takes no such name; then the slow way reads every record, under other names.
+        self._key = _attribute if is_odd else str
+        self._struct = _make_struct(_tree(by_path), self._key)
+        self._decode: Callable[[bytes], Content] = (
+            self._decode_slowly if is_odd else msgspec.json.Decoder(self._struct).decode
+        )
         # msgspec checks one rule a path; where several meet, the others are checked in Python.
         self._shared = [
             (getter(path), entry.rule)
@@ -93,10 +103,16 @@ class Shape:
             broken = rule.fault(found)
             if broken is not None:
                 raise Refusal(Fault(broken.reason, path, broken.rule, show(found)))
-            _place(wanted, path, found)
+            _place(wanted, map(self._key, names_of(path)), found)
         if not is_json:
             _not_json("a number that JSON does not have")
         return msgspec.convert(wanted, self._struct)
+
+    def _decode_slowly(self, value: bytes) -> Content:
+        try:
+            return self.examine(value)
+        except Refusal:
+            raise ValueError("breaks a rule") from None
 
     def _decode_shared(self, value: bytes) -> Content:
         content = self._decode(value)
@@ -124,19 +140,19 @@ def _attribute(name: str) -> str:
     return "f_" + "".join(letters)
 
 
-def _make_struct(tree: Mapping[str, Any]) -> type:
+def _make_struct(tree: Mapping[str, Any], key: Callable[[str], str]) -> type:
     fields: list[Any] = []
     for name, branch in tree.items():
         default: dict[str, Any] = {}
         if isinstance(branch, dict):
-            checked, optional = _make_struct(branch), _all_optional(branch)
+            checked, optional = _make_struct(branch, key), _all_optional(branch)
             if optional:
                 default["default_factory"] = checked
         else:
             checked, optional = branch
             if optional:
                 default["default"] = None
-        fields.append((_attribute(name), checked, msgspec.field(name=name, **default)))
+        fields.append((_attribute(name), checked, msgspec.field(name=key(name), **default)))
     # Nothing below can form a cycle, so the garbage collector need not look at records.
     return msgspec.defstruct("Record", fields, kw_only=True, gc=False)
 
@@ -239,8 +255,8 @@ def _is_null(document: dict[str, Any], path: str) -> bool:
     return value is None
 
 
-def _place(wanted: dict[str, Any], path: str, value: Any) -> None:
-    *parents, leaf = names_of(path)
+def _place(wanted: dict[str, Any], names: Iterable[str], value: Any) -> None:
+    *parents, leaf = names
     for parent in parents:
         wanted = wanted.setdefault(parent, {})
     wanted[leaf] = value

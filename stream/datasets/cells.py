@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
@@ -16,7 +17,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from stream.codec.classes import class_key
+from stream.codec.classes import INTEGER_MAX, class_key
 from stream.config.records import FeatureConfig, Target, TimestampFeature
 from stream.config.values import ClassLabel
 
@@ -39,6 +40,9 @@ _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 _PLAIN_INTEGER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.0+)?", re.ASCII)
+_FLOAT_MAX = int(
+    sys.float_info.max
+)  # what lies beyond is no finite number, written as an integer too
 _DIGITS_MAX = 400  # a longer run of digits is no number that anybody means
 
 
@@ -63,14 +67,15 @@ def number_of(cell: Cell) -> int | float | None:
         return None if not cell.is_finite() else int(cell) if cell == int(cell) else float(cell)
     if isinstance(cell, bool) or not isinstance(cell, int | float):
         return None
-    return cell if math.isfinite(cell) else None
+    return cell if abs(cell) <= _FLOAT_MAX else None
 
 
 def _number_in(text: str) -> int | float | None:
     if len(text) > _DIGITS_MAX:
         return None
     if _INTEGER.fullmatch(text):
-        return int(text)
+        whole = int(text)
+        return whole if abs(whole) <= _FLOAT_MAX else None
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
     if not _FLOAT.fullmatch(text):
@@ -136,7 +141,7 @@ def to_text(cell: Cell) -> str | None:
         return _iso(cell)
     if isinstance(cell, date | clock_time):
         return cell.isoformat()
-    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
+    return cell.decode("utf-8", "backslashreplace") if isinstance(cell, bytes) else str(cell)
 
 
 def _iso(moment: datetime) -> str:
@@ -163,27 +168,36 @@ def to_written_time(cell: Cell) -> Value:
 def to_label(cell: Cell) -> ClassLabel | float | None:
     """Read a label of open classes: a whole number, true or false, or else text.
 
-    Digits are a number only where no other text means the same one: `007` and `1E3` are codes.
+    Digits are a number only where no other text means the same one: `007` and `1E3` are codes. So
+    are digits of more than 53 bits, which no topic takes as a number.
 
     Examples
     --------
-    >>> [to_label(text) for text in ("7", "007", "1.0", "1_0", "true", "NA")]
-    [7, '007', 1, '1_0', True, None]
+    >>> [to_label(text) for text in ("7", "007", "1.0", "1_0", "true", "NA", "9007199254740993")]
+    [7, '007', 1, '1_0', True, None, '9007199254740993']
     """
     if is_null(cell):
         return None
-    if isinstance(cell, bool | int):
+    if isinstance(cell, bool):
         return cell
+    if isinstance(cell, int):
+        return _whole_label(cell)
     if isinstance(cell, float | Decimal):
-        return int(cell) if cell == int(cell) else float(cell)
+        if not math.isfinite(cell):
+            return to_text(cell)
+        return _whole_label(int(cell)) if cell == int(cell) else float(cell)
     text = to_text(cell)
     if text is None or not isinstance(cell, str):
         return text
     if text.strip().lower() in ("true", "false"):
         return text.strip().lower() == "true"
     if len(text) <= _DIGITS_MAX and _PLAIN_INTEGER.fullmatch(text.strip()):
-        return int(text.strip().partition(".")[0])
+        return _whole_label(int(text.strip().partition(".")[0]))
     return text
+
+
+def _whole_label(number: int) -> ClassLabel:
+    return number if abs(number) <= INTEGER_MAX else str(number)
 
 
 def feature_converter(feature: FeatureConfig) -> Convert:

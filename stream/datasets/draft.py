@@ -18,7 +18,7 @@ import yaml
 from stream.config.paths import path_of
 from stream.datasets.cells import Cell, to_text
 from stream.datasets.columns import ColumnFacts, look_at
-from stream.datasets.tables import Table, open_table
+from stream.datasets.tables import Table, distinct_names, open_table
 from stream.datasets.target_facts import TargetFacts, Task, target_facts
 from stream.errors import DataError
 
@@ -29,6 +29,13 @@ _REGRESSOR = "adaptive_random_forest_regressor"
 _SHOWN = 3
 _CLASSES_SHOWN = 12
 _SHOWN_CHARACTERS = 40
+_NAME_MAX, _NAME_CUT = 200, 190
+"""Most characters of a feature's name; what stays of a longer one, with room for a number."""
+
+_UNSAFE = re.compile(
+    "[^\\t\\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What YAML takes for a line break within text, or does not take at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +106,12 @@ def _malformed(table: Table) -> list[str]:
 
 def _head(path: str, rows: int) -> list[str]:
     name = PurePosixPath(path).name
+    shown = name if name.isprintable() else _text(name)
     app = re.sub(r"[^a-z0-9.-]+", "-", name.split(".")[0].lower()).strip("-.")[:63].strip("-.")
     app = app or "pipeline"
     return [
-        f"# Drafted by `driftgate init` from the first {rows} rows of {name}.",
-        f"# Read it through; then: driftgate evaluate THIS_FILE --data {name}",
+        f"# Drafted by `driftgate init` from the first {rows} rows of {shown}.",
+        f"# Read it through; then: driftgate evaluate THIS_FILE --data {shown}",
         f"app: {_text(app)} # names topics, checkpoints and metrics",
         "",
         "log:",
@@ -122,6 +130,8 @@ class _Columns:
         self._table, self._target = table, target
         self._facts = list(facts.values())
         self._leaks = leaks
+        cut = [name if len(name) <= _NAME_MAX else f"{name[:_NAME_CUT]}..." for name in facts]
+        self._names = dict(zip(facts, distinct_names(cut)[0], strict=True))
         self._id = next((facts for facts in self._facts if _is_id(facts)), None)
         self._time = next((facts for facts in self._facts if _is_event_time(facts)), None)
 
@@ -185,13 +195,16 @@ class _Columns:
 
     def _feature(self, facts: ColumnFacts, reason: str) -> str:
         """One line of the list of features; commented out where there is a reason."""
+        name = self._names[facts.name]
         if reason:
-            return f"    # {_text(facts.name)}: left out, {reason}"
+            return f"    # {_text(name)}: left out, {reason}"
         fields, why = _shape(facts)
         if useless := _useless(facts):
             why.append(f"{useless}; but there is no better column")
         path = self.path(facts.name)
-        if path != path_of(facts.name.split(".")):
+        if len(facts.name) > _NAME_MAX:
+            why.append(f"its name has {len(facts.name)} characters, too many for a feature")
+        if path != path_of(name.split(".")):
             fields = f", path: {_scalar(path)}{fields}"
         if facts.nulls:
             fields += ", missing: true"
@@ -203,7 +216,7 @@ class _Columns:
                 f"{_shown(facts.odd)}, first in row {facts.odd_row + 1}; dead letters"
             )
         comment = f" # {'; '.join(why)}" if why else ""
-        return f"    - {{name: {_text(facts.name)}, type: {facts.kind}{fields}}}{comment}"
+        return f"    - {{name: {_text(name)}, type: {facts.kind}{fields}}}{comment}"
 
 
 def _unusable(facts: ColumnFacts) -> str:
@@ -347,7 +360,7 @@ def _shown(values: Any, most: int = _SHOWN) -> str:
         for value in list(values)[:most]
     ]
     more = ", ..." if len(values) > most else ""
-    return ", ".join(json.dumps(text, ensure_ascii=False).strip('"') for text in texts) + more
+    return ", ".join(_quoted(text).strip('"') for text in texts) + more
 
 
 def _label(value: str, label: Any) -> str:
@@ -358,14 +371,23 @@ def _scalar(value: str) -> str:
     """Write a path or a format: in single quotes where YAML would read it otherwise."""
     if re.fullmatch(r"\$[A-Za-z0-9_.-]+", value):
         return value
-    return "'" + value.replace("'", "''") + "'"
+    return "'" + _safe(value).replace("'", "''") + "'"
 
 
 def _text(value: str) -> str:
     """Write a string as YAML, without quotes where it stays the same string."""
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", value) and _plain(value) == value:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    return _safe(json.dumps(value, ensure_ascii=False))
+
+
+def _safe(quoted: str) -> str:
+    """Escape in JSON what YAML would change or refuse; JSON and YAML read it back alike."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
 
 
 def _plain(value: str) -> Any:

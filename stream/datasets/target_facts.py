@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from stream.codec.classes import INTEGER_MAX, class_key
+from stream.codec.classes import TEXT_MAX, class_key
 from stream.config.values import ClassLabel
-from stream.datasets.cells import Cell, to_label
+from stream.datasets.cells import Cell, is_null, to_label, to_text
 from stream.datasets.columns import ColumnFacts
 from stream.errors import DataError
 
@@ -24,6 +25,7 @@ _ROWS_A_CLASS = 20
 _NEAR_MAX = 100
 _RARE = 0.05
 _SORTED_ROWS_MIN = 20
+_SHOWN_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ def target_facts(
             raise DataError(f"{where} must hold numbers for a regression; got {column.kind}.")
         return TargetFacts(column, cells, "regression", *_amount_words(column, task))
     labels = _labels(cells)
+    unusable = _unusable(column, cells, labels)
+    if unusable and not any(label is not None for label in labels):
+        raise DataError(f"{where} must have values that can be classes; {unusable}.")
     counts = Counter(class_key(label) for label in labels if label is not None)
     column.distinct = len(counts)
     column.count = counts.total()
@@ -103,19 +108,39 @@ def target_facts(
             "amount, say `--task regression`."
         )
     by_text = {class_key(label): label for label in labels if label is not None}
-    notes = (*_evenness(column, counts), *_sortedness(column, labels))
+    notes = (
+        *([f"column `{column.name}`: {unusable}"] if unusable else []),
+        *_evenness(column, counts),
+        *_sortedness(column, labels),
+    )
     return TargetFacts(column, cells, "classification", *_class_words(column, task), by_text, notes)
 
 
 def _labels(cells: list[Cell]) -> list[ClassLabel | None]:
-    """Labels as a topic takes them; a fraction among classes is the text that it is written as."""
+    """Labels as a topic takes them; None where there is none, or one that it refuses."""
     found: list[ClassLabel | None] = []
     for cell in cells:
         label = to_label(cell)
-        if isinstance(label, float) or (type(label) is int and abs(label) > INTEGER_MAX):
+        if isinstance(label, float) or (isinstance(label, str) and len(label) > TEXT_MAX):
             label = None
         found.append(label)
     return found
+
+
+def _unusable(column: ColumnFacts, cells: list[Cell], labels: Sequence[ClassLabel | None]) -> str:
+    """Say which values can be no class; empty where all can."""
+    rows = [
+        row
+        for row, (cell, label) in enumerate(zip(cells, labels, strict=True))
+        if label is None and not is_null(cell)
+    ]
+    if not rows:
+        return ""
+    shown = str(to_text(cells[rows[0]]))[:_SHOWN_MAX]
+    return (
+        f"{len(rows)} of {column.rows} rows are fractions or texts of more than {TEXT_MAX} "
+        f"characters, which are no classes: `{shown}`, first in row {rows[0] + 1}; dead letters"
+    )
 
 
 def _is_amount(column: ColumnFacts) -> bool:
@@ -154,7 +179,7 @@ def _evenness(column: ColumnFacts, counts: Counter[str]) -> list[str]:
     if least_count >= _RARE * counts.total():
         return []
     return [
-        f"classes are uneven: `{most}` is {100 * most_count / counts.total():.0f} % of the rows, "
+        f"classes are uneven: `{most}` is {100 * most_count / counts.total():.2g} % of the rows, "
         f"`{least}` {100 * least_count / counts.total():.2g} %. Look at kappa and recall, not at "
         "accuracy alone"
     ]

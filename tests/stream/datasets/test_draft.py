@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
 
 from stream.codec.events import EventReader
 from stream.config.pipeline import Config
@@ -169,6 +173,70 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
     assert config.target.path == '$["flow [l/s]"]'
     assert [feature.path for feature in config.record.features] == [None, '$["price.usd"]', None]
     assert "name: price.usd, type: integer, path: '$[\"price.usd\"]'" in text
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ANY_TEXT, min_size=2, max_size=4, unique=True), ANY_TEXT, ANY_TEXT)
+def test_a_draft_can_be_loaded_whatever_names_and_cells_hold(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], one: str, other: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    path = folder / "t.parquet"
+    target, *others = names
+    columns = {target: [one, other, "c"], **{name: [one, "b", other] for name in others}}
+    parquet.write_table(pa.table(columns), path)
+    _, config = draft(folder, path, target)
+    got = {feature.name for feature in config.record.features}
+    assert got <= set(others)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\u2028b", "a\x85b", "a\x7fb", "a\x9fb", "a\nb", 'a"b', "a\\b", "a\0b", "\ufeffb"]
+)
+def test_names_that_yaml_or_the_reader_would_change(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({name: [1, 2], "b": [1, 2], f"{name}y": ["u", name]}), path)
+    _, config = draft(tmp_path, path, f"{name}y")
+    assert [feature.name for feature in config.record.features] == [name, "b"]
+
+
+def test_names_too_long_for_a_feature_are_cut(tmp_path: Path) -> None:
+    names = ["n" * 200, "n" * 201, "n" * 300, "n" * 190]
+    columns = {name: [1 + n, 2 * n] for n, name in enumerate(names, start=3)}
+    text, config = draft(tmp_path, put(tmp_path, {**columns, "y": ["a", "b"]}), "y")
+    got = [feature.name for feature in config.record.features]
+    assert got == ["n" * 200, "n" * 190 + "...", "n" * 190 + "..._2", "n" * 190]
+    assert "its name has 300 characters, too many for a feature" in text
+
+
+def test_labels_of_more_than_53_bits_stay_apart(tmp_path: Path) -> None:
+    columns = {"x": [1, 2, 3, 4], "y": [2**53 + 1, 2**53, 2**53 + 1, 2**53]}
+    text, _ = draft(tmp_path, put(tmp_path, columns), "y")
+    assert "open: 2 so far (9007199254740992, 9007199254740993)" in text
+
+
+def test_values_that_can_be_no_class_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"x": 1, "y": 1}\n{"x": 2, "y": 2.5}\n{"x": 3, "y": "a"}\n')
+    (note,) = draft_config(str(path), "y").notes
+    assert note == (
+        "column `y`: 1 of 3 rows are fractions or texts of more than 1000 characters, which are no "
+        "classes: `2.5`, first in row 2; dead letters"
+    )
+    path.write_text('{"x": 1, "y": "%s"}\n' % ("a" * 1001))
+    with pytest.raises(DataError, match="must have values that can be classes; 1 of 1 rows"):
+        draft_config(str(path), "y")
+
+
+@pytest.mark.parametrize("values", [[0.5, float("inf"), 2.5], [10.0**300, 1.0, 2.0]])
+def test_numbers_without_end_in_parquet(tmp_path: Path, values: list[float]) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"x": values, "z": [1, 2, 3], "y": ["a", "b", "c"]}), path)
+    assert "name: z" in draft_config(str(path), "y").text
+    assert draft_config(str(path), "x").task in ("classification", "regression")
 
 
 def test_odd_cells_are_named_and_keep_the_column(tmp_path: Path) -> None:

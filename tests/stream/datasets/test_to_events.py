@@ -16,6 +16,8 @@ from pyarrow import parquet
 from stream.codec.events import EventReader
 from stream.codec.features import FeatureCoder
 from stream.codec.labels import LabelReader
+from stream.codec.target import TargetCoder
+from stream.config.paths import path_of
 from stream.config.pipeline import Config
 from stream.datasets import all_of, open_table, to_pieces
 from stream.errors import DataError
@@ -79,6 +81,7 @@ def test_cells_become_typed_values(
         ("float", "warm", "warm", "wrong_type"),
         ("float", "inf", "inf", "wrong_type"),
         ("float", "1_0", "1_0", "wrong_type"),
+        ("float", "9" * 310, "9" * 310, "wrong_type"),
         ("integer", "1.5", 1.5, "wrong_type"),
         ("integer", "9" * 30, 10**30 - 1, "out_of_range"),
         ("boolean", "2", "2", "wrong_type"),
@@ -124,6 +127,38 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
     assert (read.rejects, read.labels) == ([], [4.0])
 
 
+def _coder(settings: Config) -> FeatureCoder:
+    return FeatureCoder(settings, TargetCoder(settings))
+
+
+def test_names_that_msgspec_refuses(tmp_path: Path) -> None:
+    """Such records are read the slow way, with the same values, rules and words."""
+    names = ['say "a"', "back\\slash", "line\nbreak", "nul\0", "plain"]
+    odd = [
+        {"name": f"f{n}", "type": "float", "path": path_of([name, "in"])}
+        for n, name in enumerate(names)
+    ]
+    plain = [{"name": f"f{n}", "type": "float"} for n in range(len(names))]
+    values = [
+        [{"in": 1}, {"in": 2.5}, {"in": 3}, {"in": 4}, {"in": 5}],
+        [{"in": 1}, {"in": "2"}, {"in": 3}, {"in": 4}, {"in": 5}],
+        [{"in": 1}, {}, {"in": 3}, {"in": 4}, {"in": 5}],
+        [{"in": 1}, 7, {"in": 3}, {"in": 4}, {"in": 5}],
+    ]
+    records = [json.dumps(dict(zip(names, row, strict=True)) | {"y": 1}).encode() for row in values]
+    read = EventReader(config(*odd)).read(batch(EVENTS, records))
+    flat = [json.dumps({f"f{n}": n + 1.0 + (n == 1) / 2 for n in range(5)} | {"y": 1}).encode()]
+    same = EventReader(config(*plain)).read(batch(EVENTS, flat))
+    assert [(r.index, r.reason) for r in read.rejects] == [
+        (1, "wrong_type"),
+        (2, "missing_value"),
+        (3, "wrong_type"),
+    ]
+    coded = _coder(config(*odd)).code(read.contents)
+    assert coded.tolist() == _coder(config(*plain)).code(same.contents).tolist()
+    assert read.labels == same.labels
+
+
 def test_dates_in_a_format_of_their_own(tmp_path: Path) -> None:
     settings = config(
         {"name": "day", "type": "timestamp", "format": "%d/%m/%Y", "parts": ["month"]},
@@ -134,7 +169,7 @@ def test_dates_in_a_format_of_their_own(tmp_path: Path) -> None:
     events, _ = to_events(settings, path, inline=True)
     read = EventReader(settings).read(batch(EVENTS, events.values, timestamps=events.timestamps))
     assert read.times == [30 * 86_400_000]
-    assert FeatureCoder(settings).code(read.contents).tolist() == [[1.0, 2.0]]
+    assert _coder(settings).code(read.contents).tolist() == [[1.0, 2.0]]
     assert [reject.reason for reject in read.rejects] == ["bad_time"]
     assert "must be a time written as %d/%m/%Y" in read.rejects[0].message
 
@@ -162,6 +197,7 @@ def test_a_column_that_does_not_exist(tmp_path: Path) -> None:
         (None, "7", 7),
         (None, "1_0", "1_0"),
         (None, "1E3", "1E3"),
+        (None, "9007199254740993", "9007199254740993"),
         (["NA", "no"], "NA", "NA"),
     ],
 )
@@ -174,6 +210,23 @@ def test_a_label_gets_the_type_of_its_class(
     assert first["y"] == label
     assert type(first["y"]) is type(label)
     assert second["y"] is None
+
+
+def test_bytes_that_are_no_text_stay_different(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"a": [1, 2], "y": [b"\xfe", b"\xff"]}), path)
+    events, _ = to_events(config(F), path, inline=True)
+    labels = [json.loads(value or b"")["y"] for value in events.values]
+    assert labels == ["\\xfe", "\\xff"]
+
+
+@pytest.mark.parametrize("digits", ["9" * 309, "-" + "9" * 400])
+def test_json_numbers_beyond_every_float(tmp_path: Path, digits: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"a": {digits}, "y": {digits}}}\n')
+    events, _ = to_events(config(F), path, inline=True)
+    (reject,) = EventReader(config(F)).read(batch(EVENTS, events.values)).rejects
+    assert reject.reason == "wrong_type"
 
 
 def test_a_label_that_is_no_class(tmp_path: Path) -> None:
