@@ -216,3 +216,19 @@ def test_the_last_row_first(count: int, limit: int | None) -> None:
         file.write("".join(f'{{"n": {n}}}\n' for n in range(count)))
     found = rows(turned_round(open_table("memory://folder/r.jsonl")), limit)
     assert found == [(n,) for n in reversed(range(count))][:limit]
+
+
+@pytest.mark.parametrize("limit", [None, 3, 25_000])
+def test_mixed_line_ends(tmp_path: Path, limit: int | None) -> None:
+    """Files put together from several: DuckDB's parser gives up in their middle."""
+    ends = ["\r\n"] * 12_000 + ["\n"] * 9_000 + ["\r"] * 3_000
+    lines = [f'{n},"a ""b"", {n}"{end}' for n, end in enumerate(ends)]
+    lines[15_000] = "one cell\n"
+    path = tmp_path / "t.csv"
+    path.write_bytes(("n,text\r\n" + "".join(lines)).encode())
+    table = open_table(path)
+    wanted = [(f"{n}", f'a "b", {n}') for n in range(len(ends)) if n != 15_000]
+    assert rows(table, limit) == wanted[:limit]
+    assert table.malformed.count == int(limit is None or limit > 15_000)
+    firsts = [(chunk.first, len(chunk)) for chunk in table.read(None)]
+    assert [first for first, _ in firsts[1:]] == [first + count for first, count in firsts[:-1]]
