@@ -14,6 +14,7 @@ from stream.cli.compare_table import CompareProgress, as_json, print_leaderboard
 from stream.cli.evaluate import read_series
 from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
+from stream.cli.outputs import check_output, writing
 from stream.cli.plot_compare import plot_leaderboard
 from stream.cli.report import LiveProgress
 from stream.compare.leaderboard import Entry
@@ -49,6 +50,8 @@ def run_compare(
 ) -> int:
     """Compare and print; return the exit code: 1 if no model has a figure, 130 after Ctrl-C."""
     configure_logging("human", "error")
+    for option, output in {"--plot": plot, "--html": html}.items():
+        check_output(option, output, path, data)
     own = load_config(path, os.environ)
     entries = entries_of(path, own, models)
     console = Console(stderr=as_machine, highlight=False)
@@ -67,7 +70,8 @@ def run_compare(
     else:
         print_leaderboard(board, title, console)
     if plot is not None:
-        plot_leaderboard(board, plot, title)
+        with writing("--plot", plot):
+            plot_leaderboard(board, plot, title)
         console.print(f"Wrote {plot}")
     if html is not None:
         with LiveProgress(len(events), console) as bar:

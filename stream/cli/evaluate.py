@@ -16,6 +16,7 @@ from operators.snapshot import State
 from stream.checkpoint.format import encode
 from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
+from stream.cli.outputs import check_output, writing
 from stream.cli.plot import plot_evaluation
 from stream.cli.report import LiveProgress, as_json, print_summary
 from stream.compare.run import finer_steps
@@ -53,6 +54,9 @@ def run_evaluate(
 ) -> None:
     """Evaluate and print; the exit code is 0 whatever the accuracy."""
     configure_logging("human", "warning")
+    outputs = {"--plot": plot, "--html": html, "--save-checkpoint": checkpoint}
+    for option, output in outputs.items():
+        check_output(option, output, path, data)
     config = load_config(path, os.environ, model, read_params(params))
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
@@ -87,13 +91,16 @@ def run_evaluate(
     else:
         print_summary(result, title, console, source.table.malformed)
     if plot is not None:
-        plot_evaluation(result, plot, title, by_time=False)
+        with writing("--plot", plot):
+            plot_evaluation(result, plot, title, by_time=False)
         console.print(f"Wrote {plot}")
     if html is not None:
         write_report(html, evaluation_page(result, origin))
         console.print(f"Wrote {html}")
     if checkpoint is not None:
-        checkpoint.write_bytes(encode(learnt_checkpoint(config, states[0], signing_key)))
+        learnt = encode(learnt_checkpoint(config, states[0], signing_key))
+        with writing("--save-checkpoint", checkpoint):
+            checkpoint.write_bytes(learnt)
         console.print(
             f"Wrote {checkpoint}. To go live with it: driftgate reset {path} --to latest "
             f"--from-checkpoint {checkpoint}"

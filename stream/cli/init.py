@@ -7,12 +7,14 @@ from pathlib import Path
 
 import typer
 
+from stream.cli.outputs import check_output, writing
 from stream.datasets.draft import Draft, draft_config
 from stream.datasets.target_facts import Task
 
 
 def run_init(file: str, target: str, task: Task | None, output: Path | None) -> None:
     """Write the draft to a file or to standard output, and what to know of it to standard error."""
+    check_output("-o", output, file)
     draft = draft_config(file, target, task)
     if draft.doubt and task is None and sys.stdin.isatty() and sys.stderr.isatty():
         draft = _asked(file, target, draft)
@@ -21,7 +23,8 @@ def run_init(file: str, target: str, task: Task | None, output: Path | None) -> 
     if output is None:
         typer.echo(draft.text, nl=False)
         return
-    output.write_text(draft.text)
+    with writing("-o", output):
+        output.write_text(draft.text, encoding="utf-8")
     typer.echo(f"Wrote {output}. Next: driftgate evaluate {output} --data {file}", err=True)
 
 

@@ -108,13 +108,26 @@ def _listed(column: Any) -> list[Any]:
     """Cells as Python objects; times of more than microseconds lose what is finer."""
     import pyarrow as pa
 
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    if pa.types.is_timestamp(column.type):  # an instant whatever its zone, which may be unknown
+        zone = None if column.type.tz is None else "UTC"
+        unit = "us" if column.type.unit == "ns" else column.type.unit
+        column = column.cast(pa.timestamp(unit, zone), safe=False)
     if pa.types.is_duration(column.type) and column.type.unit == "ns":
         column = column.cast(pa.duration("us"), safe=False)
     if pa.types.is_time64(column.type) and column.type.unit == "ns":
         column = column.cast(pa.time64("us"), safe=False)
-    return list(column.to_pylist())
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_one(cell) for cell in column]
+
+
+def _one(cell: Any) -> Any:
+    """Take a cell that Python may have no value for, as a time far away; then it is text."""
+    try:
+        return cell.as_py()
+    except (OverflowError, ValueError):
+        return f"{cell.value} {cell.type}"
 
 
 def _open(path: str) -> Any:
@@ -133,5 +146,5 @@ def _in_words(path: str, kind: str) -> Iterator[None]:
     try:
         yield
     except (ArrowException, OSError, OverflowError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{path}: must be {kind}; got `{first}`.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import zlib
 from typing import Any
 
 from stream.datasets.csv_plain import Dialect
@@ -91,7 +92,7 @@ def _head(path: str) -> tuple[bytes, str]:
     try:
         with fsspec.open(path, "rb", compression="infer") as file:
             head = file.read(_SAMPLE_BYTES)
-    except (OSError, EOFError, ValueError, ImportError) as error:
+    except (OSError, EOFError, ValueError, ImportError, zlib.error) as error:
         raise DataError(f"{path}: must be a file that can be read; got `{error}`.") from None
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head, _UTF16

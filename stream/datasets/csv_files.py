@@ -19,7 +19,6 @@ from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names
 from stream.errors import DataError
 
 _log = structlog.get_logger(__name__)
-_SHOWN_MAX = 60
 
 
 def open_csv(path: str) -> Table:
@@ -47,7 +46,7 @@ def open_csv(path: str) -> Table:
 
 def _header(path: str, dialect: Dialect) -> list[list[Any]] | None:
     with _in_words(path):
-        return next(_rows(path, dialect, 1), None)
+        return next(_all_rows(path, dialect, 1, Table(path, [], lambda _: iter(()))), None)
 
 
 def _chunks(
@@ -69,13 +68,17 @@ def _chunks(
 def _all_rows(
     path: str, dialect: Dialect, limit: int | None, table: Table
 ) -> Iterator[list[list[Any]]]:
-    """Read on by the plain way where DuckDB gives up: its parser takes no mixed line ends."""
+    """Read on by the plain way where DuckDB gives up: at the first row that does not fit.
+
+    DuckDB could pass over such rows itself. But where a quote is not closed, it would pass over all
+    rows up to the next quote, or to the end, and call them one.
+    """
     from duckdb import Error
     from pyarrow import ArrowException
 
     seen = 0
     try:
-        for columns in _rows(path, dialect, limit, table):
+        for columns in _rows(path, dialect, limit):
             yield columns
             seen += len(columns[0])
     except (Error, ArrowException, OSError):
@@ -83,16 +86,14 @@ def _all_rows(
         yield from plain_rows(path, dialect, limit, table.malformed, seen)
 
 
-def _rows(
-    path: str, dialect: Dialect, limit: int | None, table: Table | None = None
-) -> Iterator[list[list[Any]]]:
-    """Rows by column, the header's line among them; rows that do not fit go to `malformed`."""
+def _rows(path: str, dialect: Dialect, limit: int | None) -> Iterator[list[list[Any]]]:
+    """Rows by column, the header's line among them, up to the first that does not fit."""
     connection = connect(path)
     types = {f"c{number}": "VARCHAR" for number in range(dialect.columns)}
     query = (
         "SELECT * FROM read_csv($file, auto_detect=false, header=false, delim=$delimiter, "
         "quote=$quote, escape=$escape, skip=$skip, encoding=$encoding, comment='', nullstr='', "
-        "columns=$types, store_rejects=true, rejects_limit=0)"
+        "columns=$types)"
     )
     values = {
         "file": literal(path),
@@ -110,20 +111,6 @@ def _rows(
     for batch in reader:
         if batch.num_rows:
             yield [column.to_pylist() for column in batch.columns]
-    if table is not None:
-        _note_rejects(table, connection, path)
-
-
-def _note_rejects(table: Table, connection: Any, path: str) -> None:
-    found = connection.execute(
-        "SELECT line, min(error_message), min(csv_line) FROM reject_errors GROUP BY line "
-        "ORDER BY line"
-    ).fetchall()
-    for line, why, text in found:
-        lines = (text or "").count("\n")
-        more = f" ({lines} lines in all)" if lines > 1 else ""
-        shown = " ".join((text or "").split())[:_SHOWN_MAX]
-        table.malformed.add(f"{path}:{line}", f"{why.rstrip('.')}{more}: {shown}")
 
 
 @contextmanager

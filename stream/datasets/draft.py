@@ -79,7 +79,7 @@ def draft_config(path: str, target: str, task: Task | None = None, rows: int = R
     """
     table = open_table(path)
     if target not in table.columns:
-        listed = ", ".join(table.columns[:20])
+        listed = ", ".join(table.columns[:20]) or "none at all"
         raise DataError(
             f"{path}: column `{target}` must exist; the columns are {listed}. "
             "Name one of them with --target."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,19 +17,21 @@ _LOOKED_AT = 10_000
 """Rows whose fields are the columns; a field that comes later is no column."""
 
 _SHOWN_MAX = 60
+_NO_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
 
 
 def open_json(path: str) -> Table:
     """Open a file of JSON objects; see `tables.open_table`."""
     rows = [_flat(record) for record in itertools.islice(_records(path, None), _LOOKED_AT)]
-    fields = list(dict.fromkeys(name for row in rows for name in row))
+    fields = list(dict.fromkeys(names for row in rows for names in row))
     if not fields:
         raise DataError(f"{path}: must hold JSON objects, one a line; there is none.")
-    columns, notes = distinct_names(fields)
+    columns, notes = distinct_names([".".join(names) for names in fields])
     lists = frozenset(
         column
-        for column, name in zip(columns, fields, strict=True)
-        if any(isinstance(row.get(name), list) for row in rows)
+        for column, names in zip(columns, fields, strict=True)
+        if any(isinstance(row.get(names), list) for row in rows)
     )
 
     def read(limit: int | None) -> Iterator[Chunk]:
@@ -35,7 +39,7 @@ def open_json(path: str) -> Table:
         records = itertools.islice(_records(path, table), limit)
         done = 0
         while some := [_flat(record) for record in itertools.islice(records, CHUNK_ROWS)]:
-            yield Chunk([[row.get(name) for row in some] for name in fields], done)
+            yield Chunk([[row.get(names) for row in some] for names in fields], done)
             done += len(some)
 
     table = Table(path, columns, read, notes, lists=lists)
@@ -47,13 +51,14 @@ def _records(path: str, table: Table | None) -> Iterator[dict[str, Any]]:
 
     try:
         with fsspec.open(path, "rb", compression="infer") as file:
-            head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-            file.seek(0)
-            if head.startswith(b"["):
+            is_array = file.read(64).lstrip(_BEFORE).startswith(b"[")
+        with fsspec.open(path, "rb", compression="infer") as file:  # anew: .zst cannot go back
+            if is_array:
                 yield from _array(path, file.read())
             else:
-                yield from _lines(path, file, table)
-    except (OSError, EOFError, ImportError) as error:
+                lines = io.BufferedReader(file) if path.lower().endswith(".zst") else file
+                yield from _lines(path, lines, table)
+    except (OSError, EOFError, ImportError, zlib.error) as error:
         raise DataError(f"{path}: must be a file that can be read; got `{error}`.") from None
 
 
@@ -65,7 +70,7 @@ def _lines(path: str, file: Any, table: Table | None) -> Iterator[dict[str, Any]
             continue
         try:
             record = decode(text)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except _NO_JSON as error:
             record = error
         if isinstance(record, dict):
             yield record
@@ -77,26 +82,26 @@ def _lines(path: str, file: Any, table: Table | None) -> Iterator[dict[str, Any]
 
 def _array(path: str, text: bytes) -> Iterator[dict[str, Any]]:
     try:
-        found = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        found = msgspec.json.decode(text.lstrip(_BEFORE))
+    except _NO_JSON as error:
         raise DataError(f"{path}: must be JSON; got `{error}`.") from None
     if not all(isinstance(record, dict) for record in found):
         raise DataError(f"{path}: must be an array of objects; got other values in it.")
     yield from found
 
 
-def _flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """Take inner objects apart.
+def _flat(record: dict[str, Any], above: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Take inner objects apart; a name with a dot stays another one than a path to the same.
 
     Examples
     --------
-    >>> _flat({"a": 1, "b": {"c": 2}})
-    {'a': 1, 'b.c': 2}
+    >>> _flat({"a": 1, "b": {"c": 2}, "b.c": 3})
+    {('a',): 1, ('b', 'c'): 2, ('b.c',): 3}
     """
-    flat: dict[str, Any] = {}
+    flat: dict[tuple[str, ...], Any] = {}
     for name, value in record.items():
         if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{above}{name}.")
+            flat |= _flat(value, (*above, name))
         else:
-            flat[f"{above}{name}"] = value
+            flat[*above, name] = value
     return flat

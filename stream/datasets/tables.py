@@ -83,8 +83,7 @@ def open_table(path: Path | str) -> Table:
     """
     name = str(path)
     if "://" not in name and not Path(name).is_file():
-        got = "a folder" if Path(name).is_dir() else "none"
-        raise DataError(f"{name}: must be a file; there is {got}.")
+        raise DataError(f"{name}: must be a file; there is {_instead(Path(name))}.")
     kind = suffix_of(name)
     if kind in (".parquet", ".pq"):
         from stream.datasets.arrow_files import open_parquet
@@ -106,6 +105,15 @@ def open_table(path: Path | str) -> Table:
         f"{name}: must be CSV ({' '.join(_TEXT_FILES)}), .jsonl, .parquet or .arrow, CSV and JSON "
         f"also with .gz; got `{kind or 'no ending'}`. Write it in one of these forms."
     )
+
+
+def _instead(path: Path) -> str:
+    """Say what stands where no file is."""
+    if path.is_dir():
+        return "a folder. Name one file in it"
+    if path.exists():
+        return "a pipe or device, which cannot be read twice. Write it to a file first"
+    return "none"
 
 
 def turned_round(table: Table) -> Table:

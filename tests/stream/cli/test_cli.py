@@ -161,6 +161,45 @@ def one_line(result: Result) -> str:
     return line
 
 
+@pytest.mark.parametrize("option", ["--html", "--plot", "--save-checkpoint"])
+def test_outputs_are_looked_at_before_the_work(
+    cli: Cli, pipeline: Path, table: Path, tmp_path: Path, option: str
+) -> None:
+    held = table.read_bytes()
+    for output, words in [
+        (table, "must be another file than what is read; got the same."),
+        (pipeline, "must be another file than what is read; got the same."),
+        (tmp_path, "must be a file; got a folder. Name a file in it."),
+        (tmp_path / "no" / "x", f"must be in a folder that exists; got `{tmp_path / 'no'}`."),
+    ]:
+        refused = cli("evaluate", pipeline, "--data", table, option, output)
+        assert f"{option} {output}: {words}" in one_line(refused)
+    assert table.read_bytes() == held
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--plot", "x.none"), ("--save-checkpoint", "/dev/full"), ("--html", "/dev/full")],
+)
+def test_outputs_that_cannot_be_written(
+    cli: Cli, pipeline: Path, table: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    arguments = ["--model", "hoeffding_tree", "--limit", "20", option, tmp_path / name]
+    refused = cli("evaluate", pipeline, "--data", table, *arguments)
+    assert refused.code == 2
+    assert (
+        f"driftgate: {option} {tmp_path / name}: must be a file that can be written;"
+        in (refused.err.splitlines()[-1])
+    )
+
+
+def test_a_draft_is_not_written_over_its_data(cli: Cli, table: Path, tmp_path: Path) -> None:
+    held = table.read_bytes()
+    for output, words in [(table, "got the same"), (tmp_path, "got a folder"), ("/dev/full", "28")]:
+        assert words in one_line(cli("init", table, "--target", "sold", "-o", output))
+    assert table.read_bytes() == held
+
+
 # Help.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,106 @@ def test_mixed_line_ends(tmp_path: Path, limit: int | None) -> None:
     assert table.malformed.count == int(limit is None or limit > 15_000)
     firsts = [(chunk.first, len(chunk)) for chunk in table.read(None)]
     assert [first for first, _ in firsts[1:]] == [first + count for first, count in firsts[:-1]]
+
+
+def rows_of(path: Path, limit: int | None = None) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """All rows that can be read, and what is said of the others; twice, with equal results."""
+    table = open_table(path)
+    first, again = (
+        [row for chunk in table.read(limit) for row in zip(*chunk.columns, strict=True)]
+        for _ in range(2)
+    )
+    assert first == again
+    assert table.malformed.count >= len(table.malformed.shown)
+    return first, [each.removeprefix(f"{path}:") for each in table.malformed.shown]
+
+
+@pytest.mark.parametrize("bad", [[30], [59], [30, 31], [3, 40, 59]])
+@pytest.mark.parametrize("text", ["t", '"a\nb"', '"a""b"', '"a,b"'])
+def test_a_quote_that_is_not_closed_costs_its_own_line(
+    tmp_path: Path, bad: list[int], text: str
+) -> None:
+    path = tmp_path / "t.csv"
+    opened = '"t'
+    lines = [f"{n},{opened if n in bad else text},a\n" for n in range(60)]
+    path.write_text("x,t,y\n" + "".join(lines))
+    rows, said = rows_of(path)
+    assert [int(row[0]) for row in rows] == [n for n in range(60) if n not in bad]
+    assert len(said) == len(bad)
+
+
+def test_nothing_after_a_bad_row_of_a_long_file_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    bad = {1000: '1000,"t,a', 5000: "5000,t", 20_001: '20001,"t"t,a', 29_000: "29000,\udce9,a"}
+    lines = ["x,t,y", *(bad.get(n, f"{n},{n % 3:040}ä,a") for n in range(30_000))]
+    path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    rows, said = rows_of(path)
+    assert [int(row[0]) for row in rows] == [n for n in range(30_000) if n not in bad]
+    assert [each.partition(":")[0] for each in said] == ["1002", "5002", "20003", "29002"]
+    assert len(rows_of(path, 1500)[0]) == 1500
+
+
+def test_a_delimiter_at_the_end_of_lines_stays_one_after_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join("1\n" if n == 50 else f"{n},a,\n" for n in range(100)))
+    rows, said = rows_of(path)
+    assert (len(rows), len(said)) == (99, 1)
+
+
+def test_json_lines_that_are_no_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"x": 1}\n{"x": "\xff"}\n{"x": 2}\n')
+    rows, said = rows_of(path)
+    assert (rows, len(said)) == ([(1,), (2,)], 1)
+
+
+def test_one_name_of_two_places_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": {"b": 1}, "a.b": 2}\n')
+    table = open_table(path)
+    assert (table.columns, rows_of(path)[0]) == (["a.b", "a.b_2"], [(1, 2)])
+    assert table.notes == ["`a.b` names two columns; column 2 is called `a.b_2`"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([10**13], pa.timestamp("s")),
+        ([10**17, 0], pa.timestamp("s", "UTC")),
+        ([10_000_000], pa.date32()),
+        ([2**62], pa.duration("s")),
+    ],
+)
+def test_times_that_python_has_none_for_are_text(
+    tmp_path: Path, values: list[int], kind: pa.DataType
+) -> None:
+    path = tmp_path / "t.arrow"
+    table = pa.table({"t": pa.array(values, kind), "x": values})
+    with pa.ipc.new_file(path, table.schema) as file:
+        file.write(table)
+    rows, _ = rows_of(path)
+    assert isinstance(rows[0][0], str)
+    assert str(kind) in rows[0][0]
+    assert [row[1] for row in rows] == values
+
+
+def test_a_zone_that_nobody_knows(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"t": pa.array([1], pa.timestamp("s", "No/Where"))}), path)
+    assert rows_of(path)[0][0][0].isoformat() == "1970-01-01T00:00:01+00:00"
+
+
+def test_a_packed_file_that_is_damaged(tmp_path: Path) -> None:
+    for ending in ("csv", "jsonl"):
+        path = tmp_path / f"t.{ending}.gz"
+        packed = gzip.compress(os.urandom(9000).hex().encode())
+        for damaged in (packed[:5000], packed[:40] + b"\xff" * 200 + packed[240:]):
+            path.write_bytes(damaged)
+            with pytest.raises(DataError, match="must be a file that can be read"):
+                open_table(path)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(DataError, match="a pipe or device, which cannot be read twice"):
+        open_table(tmp_path / "t.csv")
