@@ -148,6 +148,7 @@ class Source:
         table = open_table(data)
         self.table = turned_round(table) if is_reversed else table
         self._delay, self._limit = label_delay, limit
+        self._record = config.record
         self.config = with_delay(config, label_delay) if label_delay else with_labels_inline(config)
         counts = [count for count in (limit, table.rows) if count is not None]
         self.rows = min(counts) if table.rows is not None else None
@@ -160,8 +161,10 @@ class Source:
 
     def pieces(self, limit: int | None) -> Iterator[Piece]:
         """Read the file anew, at most `limit` rows of it."""
+        # With a delay the record's timestamp is the time: it is still read where the file has it.
+        read = self.config.model_copy(update={"record": self._record})
         inline = self._delay == 0
-        found = to_pieces(self.config, self.table, inline=inline, limit=limit)
+        found = to_pieces(read, self.table, inline=inline, limit=limit)
         return found if inline else delayed(found, self._delay)
 
 

@@ -58,8 +58,5 @@ class Origin:
 
     @property
     def has_time(self) -> bool:
-        """Whether event times are the data's own; else rows are numbered by the second.
-
-        A label delay puts the order of the rows in the place of time.
-        """
-        return is_path(self.config.record.event_time) and not self.label_delay
+        """Whether event times are the data's own; else rows are numbered by the second."""
+        return is_path(self.config.record.event_time)

@@ -27,7 +27,11 @@ import yaml
 
 from operators.catalog import LEARNERS
 from stream.cli import main
+from stream.cli.evaluate import Source
 from stream.cli.topics import fill_new
+from stream.codec.times import parse_time
+from stream.config.pipeline import Config
+from stream.datasets import all_of
 from stream.evaluate import committed_values
 from stream.loading.load import load_config
 from stream.log.base import OutputBatch, TopicPartition
@@ -270,6 +274,27 @@ def test_a_label_delay_costs_accuracy(cli: Cli, pipeline: Path, table: Path) -> 
     assert prompt["predictions_digest"] != late["predictions_digest"]
     assert late["records"] == late["learnt"] + late["pending"] == ROWS
     assert late["accuracy"] < prompt["accuracy"]
+
+
+def test_a_label_delay_keeps_the_times_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    days = ["2024-01-01", "2024-01-03", "2024-01-02"]
+    path.write_text("day,a,y\n" + "".join(f"{day},1,{n}\n" for n, day in enumerate(days)))
+    config = Config.model_validate(
+        {
+            "app": "x",
+            "log": {"type": "embedded"},
+            "schema": {"event_time": "$.day", "features": [{"name": "a", "type": "float"}]},
+            "target": {"type": "regression", "path": "$.y"},
+        }
+    )
+    source = Source(config, str(path), None, 1, is_reversed=False)
+    events, labels = all_of(source.pieces(None))
+    assert labels is not None
+    first = parse_time(days[0])
+    day = 86_400_000
+    assert events.timestamps == [first, first + 2 * day, first + 2 * day + 1]
+    assert labels.timestamps == [*events.timestamps[1:], events.timestamps[-1] + 1]
 
 
 @pytest.mark.parametrize("delay", [0, 7])

@@ -200,7 +200,7 @@ def test_a_model_without_a_figure_is_a_line_with_its_reason() -> None:
 
 @pytest.mark.parametrize(
     ("event_time", "delay", "is_own"),
-    [("$.t", 0, True), ("$.t", 9, False), ("$timestamp", 0, False)],
+    [("$.t", 0, True), ("$.t", 9, True), ("$timestamp", 9, False)],
 )
 def test_times_are_shown_where_they_are_the_datas_own(
     event_time: str, delay: int, is_own: bool
