@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names
+from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names, said
 from stream.errors import DataError
 
 if TYPE_CHECKING:
@@ -146,5 +146,4 @@ def _in_words(path: str, kind: str) -> Iterator[None]:
     try:
         yield
     except (ArrowException, OSError, OverflowError, ValueError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"{path}: must be {kind}; got `{first}`.") from None
+        raise DataError(f"{path}: must be {kind}; got `{said(error)}`.") from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from stream.datasets.csv_plain import Dialect
 from stream.datasets.duck import connect, literal
+from stream.datasets.tables import said
 from stream.errors import DataError
 
 UTF8 = "utf-8"
@@ -15,6 +16,16 @@ _LATIN, _UTF16 = "latin-1", "utf-16"
 _SAMPLE_ROWS = 20_480
 _SAMPLE_BYTES = 1 << 20
 _NO_QUOTE = "(empty)"
+_OTHER_KINDS = {
+    b"PAR1": "Parquet (.parquet)",
+    b"ARROW1": "Arrow (.arrow)",
+    b"\x1f\x8b": "a file packed by gzip (.gz)",
+    b"\x28\xb5\x2f\xfd": "a file packed by zstd (.zst)",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"SQLite format 3\0": "an SQLite database",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+}
 # One column, and this between words: then it parts columns.
 _RARE_DELIMITERS = (" ",)
 
@@ -93,7 +104,10 @@ def _head(path: str) -> tuple[bytes, str]:
         with fsspec.open(path, "rb", compression="infer") as file:
             head = file.read(_SAMPLE_BYTES)
     except (OSError, EOFError, ValueError, ImportError, zlib.error) as error:
-        raise DataError(f"{path}: must be a file that can be read; got `{error}`.") from None
+        raise DataError(f"{path}: must be a file that can be read; got `{said(error)}`.") from None
+    for begins, what in _OTHER_KINDS.items():
+        if head.lstrip()[: len(begins)].lower() == begins.lower():
+            raise DataError(f"{path}: must be CSV; it begins as {what} does.")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head, _UTF16
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names
+from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names, said
 from stream.errors import DataError
 
 _LOOKED_AT = 10_000
@@ -59,7 +59,7 @@ def _records(path: str, table: Table | None) -> Iterator[dict[str, Any]]:
                 lines = io.BufferedReader(file) if path.lower().endswith(".zst") else file
                 yield from _lines(path, lines, table)
     except (OSError, EOFError, ImportError, zlib.error) as error:
-        raise DataError(f"{path}: must be a file that can be read; got `{error}`.") from None
+        raise DataError(f"{path}: must be a file that can be read; got `{said(error)}`.") from None
 
 
 def _lines(path: str, file: Any, table: Table | None) -> Iterator[dict[str, Any]]:

@@ -84,6 +84,17 @@ def open_table(path: Path | str) -> Table:
     name = str(path)
     if "://" not in name and not Path(name).is_file():
         raise DataError(f"{name}: must be a file; there is {_instead(Path(name))}.")
+    if "://" not in name:
+        return _open(name)
+    try:
+        return _open(name)
+    except DataError:
+        raise
+    except Exception as error:  # each store has a client of its own, with errors of its own
+        raise DataError(f"{name}: must be a file that can be read; got `{said(error)}`.") from None
+
+
+def _open(name: str) -> Table:
     kind = suffix_of(name)
     if kind in (".parquet", ".pq"):
         from stream.datasets.arrow_files import open_parquet
@@ -103,7 +114,7 @@ def open_table(path: Path | str) -> Table:
         return open_csv(name)
     raise DataError(
         f"{name}: must be CSV ({' '.join(_TEXT_FILES)}), .jsonl, .parquet or .arrow, CSV and JSON "
-        f"also with .gz; got `{kind or 'no ending'}`. Write it in one of these forms."
+        f"also with .gz or .zst; got `{kind or 'no ending'}`. Write it in one of these forms."
     )
 
 
@@ -131,8 +142,29 @@ def turned_round(table: Table) -> Table:
     return replace(table, read=read)
 
 
+def said(error: BaseException) -> str:
+    """The first line of what an error says, after its kind where that alone says what it is.
+
+    Examples
+    --------
+    >>> said(FileNotFoundError("http://here/t.csv")), said(EOFError())
+    ('FileNotFoundError: http://here/t.csv', 'EOFError')
+    """
+    kind = type(error).__name__
+    lines = str(error).strip().splitlines()
+    return f"{kind}: {lines[0]}" if lines else kind
+
+
 def suffix_of(name: str) -> str:
-    """Ending of a file's name that says its kind, in lower case."""
+    """Ending of a file's name that says its kind, in lower case; a URL's query is none of it.
+
+    Examples
+    --------
+    >>> suffix_of("t.CSV.gz"), suffix_of("https://here/t.csv?token=a.b")
+    ('.csv', '.csv')
+    """
+    if name.startswith(("http://", "https://")):
+        name = name.partition("?")[0]
     path = PurePosixPath(name.lower())
     return path.with_suffix("").suffix if path.suffix in _PACKED else path.suffix
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import threading
 from datetime import datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -330,6 +334,54 @@ def test_a_packed_file_that_is_damaged(tmp_path: Path) -> None:
             path.write_bytes(damaged)
             with pytest.raises(DataError, match="must be a file that can be read"):
                 open_table(path)
+
+
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (b"PAR1\x15\x00", "Parquet (.parquet)"),
+        (gzip.compress(b"a,b\n1,2\n"), "a file packed by gzip (.gz)"),
+        (b"PK\x03\x04\n", "a ZIP archive or an Excel workbook"),
+        (b"\n<!DOCTYPE html>\n<p>a,b</p>\n", "a web page"),
+    ],
+)
+def test_other_files_that_are_called_csv(tmp_path: Path, begin: bytes, kind: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(begin)
+    with pytest.raises(DataError) as caught:
+        open_table(path)
+    assert str(caught.value) == f"{path}: must be CSV; it begins as {kind} does."
+
+
+def test_a_url_with_a_query(tmp_path: Path) -> None:
+    put(tmp_path, "t.csv", "a,b\n1,2\n3,4\n")
+    serve = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_port}"
+        assert rows(open_table(f"{at}/t.csv?token=a.b")) == [("1", "2"), ("3", "4")]
+        with pytest.raises(DataError, match="must be a file that can be read; got `FileNotFound"):
+            open_table(f"{at}/none.csv")
+        server.shutdown()
+
+
+def test_a_stores_own_errors_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients of stores raise errors of their own, as botocore without credentials."""
+
+    class ClientError(Exception):
+        pass
+
+    def refuse(self: object, path: str, **_: object) -> None:
+        raise ClientError("no credentials\nat all")
+
+    monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "_open", refuse)
+    for ending in ("csv", "jsonl", "parquet", "arrow"):
+        with pytest.raises(DataError) as caught:
+            open_table(f"memory://none.{ending}")
+        assert str(caught.value) == (
+            f"memory://none.{ending}: must be a file that can be read; "
+            "got `ClientError: no credentials`."
+        )
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
