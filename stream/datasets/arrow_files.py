@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names, said
+from stream.datasets.tables import Chunk, Table, chunk_rows, distinct_names, said
 from stream.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def open_parquet(path: str) -> Table:
         schema, rows = file.schema_arrow, file.metadata.num_rows
 
     def batches() -> Iterator[pa.RecordBatch]:
-        yield from parquet.ParquetFile(_open(path)).iter_batches(batch_size=CHUNK_ROWS)
+        yield from parquet.ParquetFile(_open(path)).iter_batches(batch_size=chunk_rows(len(schema)))
 
     return _table(path, "Parquet", schema, rows, batches)
 
@@ -58,12 +58,14 @@ def _table(path: str, kind: str, schema: pa.Schema, rows: int | None, batches: _
         column for column, (_, is_list) in zip(columns, fields, strict=True) if is_list
     )
 
+    most = chunk_rows(len(columns))
+
     def read(limit: int | None) -> Iterator[Chunk]:
         done = 0
         with _in_words(path, kind):
             for batch in batches():
-                for start in range(0, batch.num_rows, CHUNK_ROWS):
-                    left = CHUNK_ROWS if limit is None else min(CHUNK_ROWS, limit - done)
+                for start in range(0, batch.num_rows, most):
+                    left = most if limit is None else min(most, limit - done)
                     piece = batch.slice(start, left)
                     if not piece.num_rows:
                         return

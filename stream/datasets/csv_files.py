@@ -15,7 +15,7 @@ import structlog
 from stream.datasets.csv_dialect import UTF8, find_dialect
 from stream.datasets.csv_plain import Dialect, plain_rows
 from stream.datasets.duck import connect, literal
-from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names
+from stream.datasets.tables import Chunk, Table, chunk_rows, distinct_names
 from stream.errors import DataError
 
 _log = structlog.get_logger(__name__)
@@ -107,7 +107,7 @@ def _rows(path: str, dialect: Dialect, limit: int | None) -> Iterator[list[list[
     relation = connection.sql(query, params=values)
     if limit is not None:
         relation = relation.limit(limit)
-    reader = relation.to_arrow_reader(CHUNK_ROWS)
+    reader = relation.to_arrow_reader(chunk_rows(dialect.columns))
     for batch in reader:
         if batch.num_rows:
             yield [column.to_pylist() for column in batch.columns]

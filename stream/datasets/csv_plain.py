@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from stream.datasets.malformed import Malformed
-from stream.datasets.tables import CHUNK_ROWS
+from stream.datasets.tables import chunk_rows
 from stream.errors import DataError
 
 _CELL_MAX = 1 << 24
@@ -60,7 +60,7 @@ def plain_rows(
     """
     malformed.clear()
     rows = itertools.islice(_fitting(path, dialect, malformed), seen, limit)
-    while some := list(itertools.islice(rows, CHUNK_ROWS)):
+    while some := list(itertools.islice(rows, chunk_rows(dialect.columns))):
         yield [[cell or None for cell in cells] for cells in zip(*some, strict=True)]
 
 

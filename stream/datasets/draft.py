@@ -23,6 +23,9 @@ from stream.datasets.target_facts import TargetFacts, Task, target_facts
 from stream.errors import DataError
 
 ROWS = 50_000
+_CELLS_MAX, _ROWS_MIN = 5_000_000, 500
+"""Cells to look at in a wide table, where that leaves enough rows."""
+
 _ID_NAME = re.compile(r"(.*[_\- ])?(id|uuid|key)", re.IGNORECASE)
 _CATEGORIES_MIN, _CATEGORIES_MAX = 16, 65_536
 _REGRESSOR = "adaptive_random_forest_regressor"
@@ -70,7 +73,7 @@ def draft_config(path: str, target: str, task: Task | None = None, rows: int = R
     task
         Whether it names classes or is a number; found out where it is not given.
     rows
-        How many rows to look at.
+        How many rows to look at; fewer where the table is wide.
 
     Raises
     ------
@@ -84,7 +87,8 @@ def draft_config(path: str, target: str, task: Task | None = None, rows: int = R
             f"{path}: column `{target}` must exist; the columns are {listed}. "
             "Name one of them with --target."
         )
-    facts, cells = look_at(table, rows)
+    few = max(_ROWS_MIN, _CELLS_MAX // len(table.columns))
+    facts, cells = look_at(table, min(rows, few))
     wanted = target_facts(path, facts.pop(target), cells.pop(target), task)
     columns = _Columns(table, target, facts, _leaks(facts, cells, wanted))
     lines = [

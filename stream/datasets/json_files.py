@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from stream.datasets.tables import CHUNK_ROWS, Chunk, Table, distinct_names, said
+from stream.datasets.tables import Chunk, Table, chunk_rows, distinct_names, said
 from stream.errors import DataError
 
 _LOOKED_AT = 10_000
@@ -38,7 +38,9 @@ def open_json(path: str) -> Table:
         table.malformed.clear()
         records = itertools.islice(_records(path, table), limit)
         done = 0
-        while some := [_flat(record) for record in itertools.islice(records, CHUNK_ROWS)]:
+        while some := [
+            _flat(record) for record in itertools.islice(records, chunk_rows(len(fields)))
+        ]:
             yield Chunk([[row.get(names) for row in some] for names in fields], done)
             done += len(some)
 

@@ -10,7 +10,7 @@ from typing import Any
 from stream.datasets.malformed import Malformed
 from stream.errors import DataError
 
-CHUNK_ROWS = 10_000
+_CHUNK_ROWS, _CHUNK_CELLS = 10_000, 1_000_000
 _TEXT_FILES = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
 _PACKED = (".gz", ".zst", ".bz2")
 
@@ -125,6 +125,17 @@ def _instead(path: Path) -> str:
     if path.exists():
         return "a pipe or device, which cannot be read twice. Write it to a file first"
     return "none"
+
+
+def chunk_rows(columns: int) -> int:
+    """How many rows are read at once; fewer of a wide table, so that memory stays bounded.
+
+    Examples
+    --------
+    >>> chunk_rows(20), chunk_rows(5000)
+    (10000, 200)
+    """
+    return max(1, min(_CHUNK_ROWS, _CHUNK_CELLS // max(columns, 1)))
 
 
 def turned_round(table: Table) -> Table:

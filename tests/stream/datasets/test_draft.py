@@ -212,6 +212,15 @@ def test_names_too_long_for_a_feature_are_cut(tmp_path: Path) -> None:
     assert "its name has 300 characters, too many for a feature" in text
 
 
+def test_few_rows_of_a_wide_table_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.datasets.draft._CELLS_MAX", 90)
+    monkeypatch.setattr("stream.datasets.draft._ROWS_MIN", 20)
+    path = put(tmp_path, {"x": list(range(40)), "z": [1, 2] * 20, "y": ["a", "b"] * 20})
+    assert "from the first 30 rows of" in draft_config(str(path), "y").text
+
+
 def test_labels_of_more_than_53_bits_stay_apart(tmp_path: Path) -> None:
     columns = {"x": [1, 2, 3, 4], "y": [2**53 + 1, 2**53, 2**53 + 1, 2**53]}
     text, _ = draft(tmp_path, put(tmp_path, columns), "y")

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from stream.datasets import tables
 from stream.datasets.tables import Table, distinct_names, open_table, turned_round
 from stream.errors import DataError
 
@@ -382,6 +383,26 @@ def test_a_stores_own_errors_are_one_line(monkeypatch: pytest.MonkeyPatch) -> No
             f"memory://none.{ending}: must be a file that can be read; "
             "got `ClientError: no credentials`."
         )
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "arrow"])
+def test_wide_tables_are_read_in_fewer_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(tables, "_CHUNK_CELLS", 50)
+    path = tmp_path / f"t.{ending}"
+    table = pa.table({"a": list(range(90)), "b": [1] * 90})
+    if ending == "csv":
+        path.write_text("a,b\n" + "".join(f"{n},1\n" if n != 60 else "60\n" for n in range(91)))
+    elif ending == "jsonl":
+        path.write_text("".join(f'{{"a": {n}, "b": 1}}\n' for n in range(90)))
+    elif ending == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.ipc.new_file(path, table.schema) as file:
+            file.write(table)
+    sizes = [len(chunk) for chunk in open_table(path).read(None)]
+    assert (sum(sizes), max(sizes)) == (90, 25)
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
