@@ -109,13 +109,36 @@ class _PartOfKernels(CPUDispatcher):  # type: ignore[misc]
         self.overloads[tuple(cres.signature.args)] = cres
 
 
+class _Settled(Flags):  # type: ignore[misc]
+    """Options of a compilation that stay as they are; equal ones are one object.
+
+    numba looks up each operator by them, among others, and then compares some thirty options by
+    name, where these are the same at first sight.
+    """
+
+    def __hash__(self) -> int:
+        return _HASH
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or bool(super().__eq__(other))
+
+    def copy(self) -> _Settled:
+        """There is no need for another one."""
+        return self
+
+
+_HASH = hash(Flags())  # of all flags: numba takes the names of the options
+_SETTLED: dict[str, _Settled] = {}
+
+
 class _PartCompiler(_FunctionCompiler):  # type: ignore[misc]
     """Translates a function into a `_Part`."""
 
     def _compile_core(self, args: Any, return_type: Any) -> CompileResult:
-        flags = Flags()
+        flags = _Settled()
         self.targetdescr.options.parse_as_flags(flags, self.targetoptions)
         flags.no_compile = True
+        flags = _SETTLED.setdefault(flags.summary(), flags)
         context = self.targetdescr.target_context
         part = _Part(context.codegen(), self.py_func.__qualname__)
         result = compile_extra(
@@ -147,4 +170,8 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
         """Leave all that makes code ready to run to the kernel that it becomes a part of."""
         self._raise_if_finalized()
         self._finalize_dynamic_globals()
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "external":
+                function.linkage = "linkonce_odr"  # as numba has it, so that unused code can go
+        self._shared_module = self._final_module
         self._finalized = True
