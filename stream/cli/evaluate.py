@@ -41,7 +41,7 @@ def run_evaluate(
     console = Console(stderr=as_machine, highlight=False)
     with console.status("reading the data"):
         config, events, labels = read_series(config, data, limit, label_delay)
-    with console.status("compiling (the first time takes a minute or more)"):
+    with console.status("compiling (the first time takes up to half a minute)"):
         drop_stale()
         warm_up(config, events, labels)
     with LiveProgress(len(events), console) as progress:

@@ -96,12 +96,15 @@ from collections import Counter
 from numba.core.dispatcher import Dispatcher
 from operators.rehearsal import is_classifier
 from stream.evaluate import Series, delay_labels, evaluate
+from stream.observe.logs import configure_logging
 from tests.builders import event, stream, toy_config
 
 def plain(types):
     # The types without the order of arrays in memory, and whether they may be written to.
-    return re.sub("readonly |unaligned ", "", re.sub(r"(\\dd), [ACF]", r"\\1", str(types)))
+    text = ", ".join(map(str, types))
+    return re.sub("readonly |unaligned ", "", re.sub(r"(\\dd), [ACF]", r"\\1", text))
 
+configure_logging("human", "warning")
 records = [r for r in stream(900) if r["y"] and isinstance(r["a"], float)]
 times = [1000 * i for i in range(len(records))]
 keys = [b"e%d" % i for i in range(len(records))]
