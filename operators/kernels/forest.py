@@ -170,19 +170,19 @@ class Forest(NamedTuple):
     has_histograms: bool
 
 
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def class_at(forest: Forest, c: int) -> int:
     """Return where a class's stretch begins in a leaf; of class C, where the code logs begin."""
     return HEADER + 2 * forest.n_classes + c * forest.stride
 
 
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def totals_at(forest: Forest, c: int) -> int:
     """Return where a class's nominal features begin."""
     return class_at(forest, c) + NUMERIC_FIELDS * forest.slots  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def counts_at(forest: Forest, c: int) -> int:
     """Return where a class's counts of codes begin."""
     return totals_at(forest, c) + TOTAL_FIELDS * forest.nominal_slots  # type: ignore[no-any-return]

@@ -24,14 +24,14 @@ VALUE_MAX = 1e300
 APART = 4.0
 
 
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def scale_of(forest: Forest, j: int) -> int:
     """Return where a leaf keeps the scale of numeric feature `j`."""
     logs = class_at(forest, forest.n_classes)
     return logs + forest.n_classes * forest.codes + SCALE_FIELDS * j  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def bins_of(forest: Forest, j: int, c: int) -> int:
     """Return where a leaf keeps the counts of a class."""
     return class_at(forest, c + 1) - BINS * (forest.slots - j)  # type: ignore[no-any-return]

@@ -53,7 +53,7 @@ def consult(forest: Forest, tree: int, x: FloatArray, complete: bool) -> tuple[i
     bayes = -1
     if forest.leaf_prediction != MAJORITY:
         bayes = bayes_scores(forest, leaf, x, complete)
-    return node, majority_class(forest, leaf), bayes
+    return node, majority_class(leaf, forest.n_classes), bayes
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

@@ -8,6 +8,7 @@ classes; a stump whose promise has come to exceed that of the least leaf changes
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.kernels.compiled import njit
 from operators.kernels.forest import (
@@ -33,17 +34,17 @@ from operators.kernels.views import view_of_new_leaf
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def n_children(forest: Forest, node: int) -> int:
+def n_children(nodes: NDArray[np.void], node: int) -> int:
     """Return the number of a split's children."""
-    arity = forest.nodes[node]["arity"]
+    arity = nodes[node]["arity"]
     return 2 if arity in (BY_NUMBER, BY_CODE) else int(arity)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def leaf_promise(forest: Forest, leaf: FloatArray) -> float:
+def leaf_promise(leaf: FloatArray, n_classes: int) -> float:
     """Return the weight of all but the heaviest class."""
     top = 0.0
-    for c in range(forest.n_classes):
+    for c in range(n_classes):
         top = max(top, leaf[HEADER + c])
     return leaf[TOTAL] - top  # type: ignore[no-any-return]
 
@@ -69,11 +70,12 @@ def least_promising(forest: Forest, tree: int, spared: int) -> tuple[int, float]
         depth -= 1
         node = stack[depth]
         if forest.nodes[node]["feature"] >= 0:
-            for b in range(n_children(forest, node)):
+            for b in range(n_children(forest.nodes, node)):
                 stack[depth] = forest.nodes[node]["child"] + b
                 depth += 1
         elif forest.nodes[node]["arity"] != STUMP and node != spared:
-            promise = leaf_promise(forest, forest.leaves[forest.nodes[node]["child"]])
+            leaf = forest.leaves[forest.nodes[node]["child"]]
+            promise = leaf_promise(leaf, forest.n_classes)
             if promise < least:
                 found, least = node, promise
     return found, least
@@ -169,7 +171,7 @@ def fell(forest: Forest, tree: int) -> None:
         node = stack[depth]
         child = np.int64(forest.nodes[node]["child"])
         if forest.nodes[node]["feature"] >= 0:
-            count = n_children(forest, node)
+            count = n_children(forest.nodes, node)
             for b in range(count):
                 stack[depth] = child + b
                 depth += 1

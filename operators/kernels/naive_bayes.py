@@ -286,11 +286,11 @@ def bayes_scores(forest: Forest, leaf: FloatArray, x: FloatArray, is_complete: b
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def majority_class(forest: Forest, leaf: FloatArray) -> int:
+def majority_class(leaf: FloatArray, n_classes: int) -> int:
     """Return the class with most weight, -1 in an empty leaf."""
     weights = leaf[HEADER:]
     best, top = -1, 0.0
-    for c in range(forest.n_classes):
+    for c in range(n_classes):
         if weights[c] > top:
             best, top = c, weights[c]
     return best

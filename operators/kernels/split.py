@@ -116,9 +116,9 @@ def gini(weights: FloatArray, total: float) -> float:
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
-def impurity(forest: Forest, weights: FloatArray, total: float) -> float:
-    """Return the impurity that the forest's trees go by, times the weight."""
-    if forest.criterion == GINI:
+def impurity(criterion: int, weights: FloatArray, total: float) -> float:
+    """Return the impurity that a forest's trees go by, times the weight."""
+    if criterion == GINI:
         return gini(weights, total)  # type: ignore[no-any-return]
     return entropy(weights, total)  # type: ignore[no-any-return]
 
@@ -185,7 +185,7 @@ def merit(forest: Forest, before: float, arity: int) -> float:
         if weight > BRANCH_FRACTION_MIN * total:
             filled += 1
         if weight > 0.0:
-            after += impurity(forest, branches[b], weight)
+            after += impurity(forest.criterion, branches[b], weight)
     return before - after / total if filled >= 2 else -np.inf
 
 
@@ -385,10 +385,10 @@ def is_sure(lead: float, bound: float, tie_threshold: float) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def is_pure(forest: Forest, leaf: FloatArray) -> bool:
+def is_pure(leaf: FloatArray, n_classes: int) -> bool:
     """Tell whether a leaf's weight is all of one class."""
     classes = 0
-    for c in range(forest.n_classes):
+    for c in range(n_classes):
         classes += leaf[HEADER + c] > 0.0
     return classes < 2
 
@@ -433,12 +433,12 @@ def attempt_split(forest: Forest, tree: int, node: int) -> None:
     """
     row = np.int64(forest.nodes[node]["child"])
     leaf = forest.leaves[row]
-    if is_pure(forest, leaf):
+    if is_pure(leaf, forest.n_classes):
         return
     learnt = weigh_learnt(forest, leaf)
     if learnt == 0.0:
         return
-    before = impurity(forest, forest.scores, learnt) / learnt
+    before = impurity(forest.criterion, forest.scores, learnt) / learnt
     spread = 1.0
     if forest.criterion != GINI:
         spread = math.log2(max(forest.trees[tree]["class_count"], 2))

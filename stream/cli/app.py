@@ -210,7 +210,7 @@ def warmup(
 ) -> None:
     """Compile what a pipeline needs, or every model there is, into the cache on disk.
 
-    Afterwards a worker answers its first record in a second or two instead of a minute or more.
+    Afterwards a worker answers its first record in a second or two instead of half a minute.
     """
     from stream.cli.warmup import run_warmup
 

@@ -29,7 +29,7 @@ def run_demo(limit: int | None, plot: Path | None, as_machine: bool) -> None:
     )
     with console.status("reading the flights"):
         events, labels = read_flights(limit)
-    with console.status("compiling (the first time takes a minute or more)"):
+    with console.status("compiling (the first time takes up to half a minute)"):
         drop_stale()
         warm_up(config, pieces(events, labels))
     with LiveProgress(len(events), console) as progress:

@@ -72,7 +72,7 @@ def run_evaluate(
     fitted = source.config
     if plot is not None or html is not None:
         fitted = finer_steps(fitted, source.counted())
-    with console.status("compiling (the first time takes a minute or more)"):
+    with console.status("compiling (the first time takes up to half a minute)"):
         drop_stale()
         warm_up(fitted, source.pieces(WARM_UP_RECORDS))
     with LiveProgress(source.rows, console) as progress:

@@ -81,7 +81,7 @@ def reachable(forest: Forest) -> tuple[set[int], set[int], set[int]]:
         met[0][node] += 1
         child = int(forest.nodes[node]["child"])
         if forest.nodes[node]["feature"] >= 0:
-            waiting += [child + b for b in range(n_children(forest, node))]
+            waiting += [child + b for b in range(n_children(forest.nodes, node))]
         else:
             met[2 if forest.nodes[node]["arity"] == STUMP else 1][child] += 1
     assert all(max(counts.values(), default=1) == 1 for counts in met)

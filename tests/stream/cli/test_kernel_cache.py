@@ -96,6 +96,49 @@ for name, more in (("naive_bayes", {}), ("linear_regression", {"target": values}
         print("CALLED WITH OTHER TYPES", name, more)
 """
 
+LAYOUTS = """
+import json, re, sys
+from collections import Counter
+from numba.core.dispatcher import Dispatcher
+from operators.rehearsal import is_classifier
+from stream.evaluate import Series, delay_labels, evaluate
+from stream.observe.logs import configure_logging
+from tests.builders import event, stream, toy_config
+
+def plain(types):
+    # The types without the order of arrays in memory, and whether they may be written to.
+    text = ", ".join(map(str, types))
+    return re.sub("readonly |unaligned ", "", re.sub(r"(\\dd), [ACF]", r"\\1", text))
+
+configure_logging("human", "warning")
+records = [r for r in stream(900) if r["y"] and isinstance(r["a"], float)]
+times = [1000 * i for i in range(len(records))]
+keys = [b"e%d" % i for i in range(len(records))]
+classes = {"type": "classification", "path": "$.y", "classes": ["no", "yes"]}
+values = {"type": "regression", "path": "$.b"}
+for name in json.loads(sys.argv[1]):
+    changes = {"model": {"name": name}, "target": classes if is_classifier(name) else values}
+    changes["detectors"] = [{"name": "adwin"}]
+    whole = [event(**{k: v for k, v in r.items() if k != "id"}) for r in records]
+    labels = Series(keys, whole, delay_labels(times, 100))
+    evaluate(toy_config(**changes), Series(keys, whole, times), None)
+    labelled = {"source": "topic", "id": "$key", "event_time": "$timestamp"}
+    evaluate(toy_config(labels=labelled, **changes), Series(keys, whole, times), labels)
+
+kernels = {
+    id(value): value
+    for module in list(sys.modules.values())
+    if module.__name__.startswith("operators.kernels")
+    for value in vars(module).values()
+    if isinstance(value, Dispatcher)
+}
+for kernel in kernels.values():
+    for types, count in Counter(map(plain, kernel.signatures)).items():
+        if count > 1:
+            print("COMPILED FOR", count, "KINDS OF", kernel.py_func.__qualname__, types)
+print(sum(len(kernel.signatures) > 0 for kernel in kernels.values()) > 5)
+"""
+
 
 def python(program: str, *arguments: str) -> str:
     done = subprocess.run(
@@ -111,6 +154,11 @@ def test_a_pipeline_calls_what_was_rehearsed_and_nothing_else() -> None:
 
 def test_a_pipeline_that_answers_drift_calls_what_was_rehearsed() -> None:
     assert python(OF_DRIFT) == ""
+
+
+def test_no_kernel_is_compiled_for_arrays_that_differ_only_in_how_they_lie_in_memory() -> None:
+    names = ["hoeffding_tree", "adaptive_moe", "logistic_regression", "linear_regression"]
+    assert python(LAYOUTS, json.dumps(names)) == "True\n"
 
 
 def test_a_tree_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
