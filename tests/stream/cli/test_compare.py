@@ -180,7 +180,7 @@ def test_a_report_that_cannot_be_written(cli: Cli, classes: Path, table: Path) -
     command = ("compare", classes, "--data", table, "--models", "last_label")
     code, _, err = cli(*command, "--html", classes.parent / "no" / "report.html")
     assert code == 2
-    assert "report.html: must be a file that can be written" in err
+    assert "report.html: must be in a folder that exists" in err
 
 
 def test_no_label_at_all(cli: Cli, classes: Path, table: Path) -> None:
