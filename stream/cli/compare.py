@@ -11,7 +11,7 @@ from rich.console import Console
 from operators.catalog import RIVER
 from stream.bench.labels import parse_label, split_labels
 from stream.cli.compare_table import CompareProgress, as_json, print_leaderboard
-from stream.cli.evaluate import read_series
+from stream.cli.evaluate import collect_seldom, read_series
 from stream.cli.html_report import origin_of, write_report
 from stream.cli.kernel_cache import drop_stale
 from stream.cli.outputs import check_output, writing
@@ -50,6 +50,7 @@ def run_compare(
 ) -> int:
     """Compare and print; return the exit code: 1 if no model has a figure, 130 after Ctrl-C."""
     configure_logging("human", "error")
+    collect_seldom()
     for option, output in {"--plot": plot, "--html": html}.items():
         check_output(option, output, path, data)
     own = load_config(path, os.environ)

@@ -245,15 +245,24 @@ class ClassRule:
     missing_reason = "missing_value"
     decoded_as: ClassVar[Mapping[type, Any]] = {str: _TEXT, bool: bool, int: _INTEGER, float: float}
     _keys: frozenset[str] = field(init=False, repr=False, compare=False)
+    _seen: dict[tuple[type, Any], ClassLabel] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_keys", frozenset(map(class_key, self.classes or ())))
 
     def read(self, value: Any) -> ClassLabel:
         """Take a value as a label; raises TypeError or ValueError where `fault` has words."""
+        known = self._seen.get((type(value), value))
+        if known is not None:
+            return known
         label = class_label(value)
-        if self.classes is not None and class_key(label) not in self._keys:
+        if self.classes is None:
+            return label
+        if class_key(label) not in self._keys:
             raise ValueError("unknown class")
+        self._seen[type(value), value] = label  # a few spellings of each listed class
         return label
 
     def fault(self, value: Any) -> Broken | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -37,6 +38,8 @@ from stream.evaluate import Piece, Series
 _START_MS = 946_684_800_000
 _ROW_MS = 1000
 _NAMED_MAX = 20
+_PLAIN = re.compile(r"[\w .:;,/()%#+*-]+")
+"""A name that stands in JSON as it is."""
 
 
 class _Column(NamedTuple):
@@ -194,16 +197,35 @@ def _keys(config: Config, cells: dict[str, list[Any]], numbers: range) -> list[b
 def _write(cells: dict[str, list[Any]]) -> list[bytes | None]:
     paths = [names_of(path) for path in cells]
     rows = zip(*cells.values(), strict=True)
-    if all(len(names) == 1 for names in paths):
-        flat = [names[0] for names in paths]
-        return [_encode(dict(zip(flat, row, strict=True))) for row in rows]
+    if all(len(names) == 1 and _PLAIN.fullmatch(names[0]) for names in paths):
+        flat = tuple(names[0] for names in paths)
+        make = _flat_record(flat)
+        return [_encode_flat(make, flat, row) for row in rows]
     return [_encode(_nest(paths, row)) for row in rows]
+
+
+@lru_cache(maxsize=16)
+def _flat_record(names: tuple[str, ...]) -> Callable[..., msgspec.Struct]:
+    """Make a record without inner objects; it is written faster than a dict."""
+    fields = [
+        (f"field_{number}", Any, msgspec.field(name=name)) for number, name in enumerate(names)
+    ]
+    return msgspec.defstruct("Row", fields, gc=False)
+
+
+def _encode_flat(
+    make: Callable[..., msgspec.Struct], names: Sequence[str], row: Sequence[Any]
+) -> bytes:
+    try:
+        return msgspec.json.encode(make(*row))
+    except OverflowError:  # a whole number of more than 64 bits, which JSON itself may hold
+        return _encode(dict(zip(names, row, strict=True)))
 
 
 def _encode(record: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(record)
-    except OverflowError:  # a whole number of more than 64 bits, which JSON itself may hold
+    except OverflowError:
         return json.dumps(record).encode()
 
 
