@@ -34,7 +34,7 @@ REGRESSORS = (
     "hoeffding_tree_regressor",
     "adaptive_random_forest_regressor",
 )
-"""What is compared beside the pipeline's own model when nobody says otherwise."""
+"""What is compared beside the pipeline's own model where `--models` is not given."""
 
 
 def run_compare(

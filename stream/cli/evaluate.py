@@ -160,7 +160,9 @@ class Source:
         self.table = turned_round(table) if is_reversed else table
         self._delay, self._limit = label_delay, limit
         self._record = config.record
-        self.config = with_delay(config, label_delay) if label_delay else with_labels_inline(config)
+        self.config = (
+            with_delay(config, label_delay) if label_delay else with_labels(config, in_topic=False)
+        )
         counts = [count for count in (limit, table.rows) if count is not None]
         self.rows = min(counts) if table.rows is not None else None
 
@@ -186,11 +188,6 @@ def read_series(
     source = Source(config, data, limit, label_delay, is_reversed=False)
     events, labels = all_of(source.pieces(limit))
     return source.config, events, labels
-
-
-def with_labels_inline(config: Config) -> Config:
-    """Let each event carry its label."""
-    return with_labels(config, in_topic=False)
 
 
 def delayed(source: Iterable[Piece], delay: int) -> Iterator[Piece]:

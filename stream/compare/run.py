@@ -57,14 +57,16 @@ def compare(
     seeds
         At least one.
     """
-    heard = listener or Listener()
+    listener = listener or Listener()
     is_complete = True
     try:
         for entry in entries:
             if not entry.failure:
-                heard.begins(entry)
-                _fill(_config_of(entry, config, len(events)), events, labels, entry, seeds, heard)
-            heard.ends(entry)
+                listener.begins(entry)
+                _fill(
+                    _config_of(entry, config, len(events)), events, labels, entry, seeds, listener
+                )
+            listener.ends(entry)
     except KeyboardInterrupt:
         is_complete = False
     main = "accuracy" if config.target.type == "classification" else "mae"

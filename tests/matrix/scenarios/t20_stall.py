@@ -13,8 +13,7 @@ from tests.matrix.proxy import FETCH, Proxy, Rule
 from tests.matrix.report import Result
 from tests.matrix.stage import Stage
 
-_TOLD_WITHIN_S = 55.0
-"""A position that has not moved for 30 s, seen at looks 10 s apart, and some time to ask."""
+_TOLD_WITHIN_S = 35.0
 _MENDS_WITHIN_S = 60.0
 
 
