@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from operators.snapshot import SnapshotUnavailableError, State, digest, size_bytes
 from stream.config.pipeline import Config
@@ -32,11 +32,12 @@ _PIECE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Records to append to one topic, as parallel lists."""
+    """Records to append to one topic, as parallel lists; `columns` as in `RecordBatch`."""
 
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
     timestamps: Sequence[int]
+    columns: Mapping[str, Sequence[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -44,7 +45,10 @@ class Series:
     def cut(self, start: int, stop: int | None) -> Series:
         """Keep the records from one place up to another."""
         keep = slice(start, stop)
-        return Series(self.keys[keep], self.values[keep], self.timestamps[keep])
+        columns = self.columns
+        if columns is not None:
+            columns = {path: values[keep] for path, values in columns.items()}
+        return Series(self.keys[keep], self.values[keep], self.timestamps[keep], columns)
 
 
 class Piece(NamedTuple):
@@ -82,6 +86,7 @@ class Evaluation:
     expired: int = 0
     pending: int = 0
     drift: list[DriftEvent] = field(default_factory=list)
+    bounds_reached: list[str] = field(default_factory=list)
     curve: list[Point] = field(default_factory=list)
     model_seconds: float = 0.0
     pipeline_seconds: float = 0.0
@@ -123,6 +128,7 @@ class Recorder(Observer):
         result.expired += report.expired_by_delay + report.expired_by_capacity
         result.pending = report.pending
         result.drift += report.drift
+        result.bounds_reached = report.bounds_reached
         result.figures = report.figures
         result.curve.append(Point(result.learnt, report.stream_time, result.figures))
         for stage, seconds in [*report.seconds.items(), ("commit", commit_s)]:
@@ -255,7 +261,9 @@ class _Run:
             first = self._task.wanted[source]
             offsets = range(first, first + len(series))
             self._task.accept(
-                RecordBatch(source, offsets, series.timestamps, series.keys, series.values)
+                RecordBatch(
+                    source, offsets, series.timestamps, series.keys, series.values, series.columns
+                )
             )
 
     def _step(self, *, may_follow: bool) -> None:

@@ -42,8 +42,9 @@ from stream.topology import Parts
 class StepReport:
     """What one step did, for metrics, progress and plots; never an input of anything.
 
-    `standing` is where the partition stands with its last drift. `expert_shares` has, for each
-    expert of a mixture, its part in each answer of the step.
+    `bounds_reached` has a sentence for each bound of open categories and classes that no further
+    one fits into. `standing` is where the partition stands with its last drift. `expert_shares`
+    has, for each expert of a mixture, its part in each answer of the step.
     """
 
     partition: int
@@ -61,6 +62,7 @@ class StepReport:
     pending: int
     held: int
     figures: dict[str, float]
+    bounds_reached: list[str]
     standing: Standing
     expert_shares: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -410,6 +412,10 @@ class PartitionTask:
             pending=self.parts.labels.pending,
             held=self.parts.labels.held,
             figures=self.parts.evaluator.figures(),
+            bounds_reached=[
+                *self.parts.feature_coder.bounds_reached,
+                *self.parts.target_coder.bounds_reached,
+            ],
             standing=self.parts.drift_watch.standing,
             expert_shares=dict(zip(self._expert_names(), shares.T, strict=True)),
             seconds=seconds,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from operators.base import Space
 from operators.kernels.compiled import njit
+from operators.kernels.outliers import winsorised
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -86,7 +87,10 @@ def learn_dense(dense: Dense, x: FloatArray) -> None:
         if dense.capacities[j] > 0 or value != value:
             continue
         value = min(max(value, -VALUE_MAX), VALUE_MAX)
-        seen = statistics[j, SEEN] + 1.0
+        earlier = statistics[j, SEEN]
+        back = min(earlier, dense.memory)
+        value = winsorised(value, statistics[j, MEAN], statistics[j, VARIANCE] * back, back)
+        seen = earlier + 1.0
         statistics[j, SEEN] = seen
         gain = max(1.0 / seen, 1.0 / dense.memory)
         step = value - statistics[j, MEAN]

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.kernels.compiled import njit
+from operators.kernels.outliers import winsorised
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -122,11 +123,12 @@ def learn_statistics(encoder: Encoder, x: FloatArray) -> None:
         if x[j] != x[j]:
             continue
         if capacity[j] == 0:
-            v = bounded(x[j], VALUE_MAX)
-            count = statistics[j, COUNT] + 1.0
-            step = v - statistics[j, MEAN]
-            mean = statistics[j, MEAN] + step / count
-            m2 = statistics[j, M2] + step * (v - mean)
+            earlier, mean, m2 = statistics[j, COUNT], statistics[j, MEAN], statistics[j, M2]
+            v = winsorised(bounded(x[j], VALUE_MAX), mean, m2, earlier)
+            count = earlier + 1.0
+            step = v - mean
+            mean += step / count
+            m2 += step * (v - mean)
             statistics[j, COUNT] = count
             statistics[j, MEAN] = mean
             statistics[j, M2] = m2

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from operators.kernels.compiled import njit
 from operators.kernels.encoder import VALUE_MAX, FloatArray, IntArray, bounded
+from operators.kernels.outliers import winsorised
 
 COUNT, SQUARES, MEAN, M2 = range(4)
 MOMENTS = 4
@@ -205,6 +206,8 @@ def learn_bayes(model: Bayes, x: FloatArray, y: int, weight: float) -> None:
         value = x[numeric[j]]
         if value == value:
             value = bounded(value, VALUE_MAX)
+            count, m2 = moments[overall, j, COUNT] / scale[0], moments[overall, j, M2] / scale[0]
+            value = winsorised(value, moments[overall, j, MEAN], m2, count)
             learn_number(moments, y, j, value, weight)
             learn_number(moments, overall, j, value, weight)
     for j in range(len(nominal)):

@@ -18,6 +18,7 @@ from operators.kernels.compiled import njit
 from operators.kernels.forest import FloatArray, Forest, IntArray, is_complete, lacks_room
 from operators.kernels.hoeffding import learn_tree, predict_tree
 from operators.kernels.mlp import Float32Array, Network, forward, keep
+from operators.kernels.outliers import winsorised
 
 FINISHED, NEEDS_ROOM, BATCH_FULL, NEEDS_LOGITS = range(4)
 
@@ -79,10 +80,11 @@ def learn_moments(moments: FloatArray, x: FloatArray) -> None:
     """Take a record into the running mean and variance (Welford)."""
     for j in range(len(x)):
         if x[j] == x[j]:
+            value = winsorised(x[j], moments[1, j], moments[2, j], moments[0, j])
             moments[0, j] += 1.0
-            step = x[j] - moments[1, j]
+            step = value - moments[1, j]
             moments[1, j] += step / moments[0, j]
-            moments[2, j] += step * (x[j] - moments[1, j])
+            moments[2, j] += step * (value - moments[1, j])
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")

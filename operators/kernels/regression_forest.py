@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from operators.kernels.compiled import njit
 from operators.kernels.forest import free_row, take_row
+from operators.kernels.outliers import winsorised
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -200,6 +201,8 @@ def learn_moments(forest: Forest, x: FloatArray, y: float) -> None:
     for j in range(len(forest.numeric)):
         value = bounded(x[forest.numeric[j]])
         if value == value:
+            count, mean, m2 = moments[0, j], moments[1, j], moments[2, j]
+            value = winsorised(value, mean, m2, count)
             moments[0, j] += 1.0
             gap = value - moments[1, j]
             moments[1, j] += gap / moments[0, j]
@@ -208,12 +211,14 @@ def learn_moments(forest: Forest, x: FloatArray, y: float) -> None:
         target[OFFSET] = y
         target[LOW] = target[HIGH] = target[TARGET_MEAN] = 0.0
     y -= target[OFFSET]
+    target[LOW] = min(target[LOW], y)
+    target[HIGH] = max(target[HIGH], y)
+    count = target[COUNT]
+    y = winsorised(y, target[TARGET_MEAN], target[TARGET_M2], count)
     target[COUNT] += 1.0
     gap = y - target[TARGET_MEAN]
     target[TARGET_MEAN] += gap / target[COUNT]
     target[TARGET_M2] += gap * (y - target[TARGET_MEAN])
-    target[LOW] = min(target[LOW], y)
-    target[HIGH] = max(target[HIGH], y)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -12,6 +12,7 @@ import numpy as np
 
 from operators.kernels.compiled import njit
 from operators.kernels.encoder import DEVIATION_MAX, VALUE_MAX, FloatArray, bounded
+from operators.kernels.outliers import winsorised
 
 COUNT, MEAN, M2, SHIFT, SCALE = range(5)
 FIELDS = 5
@@ -27,11 +28,12 @@ def new_target() -> FloatArray:
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
 def learn_target(target: FloatArray, y: float) -> None:
     """Learn the moments (Welford's recurrences), and predict in their units from here on."""
-    y = bounded(y, VALUE_MAX)
-    count = target[COUNT] + 1.0
-    step = y - target[MEAN]
-    mean = target[MEAN] + step / count
-    m2 = target[M2] + step * (y - mean)
+    earlier, mean, m2 = target[COUNT], target[MEAN], target[M2]
+    y = winsorised(bounded(y, VALUE_MAX), mean, m2, earlier)
+    count = earlier + 1.0
+    step = y - mean
+    mean += step / count
+    m2 += step * (y - mean)
     target[COUNT], target[MEAN], target[M2] = count, mean, m2
     target[SHIFT] = mean
     target[SCALE] = math.sqrt(m2 / count) if m2 > 0.0 else 1.0

@@ -219,7 +219,11 @@ def delayed(source: Iterable[Piece], delay: int) -> Iterator[Piece]:
 
 
 def _series(records: Sequence[tuple[bytes | None, bytes | None, int]]) -> Series:
-    return Series(*map(list, zip(*records, strict=True))) if records else Series([], [], [])
+    return Series(
+        [key for key, _, _ in records],
+        [value for _, value, _ in records],
+        [time for _, _, time in records],
+    )
 
 
 def with_delay(config: Config, label_delay: int) -> Config:

@@ -45,6 +45,8 @@ class LiveProgress:
             disable=not console.is_terminal,
         )
         self._total = total
+        self._console = console
+        self._told: list[str] = []
         self._task = self._bar.add_task("predicting", total=total, quality="")
 
     def __enter__(self) -> LiveProgress:
@@ -55,7 +57,12 @@ class LiveProgress:
         self._bar.stop()
 
     def __call__(self, result: Evaluation) -> None:
-        """Show an evaluation so far."""
+        """Show an evaluation so far; say at once that a bound has been reached."""
+        for sentence in result.bounds_reached:
+            if sentence not in self._told:
+                self._told.append(sentence)
+                at = f"within the first {result.records:,} records"
+                self._console.print(f"note: {at}, {escape(sentence)}.")
         name = "accuracy" if "accuracy" in result.figures else "mae"
         value, recent = result.figures[name], result.figures[f"faded_{name}"]
         quality = f"{name} {value:.4f}  recent {recent:.4f}  drift {len(result.drift)}"
@@ -78,6 +85,7 @@ def as_json(
         "malformed_rows": malformed.count if malformed is not None else 0,
         "expired": result.expired,
         "pending": result.pending,
+        "bounds_reached": result.bounds_reached,
         "drift_events": len(result.drift),
         "drift_story": [
             event.message for each in timeline(result.drift).episodes for event in each.story

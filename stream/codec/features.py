@@ -148,6 +148,7 @@ class FeatureCoder:
         if self._derived is not None:
             hidden |= self._derived.hidden
         self.features = tuple(each for name, each in columns.items() if name not in hidden)
+        self._names = {str(number): field.name for number, field in enumerate(fields)}
         self._open = {
             str(number): coder.vocabulary
             for number, coder in self._coders.items()
@@ -181,6 +182,16 @@ class FeatureCoder:
         for place, feature in enumerate(self.features):
             matrix[:, place] = columns[feature.name]
         return matrix
+
+    @property
+    def bounds_reached(self) -> list[str]:
+        """A sentence for each open feature that has no code left for a further value."""
+        return [
+            f"feature `{self._names[number]}` has had {vocabulary.own_codes} different values; "
+            "further ones count as `(other)` (categories_max)"
+            for number, vocabulary in self._open.items()
+            if vocabulary.is_full
+        ]
 
     def snapshot(self) -> State:
         """Return the open vocabularies by the feature's number, and what is derived."""

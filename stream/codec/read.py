@@ -190,6 +190,9 @@ class RecordReader:
 
     def _decode(self, batch: RecordBatch) -> tuple[list[int], list[Content], list[int]]:
         """Decode in C: positions and contents of what decodes, positions of what is doubtful."""
+        given = self._given(batch)
+        if given is not None:
+            return list(range(len(given))), given, []
         index, contents, doubtful = [], [], []
         decode, bytes_max = self._shape.decode, self._bytes_max
         for position, value in enumerate(batch.values):
@@ -203,6 +206,13 @@ class RecordReader:
             else:
                 index.append(position)
         return index, contents, doubtful
+
+    def _given(self, batch: RecordBatch) -> list[Content] | None:
+        """Contents of a batch that came in columns; None where its values have to be read."""
+        if batch.columns is None:
+            return None
+        longest = max((len(value) if value else 0 for value in batch.values), default=0)
+        return self._shape.from_columns(batch.columns) if longest <= self._bytes_max else None
 
     def _take_apart(
         self, batch: RecordBatch, index: list[int], contents: list[Content]

@@ -196,19 +196,21 @@ class TimeRule:
 
     def fault(self, value: Any) -> Broken | None:
         """See `Rule`."""
-        unit = "seconds" if self.unit == "s" else "milliseconds"
-        rule = f"an ISO 8601 time or a number of {unit} since 1970, in the years 1 to 9999"
-        if self.form is not None:
-            rule = f"a time written as {self.form}"
         if not isinstance(value, str) and not _is_number(value):
-            return Broken(self._reason("wrong_type"), rule)
+            return Broken(self._reason("wrong_type"), self._rule())
         if not isinstance(value, str) and not _is_finite(value):
             return Broken(self._reason("not_finite"), "a finite number")
         try:
             parse_time(value, self.unit, self.form)
         except ValueError:
-            return Broken("bad_time", rule)
+            return Broken("bad_time", self._rule())
         return None
+
+    def _rule(self) -> str:
+        if self.form is not None:
+            return f"a time written as {self.form}"
+        unit = "seconds" if self.unit == "s" else "milliseconds"
+        return f"an ISO 8601 time or a number of {unit} since 1970, in the years 1 to 9999"
 
     def _reason(self, reason: str) -> str:
         """Name trouble with an event's own time `bad_time`, whatever it is."""

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
+from types import NoneType
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
@@ -29,6 +30,9 @@ _ODD = re.compile(r'["\\\x00-\x1f]')
 """Characters that msgspec refuses in a field's name."""
 
 _FLOAT_DIGITS = 309  # a whole number of more digits is beyond every float
+
+
+_JSON_TYPES = frozenset({str, bool, int, float, NoneType})
 
 
 class Field(NamedTuple):
@@ -70,9 +74,9 @@ class Shape:
         is_odd = any(map(_ODD.search, names))
         # msgspec takes no such name; then the slow way reads every record, under other names.
         self._key = _attribute if is_odd else str
-        self._struct = _make_struct(_tree(by_path), self._key)
+        self._object = _make_object(_tree(by_path), self._key)
         self._decode: Callable[[bytes], Content] = (
-            self._decode_slowly if is_odd else msgspec.json.Decoder(self._struct).decode
+            self._decode_slowly if is_odd else msgspec.json.Decoder(self._object.struct).decode
         )
         # msgspec checks one rule a path; where several meet, the others are checked in Python.
         self._shared = [
@@ -106,7 +110,22 @@ class Shape:
             _place(wanted, map(self._key, names_of(path)), found)
         if not is_json:
             _not_json("a number that JSON does not have")
-        return msgspec.convert(wanted, self._struct)
+        return msgspec.convert(wanted, self._object.struct)
+
+    def from_columns(self, columns: Mapping[str, Sequence[Any]]) -> list[Content] | None:
+        """Make records of JSON values that stand in columns, by path: those that `decode` makes.
+
+        None where a value breaks a rule, or a path has no column.
+        """
+        try:
+            contents = _contents(self._object, columns)
+        except (KeyError, msgspec.ValidationError):
+            return None
+        for get, rule in self._shared:
+            found = map(get, contents)
+            if any(value is not None and rule.fault(value) is not None for value in found):
+                return None
+        return contents
 
     def _decode_slowly(self, value: bytes) -> Content:
         try:
@@ -140,25 +159,69 @@ def _attribute(name: str) -> str:
     return "f_" + "".join(letters)
 
 
-def _make_struct(tree: Mapping[str, Any], key: Callable[[str], str]) -> type:
+class _Leaf(NamedTuple):
+    """A value: its path, and what msgspec checks it as."""
+
+    path: str
+    checked: Any
+    optional: bool
+
+
+class _Object(NamedTuple):
+    """A JSON object: what msgspec makes of it, and what stands in it, in the struct's order."""
+
+    struct: type
+    branches: tuple[_Object | _Leaf, ...]
+    optional: bool
+
+
+def _make_object(tree: Mapping[str, Any], key: Callable[[str], str]) -> _Object:
+    branches = {
+        name: _make_object(branch, key) if isinstance(branch, dict) else branch
+        for name, branch in tree.items()
+    }
+    # What has a default stands last, as in every signature.
+    ordered = sorted(branches.items(), key=lambda entry: entry[1].optional)
     fields: list[Any] = []
-    for name, branch in tree.items():
-        default: dict[str, Any] = {}
-        if isinstance(branch, dict):
-            checked, optional = _make_struct(branch, key), _all_optional(branch)
-            if optional:
-                default["default_factory"] = checked
-        else:
-            checked, optional = branch
-            if optional:
-                default["default"] = None
+    for name, branch in ordered:
+        checked, default = _field(branch)
         fields.append((_attribute(name), checked, msgspec.field(name=key(name), **default)))
     # Nothing below can form a cycle, so the garbage collector need not look at records.
-    return msgspec.defstruct("Record", fields, kw_only=True, gc=False)
+    struct = msgspec.defstruct("Record", fields, gc=False)
+    optional = all(branch.optional for branch in branches.values())
+    return _Object(struct, tuple(branch for _, branch in ordered), optional)
+
+
+def _field(branch: _Object | _Leaf) -> tuple[Any, dict[str, Any]]:
+    """Type of a field, and its default where it may be absent."""
+    if isinstance(branch, _Leaf):
+        return branch.checked, {"default": None} if branch.optional else {}
+    return branch.struct, {"default_factory": branch.struct} if branch.optional else {}
+
+
+def _contents(node: _Object, columns: Mapping[str, Sequence[Any]]) -> list[Content]:
+    """Make records column by column; msgspec checks each column at once."""
+    return list(
+        map(
+            node.struct,
+            *(
+                _contents(branch, columns)
+                if isinstance(branch, _Object)
+                else _checked(columns[branch.path], branch.checked)
+                for branch in node.branches
+            ),
+        )
+    )
+
+
+def _checked(values: Sequence[Any], checked: Any) -> list[Any]:
+    if not set(map(type, values)) <= _JSON_TYPES:
+        raise msgspec.ValidationError("not JSON")
+    return msgspec.convert(values, list[checked])
 
 
 def _tree(by_path: Mapping[str, Sequence[Field]]) -> dict[str, Any]:
-    """Sort the fields into nested objects; a leaf is (checked type, optional)."""
+    """Sort the fields into nested objects."""
     tree: dict[str, Any] = {}
     for path, entries in by_path.items():
         *parents, leaf = names_of(path)
@@ -173,7 +236,7 @@ def _tree(by_path: Mapping[str, Sequence[Field]]) -> dict[str, Any]:
     return tree
 
 
-def _leaf(path: str, entries: Sequence[Field]) -> tuple[Any, bool]:
+def _leaf(path: str, entries: Sequence[Field]) -> _Leaf:
     """Join what is allowed by every entry into one type; the first entry's checks are in it."""
     allowed = set.intersection(*(set(entry.rule.decoded_as) for entry in entries))
     if not allowed:
@@ -183,13 +246,7 @@ def _leaf(path: str, entries: Sequence[Field]) -> tuple[Any, bool]:
     for kind, check in entries[0].rule.decoded_as.items():
         if kind in allowed:
             joined = check if joined is None else joined | check
-    return (joined | None if optional else joined), optional
-
-
-def _all_optional(tree: Mapping[str, Any]) -> bool:
-    return all(
-        _all_optional(branch) if isinstance(branch, dict) else branch[1] for branch in tree.values()
-    )
+    return _Leaf(path, joined | None if optional else joined, optional)
 
 
 def _conflict(path: str, why: str) -> NoReturn:

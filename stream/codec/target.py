@@ -66,6 +66,16 @@ class TargetCoder:
             self.classes.append(label)
         return code
 
+    @property
+    def bounds_reached(self) -> list[str]:
+        """A sentence if no code is left for a further open class."""
+        if not self.n_classes or self.configured or not self._vocabulary.is_full:
+            return []
+        return [
+            f"the target has had {self.n_classes} different classes; records of further ones are "
+            "dead letters (target.classes_max)"
+        ]
+
     def snapshot(self) -> State:
         """Return the classes with their types."""
         return pack_strings([msgspec.json.encode(label).decode() for label in self.classes])

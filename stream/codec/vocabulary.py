@@ -55,6 +55,16 @@ class Vocabulary:
         code = self._codes.get(name)
         return self._take_up(name) if code is None else code
 
+    @property
+    def own_codes(self) -> int:
+        """Number of names that can have a code of their own."""
+        return self._own_codes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a further name would find no code of its own."""
+        return len(self.names) >= self._own_codes
+
     def snapshot(self) -> State:
         """Return the names in the order of their codes."""
         return pack_strings(self.names)

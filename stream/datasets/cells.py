@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Hashable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal
 from functools import lru_cache
@@ -145,11 +145,13 @@ def to_text(cell: Cell) -> str | None:
 
 
 def _iso(moment: datetime) -> str:
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).isoformat()
+    return moment.isoformat() if moment.tzinfo is not None else f"{moment.isoformat()}+00:00"
 
 
 def to_time(cell: Cell) -> Value:
     """Read a time: a number, or an ISO 8601 string."""
+    if type(cell) is str and cell[4:5] == "-" and cell[:4].isdigit():
+        return cell  # begins with a year, as nearly all do: neither a number nor null
     if is_null(cell):
         return None
     if isinstance(cell, timedelta):
@@ -234,7 +236,13 @@ def label_converter(target: Target) -> Convert:
             return label
         return by_key.get(class_key(label), label)
 
-    return lambda cell: known(cell if isinstance(cell, Hashable) else str(cell))
+    def label_of(cell: Cell) -> Value:
+        try:
+            return known(cell)
+        except TypeError:  # a list, which no table of known cells can hold
+            return known(str(cell))
+
+    return label_of
 
 
 def convert_all(convert: Convert, cells: Sequence[Cell]) -> list[Value]:
@@ -243,10 +251,12 @@ def convert_all(convert: Convert, cells: Sequence[Cell]) -> list[Value]:
     Python's `float` also reads ` 1_0`, `nan` and `inf`; only what is written with the characters of
     a number may go its way.
     """
+    found = None
     if convert is to_float and cells:
         found = _floats(cells)
-        return list(map(convert, cells)) if found is None else found
-    return list(map(convert, cells))
+    elif convert in (to_time, to_text) and set(map(type, cells)) == {datetime}:
+        found = list(map(_iso, cells))
+    return list(map(convert, cells)) if found is None else found
 
 
 def _floats(cells: Sequence[Cell]) -> list[Value] | None:

@@ -94,7 +94,7 @@ def to_pieces(
     for chunk in table.read(limit):
         rows = _rows(config, table, chunk, columns, label)
         cells = {**rows.cells, label.path: rows.labels} if inline else rows.cells
-        events = Series(rows.keys, _write(cells), rows.times)
+        events = Series(rows.keys, _write(cells), rows.times, cells)
         yield Piece(events, None if inline else _label_records(config, rows))
 
 
@@ -177,12 +177,16 @@ def _times(config: Config, cells: dict[str, list[Any]], numbers: range) -> list[
     if own is None:
         return stamps
     parse = partial(parse_time, form=config.record.event_time_format)
-    return [_time_or(parse, value, stamp) for value, stamp in zip(own, stamps, strict=True)]
+    try:
+        # A record's timestamp cannot lie before 1970.
+        return [time if time > 0 else 0 for time in map(parse, own)]
+    except (TypeError, ValueError):
+        return [_time_or(parse, value, stamp) for value, stamp in zip(own, stamps, strict=True)]
 
 
 def _time_or(parse: Callable[[Any], int], value: Any, stamp: int) -> int:
     try:
-        return max(parse(value), 0)  # a record's timestamp cannot lie before 1970
+        return max(parse(value), 0)
     except (TypeError, ValueError):
         return stamp
 

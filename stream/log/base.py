@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from stream.errors import DriftgateError
 
@@ -28,7 +28,8 @@ class RecordBatch:
     """Consecutive committed records of one partition, in offset order, as parallel lists.
 
     Offsets rise but may have gaps (Kafka's transaction markers and aborted records take offsets).
-    `timestamps` are milliseconds since 1970-01-01 UTC.
+    `timestamps` are milliseconds since 1970-01-01 UTC. `columns` has what the values say, by path,
+    where a file has said it in columns: then nobody has to read the values.
     """
 
     source: TopicPartition
@@ -36,6 +37,7 @@ class RecordBatch:
     timestamps: Sequence[int]
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
+    columns: Mapping[str, Sequence[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -176,6 +176,12 @@ class Metrics:
             "partition",
             "reason",
         )
+        self.bounds_reached = self._gauge(
+            "bounds_reached",
+            "Bounds of open categories and classes (categories_max, classes_max) that no further "
+            "one fits into.",
+            "partition",
+        )
         self.orphaned_labels = self._counter(
             "orphaned_labels", "Labels given up because no event came for them.", "partition"
         )

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import time
 
+import structlog
+
 from stream.drift.sources import Watchers
 from stream.log.base import Lag
 from stream.observe.expert_load import ExpertLoad
@@ -17,6 +19,8 @@ from stream.observe.server import Health
 from stream.recovery.lifecycle import State, Status
 from stream.recovery.restoration import Restored
 from stream.task import StepReport
+
+_log = structlog.get_logger(__name__)
 
 
 class Observer:
@@ -128,6 +132,7 @@ class MetricsObserver(Observer):
         self._model = model
         self._fading_factor = fading_factor
         self._loads: dict[int, ExpertLoad] = {}
+        self._told: dict[int, set[str]] = {}
         self._known: set[int] = set()
 
     def tick(self) -> None:
@@ -141,6 +146,7 @@ class MetricsObserver(Observer):
         number = status.partition
         if status.state is State.RELEASED:
             self._loads.pop(number, None)
+            self._told.pop(number, None)
             self._known.discard(number)
             self._metrics.partition_revoked(number)
             return
@@ -177,6 +183,8 @@ class MetricsObserver(Observer):
         self._count(report, number)
         metrics.pending_labels.labels(partition=number).set(report.pending)
         metrics.early_labels.labels(partition=number).set(report.held)
+        metrics.bounds_reached.labels(partition=number).set(len(report.bounds_reached))
+        self._tell(report)
         metrics.end_to_end_latency.observe_many(
             [now - timestamp / 1000 for timestamp in report.timestamps]
         )
@@ -195,6 +203,14 @@ class MetricsObserver(Observer):
         load = self._loads.setdefault(report.partition, ExpertLoad(self._fading_factor))
         load.observe(report.expert_shares)
         metrics.set_experts(report.partition, self._model, load)
+
+    def _tell(self, report: StepReport) -> None:
+        """Log each bound once, when it is reached."""
+        told = self._told.setdefault(report.partition, set())
+        for sentence in report.bounds_reached:
+            if sentence not in told:
+                told.add(sentence)
+                _log.warning("bound reached", partition=report.partition, reason=sentence)
 
     def _count(self, report: StepReport, number: str) -> None:
         metrics = self._metrics

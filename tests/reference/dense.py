@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from tests.reference.outliers import winsorised
 
 Vector = NDArray[np.float64]
 BEYOND = 1e100
@@ -22,7 +23,10 @@ class PlainDense:
     def learn(self, x: Vector) -> None:
         for feature, values, value in zip(self.features, self.learnt, x.tolist(), strict=True):
             if not feature.capacity and not math.isnan(value):
-                values.append(min(max(value, -BEYOND), BEYOND))
+                bounded = min(max(value, -BEYOND), BEYOND)
+                back = min(len(values), self.memory)
+                weights = back * self._shares(len(values))
+                values.append(winsorised(bounded, values, weights.tolist()))
 
     def encode(self, x: Vector) -> Vector:
         entries = [1.0]
@@ -35,14 +39,17 @@ class PlainDense:
                 entries += [float(value == code) for code in range(feature.capacity)]
         return np.array(entries)
 
+    def _shares(self, count: int) -> Vector:
+        """The value that came n-th took a share of the mean of that time; the rest kept theirs."""
+        gains = np.maximum(1.0 / np.arange(1, count + 1), 1.0 / self.memory)
+        kept = np.append(np.cumprod((1.0 - gains)[:0:-1])[::-1], 1.0)
+        return gains * kept[:count]
+
     def _number(self, j: int, value: float) -> float:
         values = np.array(self.learnt[j])
         if math.isnan(value) or len(set(self.learnt[j])) < 2:
             return 0.0
-        # The value that came n-th took this share of the mean of that time; the rest kept theirs.
-        gains = np.maximum(1.0 / np.arange(1, len(values) + 1), 1.0 / self.memory)
-        kept = np.append(np.cumprod((1.0 - gains)[:0:-1])[::-1], 1.0)
-        shares = gains * kept
+        shares = self._shares(len(values))
         mean = shares @ values
         deviation = math.sqrt(shares @ (values - mean) ** 2)
         return float(np.clip((min(max(value, -BEYOND), BEYOND) - mean) / deviation, -4.0, 4.0))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from tests.reference.outliers import winsorised
 
 MASK = 2**64 - 1
 
@@ -29,6 +30,7 @@ class PlainEncoder:
         self.impute = impute
         self.standardise = standardise
         self.learnt: list[list[float]] = [[] for _ in space.features]
+        self.last = [math.nan for _ in space.features]
         own = [
             1 if not f.capacity else (0 if self.hash_size else f.capacity) for f in self.features
         ]
@@ -38,9 +40,10 @@ class PlainEncoder:
         self.n_columns = self.shared + (self.hash_size if has_codes else 0)
 
     def learn(self, x: list[float]) -> None:
-        for values, value in zip(self.learnt, x, strict=True):
+        for j, (values, value) in enumerate(zip(self.learnt, x, strict=True)):
             if not math.isnan(value):
-                values.append(value)
+                values.append(winsorised(value, values, [1.0] * len(values)))
+                self.last[j] = value
 
     def encode(self, x: list[float]) -> NDArray[np.float64]:
         vector = np.zeros(self.n_columns)
@@ -58,7 +61,7 @@ class PlainEncoder:
     def _imputed(self, j: int) -> float:
         values = self.learnt[j]
         if self.impute == "last" and values:
-            return values[-1]
+            return self.last[j]
         if self.features[j].capacity:
             return math.nan
         return 0.0 if self.impute == "zero" or not values else float(np.mean(values))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.base import Space
+from tests.reference.outliers import winsorised
 
 
 class PlainNaiveBayes:
@@ -19,8 +20,19 @@ class PlainNaiveBayes:
         self.labels: list[int] = []
 
     def learn(self, x: list[float], y: int) -> None:
-        self.records.append(x)
+        self.records.append([self._learnt(j, value) for j, value in enumerate(x)])
         self.labels.append(y)
+
+    def _learnt(self, j: int, value: float) -> float:
+        if self.space.features[j].capacity or math.isnan(value):
+            return value
+        weights = self.forgetting ** np.arange(len(self.records), 0, -1)
+        pairs = [
+            (record[j], weight)
+            for record, weight in zip(self.records, weights.tolist(), strict=True)
+            if not math.isnan(record[j])
+        ]
+        return winsorised(value, [value for value, _ in pairs], [weight for _, weight in pairs])
 
     def predict(self, x: list[float]) -> NDArray[np.float64]:
         n_classes = self.space.n_classes

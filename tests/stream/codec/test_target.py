@@ -36,6 +36,16 @@ def test_a_class_beyond_the_bound_is_refused_and_not_remembered() -> None:
     assert target.classes == ["a", "b"]
 
 
+def test_open_classes_say_when_no_code_is_left() -> None:
+    target = coder(classes_max=2)
+    target.code(["a"])
+    assert target.bounds_reached == []
+    target.code(["b"])
+    (sentence,) = target.bounds_reached
+    assert sentence.startswith("the target has had 2 different classes; records of further ones")
+    assert coder(classes=["a", "b"]).bounds_reached == []  # closed
+
+
 def test_closed_classes_keep_their_configured_codes_and_types() -> None:
     target = coder(classes=[False, True])
     assert target.n_classes == 2

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from stream.datasets import tables
+from stream.datasets.cells import to_text
 from stream.datasets.tables import Table, distinct_names, open_table, turned_round
 from stream.errors import DataError
 
@@ -324,7 +325,7 @@ def test_times_that_python_has_none_for_are_text(
 def test_a_zone_that_nobody_knows(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     parquet.write_table(pa.table({"t": pa.array([1], pa.timestamp("s", "No/Where"))}), path)
-    assert rows_of(path)[0][0][0].isoformat() == "1970-01-01T00:00:01+00:00"
+    assert to_text(rows_of(path)[0][0][0]) == "1970-01-01T00:00:01+00:00"
 
 
 def test_a_packed_file_that_is_damaged(tmp_path: Path) -> None:

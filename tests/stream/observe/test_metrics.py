@@ -35,6 +35,7 @@ UNITLESS = {
     "driftgate_standing_still",
     "driftgate_pending_labels",
     "driftgate_early_labels",
+    "driftgate_bounds_reached",
     "driftgate_prequential",
     "driftgate_partition_state",
     "driftgate_drift_open",

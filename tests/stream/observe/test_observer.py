@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from stream.drift.collector import Standing
 from stream.drift.sources import NOBODY
@@ -175,9 +176,20 @@ def report(**changes: Any) -> StepReport:
         "pending": 11,
         "held": 12,
         "figures": {},
+        "bounds_reached": [],
         "standing": Standing(),
     }
     return StepReport(**{**nothing, **changes})
+
+
+def test_a_bound_is_told_once_and_shown_for_as_long_as_it_is_reached(shown: Shown) -> None:
+    with capture_logs() as logs:
+        for _ in range(3):
+            shown.observer.step(report(bounds_reached=["no room for a further class"]), 0.1)
+    assert [(line["event"], line["partition"], line["reason"]) for line in logs] == [
+        ("bound reached", 2, "no room for a further class")
+    ]
+    assert shown.value("bounds_reached", partition="2") == 1.0
 
 
 def test_what_a_step_did_is_counted(shown: Shown) -> None:
