@@ -84,7 +84,7 @@ margin:1.25rem 0}
 dl.cards>div{background:var(--raised);border-radius:.5rem;padding:.6rem .8rem;display:flex;
 flex-direction:column}
 dl.cards dt{color:var(--quiet);font-size:.85rem}
-dl.cards dd{margin:0;white-space:nowrap;font-size:1.3rem;font-weight:600;
+dl.cards dd{margin:0;white-space:nowrap;font-size:1.1rem;font-weight:600;
 font-variant-numeric:tabular-nums}
 dl.cards dd small{display:block;white-space:normal;
 font-size:.8rem;font-weight:400;color:var(--quiet)}

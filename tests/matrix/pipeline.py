@@ -19,6 +19,7 @@ from tests.matrix.committed import ends_of
 ROOT = Path(__file__).parents[2]
 
 SESSION_S = 6.0
+COMMIT_S = 8.0
 """A silent worker is given up after this."""
 
 SCHEMA = {
@@ -86,7 +87,7 @@ class Pipeline:
                 "session_timeout": f"{SESSION_S:g}s",
                 "transaction_timeout": "5s",
                 "request_timeout": "3s",
-                "commit_timeout": "8s",
+                "commit_timeout": f"{COMMIT_S:g}s",
                 **(log or {}),
             },
             "schema": SCHEMA,

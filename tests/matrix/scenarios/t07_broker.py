@@ -8,7 +8,7 @@ import time
 
 from tests.matrix.cluster import Cluster, wait_until
 from tests.matrix.flow import Flow, Stream, flow_under
-from tests.matrix.pipeline import Pipeline
+from tests.matrix.pipeline import COMMIT_S, Pipeline
 from tests.matrix.report import Result
 from tests.matrix.sampling import UsageSampler
 from tests.matrix.stage import TAKEOVER_S, Stage
@@ -18,6 +18,9 @@ from tests.matrix.workers import Fleet
 _DOWN_S = 3.0
 _HANGS_AFTER_S = 12.0
 """A transaction that is open for longer than its timeout, and has no coordinator, hangs."""
+
+_MISSED_AFTER_S = 10.0
+"""Kafka's `broker.session.timeout.ms`, 9 s, and the elections after it."""
 
 _COMMANDS_S = 15.0
 _SLACK = 4
@@ -48,10 +51,13 @@ def run_bounces(stage: Stage, result: Result) -> None:
     result.figure("longest away s", round(max(away_s), 1))
     result.figure("markers written by `finish`", sum(finished for finished, _ in ended))
     result.figure("undecided transactions aborted", sum(aborted for _, aborted in ended))
-    # Where there are others, they take over while the node is away. Without them, a transaction
-    # may hang until an operator has ended it.
-    alone_s = max(away_s) + _HANGS_AFTER_S + _COMMANDS_S if stage.cluster.nodes == 1 else 0.0
-    stage.check_gaps(result, journal, times, round(alone_s + TAKEOVER_S))
+    # Where there are others, they take over as soon as the node is missed; by then a commit and a
+    # try to begin anew may have been given up. Without them, a transaction may hang until an
+    # operator has ended it.
+    alone_s = max(away_s) + _HANGS_AFTER_S + _COMMANDS_S
+    others_s = _MISSED_AFTER_S + 2 * COMMIT_S
+    without_s = alone_s if stage.cluster.nodes == 1 else others_s
+    stage.check_gaps(result, journal, times, round(without_s + TAKEOVER_S))
 
 
 def run_outage(stage: Stage, result: Result) -> None:
