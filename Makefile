@@ -53,8 +53,8 @@ matrix: $(VENV)/.driftgate-installed  ## Put faults into workers on a real Kafka
 docs: $(VENV)/.driftgate-installed  ## Write the generated pages of docs/
 	$(BIN)/python -m stream.loading.reference docs/configuration.md
 	$(BIN)/python -m stream.observe.metrics docs/metrics.md
-	$(BIN)/python -m stream.bench.document docs/benchmarks.md
-	$(BIN)/python -m stream.bench.detection.document docs/drift-benchmarks.md
+	$(BIN)/python -m tests.bench.document docs/benchmarks.md
+	$(BIN)/python -m tests.bench.detection.document docs/drift-benchmarks.md
 	$(BIN)/python -m tests.matrix.document docs/reliability.md
 	$(BIN)/python -m tests.mutation.document docs/mutations.md
 

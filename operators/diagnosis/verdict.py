@@ -15,7 +15,7 @@ records the models' errors alone make it significant."""
 _CAUSE = 0.8
 """Where both would do: how clearly labels have changed, relative to the features, to be the cause.
 On the seeds of `calibrate`, 1000 to 1002, only label drift is met there, from 0.99 on."""
-# By `python -m stream.bench.drift.calibrate --seeds 4`: logistic regression of being right.
+# By `python -m tests.bench.drift.calibrate --seeds 4`: logistic regression of being right.
 _INTERCEPT: dict[Source, float] = {
     "real": 2.46,
     "virtual": 0.32,

@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from operators.catalog import RIVER
-from stream.bench.labels import parse_label, split_labels
 from stream.cli.compare_table import CompareProgress, as_json, print_leaderboard
 from stream.cli.evaluate import collect_seldom, read_series
 from stream.cli.html_report import origin_of, write_report
@@ -18,6 +17,7 @@ from stream.cli.outputs import check_output, writing
 from stream.cli.plot_compare import plot_leaderboard
 from stream.cli.report import LiveProgress
 from stream.compare.leaderboard import Entry
+from stream.compare.model_labels import parse_label, split_labels
 from stream.compare.run import compare, diagnose_best
 from stream.config.masking import mask_text
 from stream.config.pipeline import Config, Model

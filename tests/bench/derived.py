@@ -85,7 +85,7 @@ def measure(config: Config, keys: int, step: int, count: int) -> tuple[float, fl
     target = TargetCoder(config)
     coder, reader = FeatureCoder(config, target), EventReader(config)
     taken = []
-    tape, y = test_then_train(step), np.arange(step) % 2.0
+    tape, y = test_then_train(step), np.arange(step, dtype=np.float64) % 2.0
     for values, times in steps(keys, step, count):
         batch = RecordBatch(
             TopicPartition("e", 0), list(range(step)), times, [b"k"] * step, [*values]

@@ -27,7 +27,7 @@ _FAR_MILES = 1500
 
 def is_on_time(flight: Flight) -> bool:
     """Whether it left the gate about when it should."""
-    return -5 <= flight.features["dep_delay"] <= 15
+    return bool(-5 <= flight.features["dep_delay"] <= 15)
 
 
 def is_far(flight: Flight) -> bool:

@@ -34,17 +34,17 @@ from operators.diagnosis.base import Diagnosis
 from operators.diagnosis.diagnoser import DriftDiagnoser
 from operators.snapshot import State
 from operators.tape import LEARN, Rows, Tape, test_then_train
-from stream.bench.candidates import Candidate
-from stream.bench.case import Case
-from stream.bench.machine import library_version, this_machine
-from stream.bench.runners.capymoa import CapyMOAPeer
-from stream.bench.stream_files import write_records
-from stream.bench.streams.drift import Changes
-from stream.bench.streams.led import led
-from stream.bench.streams.records import Records
-from stream.bench.streams.sea import sea
-from stream.bench.streams.sine import sine
-from stream.bench.streams.stagger import stagger
+from tests.bench.candidates import Candidate
+from tests.bench.case import Case
+from tests.bench.machine import library_version, this_machine
+from tests.bench.runners.capymoa import CapyMOAPeer
+from tests.bench.stream_files import write_records
+from tests.bench.streams.drift import Changes
+from tests.bench.streams.led import led
+from tests.bench.streams.records import Records
+from tests.bench.streams.sea import sea
+from tests.bench.streams.sine import sine
+from tests.bench.streams.stagger import stagger
 
 RESULTS = Path(__file__).parent / "results" / "recovery.csv"
 STRETCH = 200

@@ -1,6 +1,6 @@
 """What a diagnoser promises: cutting, snapshots, bounds; and that it names plain drifts.
 
-How often it is right on many streams is measured by `stream.bench.drift.diagnose`, not here.
+How often it is right on many streams is measured by `tests.bench.drift.diagnose`, not here.
 """
 
 from __future__ import annotations

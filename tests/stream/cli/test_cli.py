@@ -64,9 +64,6 @@ COMMANDS = [
     "transactions abort",
     "drift",
     "drift show",
-    "bench",
-    "bench learners",
-    "bench growth",
 ]
 FIGURES = {
     "records",

@@ -1,6 +1,6 @@
 """Streams with known drifts: that they change what they say, and nothing else.
 
-How well a diagnoser names them is measured by `stream.bench.drift.diagnose`; here one stream of
+How well a diagnoser names them is measured by `tests.bench.drift.diagnose`; here one stream of
 each kind of answer is followed.
 """
 
@@ -11,10 +11,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stream.bench.drift.calibrate import SOURCES, fit
-from stream.bench.drift.concepts import NOISES, WIDTHS, Case, cases, make
-from stream.bench.drift.diagnose import follow, reliability, summarise, text
-from stream.bench.drift.families import FAMILIES, RARE
+from tests.bench.drift.calibrate import SOURCES, fit
+from tests.bench.drift.concepts import NOISES, WIDTHS, Case, cases, make
+from tests.bench.drift.diagnose import follow, reliability, summarise, text
+from tests.bench.drift.families import FAMILIES, RARE
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 N = 40_000
