@@ -24,8 +24,18 @@ def run_init(file: str, target: str, task: Task | None, output: Path | None) -> 
         typer.echo(draft.text, nl=False)
         return
     with writing("-o", output):
+        _keep_other(output, draft.text)
         output.write_text(draft.text, encoding="utf-8")
     typer.echo(f"Wrote {output}. Next: driftgate evaluate {output} --data {file}", err=True)
+
+
+def _keep_other(output: Path, text: str) -> None:
+    """Keep a file that is there and says something else: somebody may have worked on it."""
+    if not output.is_file() or output.read_bytes() == text.encode():
+        return
+    kept = output.with_name(f"{output.name}.bak")
+    output.replace(kept)
+    typer.echo(f"note: {output} was there already; it is {kept} now.", err=True)
 
 
 def _asked(file: str, target: str, draft: Draft) -> Draft:

@@ -245,6 +245,17 @@ def test_version_and_schema(cli: Cli) -> None:
 # Evaluation.
 
 
+def test_a_draft_does_not_write_over_what_somebody_has_edited(cli: Cli, table: Path) -> None:
+    output = table.parent / "again.yaml"
+    command = ("init", table, "--target", "sold", "-o", output)
+    cli(*command)
+    draft = output.read_text()
+    assert "was there already" not in cli(*command).err
+    output.write_text(edited := draft.replace("app: ", "app: my-"))
+    assert f"{output} was there already; it is {output}.bak now" in cli(*command).err
+    assert (output.read_text(), Path(f"{output}.bak").read_text()) == (draft, edited)
+
+
 def test_a_draft_can_be_evaluated(cli: Cli, pipeline: Path, table: Path) -> None:
     assert load_config(pipeline, {}).app == "sales"
     result = cli("evaluate", pipeline, "--data", table)
