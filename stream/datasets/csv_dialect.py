@@ -8,6 +8,7 @@ from typing import Any
 
 from stream.datasets.csv_plain import Dialect
 from stream.datasets.duck import connect, literal
+from stream.datasets.packed import open_unpacked
 from stream.datasets.tables import said
 from stream.errors import DataError
 
@@ -98,10 +99,8 @@ def _head(path: str) -> tuple[bytes, str]:
 
     That is UTF-8 where it can be; else UTF-16 by its mark, else Latin 1, which reads all.
     """
-    import fsspec
-
     try:
-        with fsspec.open(path, "rb", compression="infer") as file:
+        with open_unpacked(path) as file:
             head = file.read(_SAMPLE_BYTES)
     except (OSError, EOFError, ValueError, ImportError, zlib.error) as error:
         raise DataError(f"{path}: must be a file that can be read; got `{said(error)}`.") from None

@@ -7,6 +7,7 @@ costs its first line only: the lines after it are read anew.
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 import zlib
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from stream.datasets.malformed import Malformed
+from stream.datasets.packed import open_unpacked
 from stream.datasets.tables import chunk_rows
 from stream.errors import DataError
 
@@ -97,20 +99,17 @@ class _Lines:
 
 
 def _fitting(path: str, dialect: Dialect, malformed: Malformed) -> Iterator[list[str]]:
-    import fsspec
-
     csv.field_size_limit(_CELL_MAX)
     lines = None
     try:
-        with fsspec.open(
-            path,
-            "rt",
-            compression="infer",
-            encoding="utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding,
-            errors="surrogateescape",
-            newline="",
-        ) as file:
-            lines = _Lines(iter(file))
+        with open_unpacked(path) as file:
+            text = io.TextIOWrapper(
+                file,
+                encoding="utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding,
+                errors="surrogateescape",
+                newline="",
+            )
+            lines = _Lines(iter(text))
             for _ in itertools.islice(lines, dialect.skip):
                 lines.begin_row()
             reader = csv.reader(
@@ -131,7 +130,7 @@ def _fitting(path: str, dialect: Dialect, malformed: Malformed) -> Iterator[list
                     first = lines.keep_first()
                     if first.strip():
                         malformed.add(f"{path}:{lines.number}", f"{why}: {_shown(first)}")
-    except (OSError, EOFError, UnicodeError, zlib.error) as error:
+    except (OSError, EOFError, UnicodeError, ImportError, zlib.error) as error:
         done = 0 if lines is None else lines.number
         raise DataError(f"{path}: must be CSV; got `{error}` after line {done}.") from None
 

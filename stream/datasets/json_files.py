@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import zlib
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from stream.datasets.packed import open_unpacked
 from stream.datasets.tables import Chunk, Table, chunk_rows, distinct_names, said
 from stream.errors import DataError
 
@@ -49,17 +49,14 @@ def open_json(path: str) -> Table:
 
 
 def _records(path: str, table: Table | None) -> Iterator[dict[str, Any]]:
-    import fsspec
-
     try:
-        with fsspec.open(path, "rb", compression="infer") as file:
+        with open_unpacked(path) as file:
             is_array = file.read(64).lstrip(_BEFORE).startswith(b"[")
-        with fsspec.open(path, "rb", compression="infer") as file:  # anew: .zst cannot go back
+        with open_unpacked(path) as file:  # anew: what is unpacked cannot go back
             if is_array:
                 yield from _array(path, file.read())
             else:
-                lines = io.BufferedReader(file) if path.lower().endswith(".zst") else file
-                yield from _lines(path, lines, table)
+                yield from _lines(path, file, table)
     except (OSError, EOFError, ImportError, zlib.error) as error:
         raise DataError(f"{path}: must be a file that can be read; got `{said(error)}`.") from None
 

@@ -15,6 +15,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -410,3 +411,29 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.csv")
     with pytest.raises(DataError, match="a pipe or device, which cannot be read twice"):
         open_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_zstandard_in_several_frames(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.zst"
+    halves = [_some_rows(name, start) for start in (0, 50)]
+    path.write_bytes(b"".join(map(zstandard.compress, halves)))
+    assert len(rows_of(path)[0]) == 100
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize("cut", [1, 30])
+def test_a_packed_file_that_ends_in_the_middle_is_not_read_short(
+    tmp_path: Path, name: str, cut: int
+) -> None:
+    path = tmp_path / f"{name}.zst"
+    path.write_bytes(zstandard.compress(_some_rows(name, 0))[:-cut])
+    with pytest.raises(DataError, match="the file ends in the middle of a Zstandard frame"):
+        rows_of(path)
+
+
+def _some_rows(name: str, start: int) -> bytes:
+    numbers = range(start, start + 50)
+    if name == "t.jsonl":
+        return b"".join(b'{"a": %d, "b": %d}\n' % (n, n**3) for n in numbers)
+    return (b"" if start else b"a,b\n") + b"".join(b"%d,%d\n" % (n, n**3) for n in numbers)
