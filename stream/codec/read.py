@@ -162,7 +162,7 @@ class RecordReader:
         self._shape = Shape([*inside, *fields])
         self._get_id = getter(id_path) if is_path(id_path) else None
         self._get_time = getter(time_path) if is_path(time_path) else None
-        self._columns = [(getter(path), _optional(parse)) for path, parse in columns]
+        self._columns = [(getter(path), parse) for path, parse in columns]
         self._id_path, self._time_path = id_path, time_path
         self._parse_time = partial(parse_time, form=time_format)
         self._ahead_max_ms = ahead_max_ms
@@ -221,7 +221,9 @@ class RecordReader:
         bad: set[int] = set()
         ids = self._ids(batch, index, contents, bad)
         times = self._times(batch, index, contents, bad)
-        columns = [_parse_all(parse, map(get, contents), bad) for get, parse in self._columns]
+        columns = [
+            _parse_known(parse, list(map(get, contents)), bad) for get, parse in self._columns
+        ]
         return Decoded(index, contents, ids, times, columns), bad
 
     def _ids(
@@ -285,12 +287,20 @@ def _is_ahead(time: int, timestamp: int, ahead_max_ms: int) -> bool:
     return 0 <= timestamp < time - ahead_max_ms
 
 
-def _optional(parse: Parse) -> Parse:
-    return lambda value: None if value is None else parse(value)
+def _parse_known(parse: Parse, values: list[Any], bad: set[int]) -> list[Any]:
+    """Parse as `_parse_all` does; null stays None."""
+    if None not in values:
+        return _parse_all(parse, values, bad)
+    return _parse_all(lambda value: None if value is None else parse(value), values, bad)
 
 
 def _parse_all(parse: Parse, values: Iterable[Any], bad: set[int]) -> list[Any]:
     """Parse all values; rows that fail get None, and their numbers go into `bad`."""
+    values = list(values)
+    try:
+        return list(map(parse, values))
+    except (TypeError, ValueError):
+        pass  # some row fails: see which
     parsed = []
     for row, value in enumerate(values):
         try:

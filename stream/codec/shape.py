@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 import msgspec
 
 from stream.codec.rejects import Fault, show
-from stream.codec.rules import Rule
+from stream.codec.rules import Rule, TimeRule
 from stream.config.paths import names_of, path_of
 from stream.errors import ConfigError
 
@@ -79,11 +79,12 @@ class Shape:
             self._decode_slowly if is_odd else msgspec.json.Decoder(self._object.struct).decode
         )
         # msgspec checks one rule a path; where several meet, the others are checked in Python.
+        # What a time is beside its type, the columns of the reader see.
         self._shared = [
             (getter(path), entry.rule)
             for path, entries in by_path.items()
             for entry in entries
-            if len(entries) > 1
+            if len(entries) > 1 and not isinstance(entry.rule, TimeRule)
         ]
         self.decode = self._decode_shared if self._shared else self._decode
 
