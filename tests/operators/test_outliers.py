@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -111,6 +111,7 @@ def test_a_spread_that_has_faded_away_bounds_nothing() -> None:
     assert dense.statistics[0, VARIANCE] == pytest.approx(1.0, abs=0.3)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(
     learnt=st.lists(st.integers(-1000, 1000), max_size=40),
     value=st.floats(-1e9, 1e9),
