@@ -6,6 +6,10 @@ until then. Winsorised [1]_, a value adds a tenth to the variance at the most, o
 1,000 records are known, counts as ten deviations. Where the spread has truly grown, that is made up
 for within a few records: n values beyond the reach widen the variance 1.1^n times.
 
+A column that is constant, or was for so long that its variance has faded away, has no spread to
+measure by, and rounding leaves some of it: a last digit, a deviation of 1e-100. Bounded by that, a
+value that ends the constancy would be rounded to the mean, and nothing be learnt ever again.
+
 References
 ----------
 .. [1] Dixon & Tukey, 1968, Approximate behavior of the distribution of Winsorized t, Technometrics
@@ -21,6 +25,7 @@ from operators.kernels.compiled import njit
 COUNT_MIN = 5.0  # with fewer records, ten deviations are nothing rare
 SQUARE_MIN = 100.0  # squared standard deviations that always count
 SHARE = 0.1
+NOISE = 1e-12  # of the mean, or of 1 where that is smaller: a deviation like it is none
 
 
 @njit(cache=True, nogil=True, forceinline=True, error_model="numpy")
@@ -29,7 +34,8 @@ def winsorised(value: float, mean: float, m2: float, count: float) -> float:
 
     `m2` is the sum of squared deviations of the `count` records that the moments go back over.
     """
-    if count < COUNT_MIN or not m2 > 0.0:
+    noise = NOISE * max(abs(mean), 1.0)
+    if count < COUNT_MIN or not m2 / count > noise * noise:
         return value
     reach = math.sqrt(max(SQUARE_MIN, SHARE * count) * (m2 / count))
     return min(max(value, mean - reach), mean + reach)

@@ -56,7 +56,7 @@ def add_value(
     """Add a record to the histogram that begins at `at`; the value must be bounded."""
     if row[at + INVERSE] == 0.0:
         begin(row, at, value)
-    i = math.floor(value * row[at + INVERSE]) - row[at + FIRST]
+    i = np.floor(value * row[at + INVERSE]) - row[at + FIRST]
     if not 0.0 <= i < BINS and is_to_widen(row, at):
         i = widen(row, at, value)
     row[at + WEIGHT] += weight
@@ -73,7 +73,7 @@ def begin(row: FloatArray, at: int, value: float) -> None:
     """Put a very narrow window around the first value."""
     exponent = math.frexp(value)[1] if value != 0.0 else EXPONENT_MIN
     row[at + INVERSE] = math.ldexp(1.0, BITS - max(exponent, EXPONENT_MIN))
-    row[at + FIRST] = math.floor(value * row[at + INVERSE]) - BINS // 2
+    row[at + FIRST] = np.floor(value * row[at + INVERSE]) - BINS // 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -92,12 +92,12 @@ def widen(row: FloatArray, at: int, value: float) -> float:
     Weight that lies outside stays there, although the window may now cover it: at most the share
     that made it widen.
     """
-    i = math.floor(value * row[at + INVERSE])
+    i = np.floor(value * row[at + INVERSE])
     old = row[at + FIRST]
     first, scale = old, 1.0
     while not first <= i < first + BINS:
-        i = math.floor(0.5 * i)
-        half = math.floor(0.5 * first)
+        i = np.floor(0.5 * i)
+        half = np.floor(0.5 * first)
         # The old window takes BINS / 2 bins, or one more if it began at an odd one.
         first = half - (BINS // 2 - 1) if i < half else half
         scale *= 0.5
@@ -105,7 +105,7 @@ def widen(row: FloatArray, at: int, value: float) -> float:
     row[at + FIRST] = first
     merged = np.zeros(SUMS * BINS)
     for j in range(BINS):
-        place = SUMS * np.int64(math.floor((old + j) * scale) - first)
+        place = SUMS * np.int64(np.floor((old + j) * scale) - first)
         for s in range(SUMS):
             merged[place + s] += row[at + BINS_AT + SUMS * (j + 1) + s]
     start = at + BINS_AT + SUMS

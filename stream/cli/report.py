@@ -46,7 +46,7 @@ class LiveProgress:
         )
         self._total = total
         self._console = console
-        self._told: list[str] = []
+        self._told: set[str] = set()
         self._task = self._bar.add_task("predicting", total=total, quality="")
 
     def __enter__(self) -> LiveProgress:
@@ -60,7 +60,7 @@ class LiveProgress:
         """Show an evaluation so far; say at once that a bound has been reached."""
         for sentence in result.bounds_reached:
             if sentence not in self._told:
-                self._told.append(sentence)
+                self._told.add(sentence)
                 at = f"within the first {result.records:,} records"
                 self._console.print(f"note: {at}, {escape(sentence)}.")
         name = "accuracy" if "accuracy" in result.figures else "mae"

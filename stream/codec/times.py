@@ -16,6 +16,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 _MS_MIN = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _MS_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _NUMBER_MAX = 1e15  # beyond the year 9999 in either unit
+# What is remembered is bounded in number; a fraction of a second may have a million digits.
+_REMEMBERED_MAX = 64
 
 
 def parse_time(
@@ -48,9 +50,12 @@ def parse_time(
     2592000000
     """
     if form is not None:
-        return _parse_written(str(value), form)
+        text = str(value)
+        is_short = len(text) <= _REMEMBERED_MAX
+        return (_parse_written if is_short else _parse_written.__wrapped__)(text, form)
     if isinstance(value, str):
-        time_ms = _parse_iso(value)
+        is_short = len(value) <= _REMEMBERED_MAX
+        time_ms = (_parse_iso if is_short else _parse_iso.__wrapped__)(value)
     elif not -_NUMBER_MAX < value < _NUMBER_MAX:  # also refuses NaN, before `floor` would
         raise ValueError("outside of the years 1 to 9999")
     else:

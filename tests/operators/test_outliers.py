@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from operators import tape
 from operators.base import Feature, Space
 from operators.catalog import create_learner
+from operators.kernels.dense import MEAN, VARIANCE, learn_dense, make_dense
 from operators.kernels.outliers import winsorised
 from operators.tape import Rows
 from tests.reference.outliers import winsorised as plain
@@ -91,6 +92,26 @@ def test_a_spread_that_has_grown_is_learnt(name: str) -> None:
     assert right[WILD + 500 :].mean() > 0.93
 
 
+@pytest.mark.parametrize("name", ["logistic_regression", "nearest_neighbours", "naive_bayes"])
+def test_a_column_constant_but_for_rounding_that_comes_to_life_is_learnt(name: str) -> None:
+    rng = np.random.default_rng(7)
+    x = np.column_stack([np.full(N, 1e6), rng.normal(size=N)])
+    x[5, 0] = np.nextafter(1e6, np.inf)
+    x[WILD:, 0] += rng.normal(size=N - WILD)
+    y = (x[:, 0] > 1e6 + 0.5).astype(float)
+    right = predicted(name, x, y, 2).argmax(axis=1) == y
+    assert right[WILD + 500 :].mean() > 0.9  # 0.7 are of one class
+
+
+def test_a_spread_that_has_faded_away_bounds_nothing() -> None:
+    dense = make_dense(Space((Feature("a"),), 2, ("no", "yes")), memory=10.0)
+    for value in [*[1.0, -1.0] * 10, *[0.0] * 9_000, *[3.0, 5.0] * 20]:
+        learn_dense(dense, np.array([value]))
+    assert dense.statistics[0, MEAN] == pytest.approx(4.0, abs=0.2)
+    assert dense.statistics[0, VARIANCE] == pytest.approx(1.0, abs=0.3)
+
+
+@settings(deadline=None)  # the first call compiles
 @given(
     learnt=st.lists(st.integers(-1000, 1000), max_size=40),
     value=st.floats(-1e9, 1e9),

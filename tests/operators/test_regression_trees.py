@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.base import Feature, Space
+from operators.kernels.regression_bins import BINS_AT, HISTOGRAM, SUMS, add_value
 from operators.kernels.regression_forest import ASLEEP, LEAVES_USED, STUMPS_USED, has_code
 from operators.snapshot import digest
 from operators.tape import LEARN, PREDICT, Rows, Tape
@@ -284,6 +285,16 @@ def test_a_snapshot_of_another_space_is_refused() -> None:
 def test_parameters_are_checked(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         HoeffdingTreeRegressor(mixed(1, seed=1)[2], **params)
+
+
+@pytest.mark.parametrize("first", [0.0, 1e-12, 1.0, -1e100])
+@pytest.mark.parametrize("later", [1.0 + 1e-9, 1e6, 1e15, 1e100])
+def test_a_value_lies_above_the_first_however_far_above(first: float, later: float) -> None:
+    row = np.zeros(HISTOGRAM)
+    add_value(row, 0, first, 1.0, 3.0, 0.0)
+    add_value(row, 0, later, 1.0, 7.0, 0.0)
+    targets = row[BINS_AT + 1 :: SUMS]
+    assert targets[targets > 0.0].tolist() == [3.0, 7.0]
 
 
 INTERPRETED = """

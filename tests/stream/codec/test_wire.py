@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -49,6 +50,20 @@ def test_offsets_are_taken_off(moment: datetime, minutes: int) -> None:
 def test_what_is_no_time(value: str | float) -> None:
     with pytest.raises(ValueError, match=r"years|isoformat|day is out|hour must be"):
         parse_time(value)
+
+
+@pytest.mark.parametrize(
+    ("long", "form"),
+    [("2020-01-01T00:00:00.5{}", None), ("2020{}01", "%Y %m")],
+)
+def test_texts_of_any_length_are_not_kept_in_memory(long: str, form: str | None) -> None:
+    filling = "0" if form is None else " "
+    tracemalloc.start()
+    for length in range(1_000_000, 1_000_020):
+        parse_time(long.format(filling * length), form=form)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_a_time_before_1970_rounds_down() -> None:
