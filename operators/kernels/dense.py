@@ -21,7 +21,9 @@ IntArray = NDArray[np.int64]
 
 SEEN, MEAN, VARIANCE = range(3)
 STATISTICS = 3
-DEVIATION_MAX = 4.0
+# As far as moments are learnt from: cut off sooner, what is rare and far away (fraud, say) would
+# lie where the last of the usual does.
+DEVIATION_MAX = 10.0
 VALUE_MAX = 1e100  # its square is still finite
 
 

@@ -27,8 +27,10 @@ SPACE = (Feature("a"), Feature("b"))
 def predicted(name: str, x: NDArray[np.float64], y: NDArray[np.float64], n_classes: int) -> NDArray:
     model = create_learner(name, Space(SPACE, n_classes, ("no", "yes")[:n_classes]), 1, {})
     width = max(n_classes, 1)
-    rows = Rows(x, y, np.full((N, width), np.nan), np.full((N, model.trace_width), np.nan))
-    model.run(tape.test_then_train(N), rows)
+    rows = Rows(
+        x, y, np.full((len(x), width), np.nan), np.full((len(x), model.trace_width), np.nan)
+    )
+    model.run(tape.test_then_train(len(x)), rows)
     return rows.output
 
 
@@ -79,6 +81,19 @@ def test_a_regressor_recovers_from_a_wild_target(name: str) -> None:
     y[WILD] = 1e6
     errors = np.abs(predicted(name, x, y, 0)[:, 0] - y)
     assert np.median(errors[LATER]) < 0.2
+
+
+@pytest.mark.parametrize("name", ["logistic_regression", "naive_bayes", "newton_regression"])
+def test_a_rare_class_that_lies_far_away_is_told_apart(name: str) -> None:
+    rng = np.random.default_rng(7)
+    n = 30_000
+    y = (rng.random(n) < 0.002).astype(float)
+    x = rng.normal(size=(n, 2))
+    x[:, 0] += 100.0 * y
+    found = predicted(name, x, y, 2).argmax(axis=1)[n // 2 :] == 1
+    is_rare = y[n // 2 :] == 1.0
+    assert found[is_rare].mean() > 0.9
+    assert found[~is_rare].mean() < 0.001
 
 
 @pytest.mark.parametrize("name", ["logistic_regression", "nearest_neighbours", "naive_bayes"])

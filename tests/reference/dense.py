@@ -52,4 +52,4 @@ class PlainDense:
         shares = self._shares(len(values))
         mean = shares @ values
         deviation = math.sqrt(shares @ (values - mean) ** 2)
-        return float(np.clip((min(max(value, -BEYOND), BEYOND) - mean) / deviation, -4.0, 4.0))
+        return float(np.clip((min(max(value, -BEYOND), BEYOND) - mean) / deviation, -10.0, 10.0))
