@@ -22,6 +22,7 @@ _HANGS_AFTER_S = 12.0
 _MISSED_AFTER_S = 10.0
 """Kafka's `broker.session.timeout.ms`, 9 s, and the elections after it."""
 
+_NAMED = re.compile(r"--partition (\d+) --to journal")
 _COMMANDS_S = 15.0
 _SLACK = 4
 """Threads or descriptors that a worker may hold for a moment, such as a probe's connection."""
@@ -36,8 +37,9 @@ def run_bounces(stage: Stage, result: Result) -> None:
     times: list[int] = []
     away_s: list[float] = []
     ended: list[tuple[int, int]] = []
+    resets: list[int] = []
 
-    def fault(pipeline: Pipeline, _: Fleet) -> list[int]:
+    def fault(pipeline: Pipeline, fleet: Fleet) -> list[int]:
         for number in range(bounces):
             time.sleep(3.0)
             times.append(now_ms())
@@ -45,12 +47,14 @@ def run_bounces(stage: Stage, result: Result) -> None:
             away_s.append(_bounce(stage.cluster, node, hard=number % 2 == 0))
             if stage.cluster.nodes == 1:
                 ended.append(_end_hanging(pipeline))
+                resets.extend(_reset_as_named(pipeline, fleet))
         return times
 
     journal = work_under(stage, result, work, fault, standstill_s=None)
     result.figure("longest away s", round(max(away_s), 1))
     result.figure("markers written by `finish`", sum(finished for finished, _ in ended))
     result.figure("undecided transactions aborted", sum(aborted for _, aborted in ended))
+    result.figure("partitions reset as /readyz named it", len(resets))
     # Where there are others, they take over as soon as the node is missed; by then a commit and a
     # try to begin anew may have been given up. Without them, a transaction may hang until an
     # operator has ended it.
@@ -135,6 +139,21 @@ def _abort(pipeline: Pipeline, where: str, producer: str) -> bool:
             raise
         return False
     return True
+
+
+def _reset_as_named(pipeline: Pipeline, fleet: Fleet) -> list[int]:
+    """Do what /readyz names where the broker has torn a transaction: go by the journal.
+
+    A broker that is told to stop may skip all markers of a committed transaction; the abort of the
+    producer's next one then ends its records, and its offsets alone are left to be committed.
+    """
+    answers = [worker.ask("/readyz").body for worker in fleet.running]
+    named = sorted({int(n) for body in answers for n in _NAMED.findall(body)})
+    for number in named:
+        pipeline.call(
+            "reset", "--partition", str(number), "--to", "journal", "--force", "--yes"
+        )  # fmt: skip
+    return named
 
 
 def _bounce(cluster: Cluster, node: int, *, hard: bool) -> float:
