@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import repeat
 
 import msgspec
 import numpy as np
@@ -123,7 +125,7 @@ class PredictionWriter:
         """
         assert self.is_finite(outputs, known).all()
         moments = format_times(times)
-        sources = [Source(source.topic, source.partition, offset) for offset in offsets]
+        sources = list(map(partial(Source, source.topic, source.partition), offsets))
         said = experts if experts is not None else [UNSET] * len(ids)
         if not self._target.n_classes:
             return self._write_values(ids, moments, sources, outputs, said)
@@ -163,24 +165,14 @@ class PredictionWriter:
         best = np.where(known > 0, probable.argmax(axis=1), len(labels) - 1).tolist()
         names = [class_key(label) for label in self._target.classes]
         known_names = {count: names[:count] for count in np.unique(known).tolist()}
-        encode, model = self._encode, self._model
-        return [
-            encode(
-                ClassPrediction(
-                    name,
-                    moment,
-                    labels[code],
-                    # The row is cut to its known classes by their shorter list of names.
-                    dict(zip(known_names[count], row, strict=False)),
-                    model,
-                    source,
-                    experts,
-                )
-            )
-            for name, moment, code, count, row, source, experts in zip(
-                ids, moments, best, known.tolist(), outputs.tolist(), sources, said, strict=True
-            )
+        # A row is cut to its known classes by their shorter list of names.
+        probabilities = [
+            dict(zip(known_names[count], row, strict=False))
+            for count, row in zip(known.tolist(), outputs.tolist(), strict=True)
         ]
+        chosen = map(labels.__getitem__, best)
+        columns = (ids, moments, chosen, probabilities, repeat(self._model), sources, said)
+        return list(map(self._encode, map(ClassPrediction, *columns)))
 
 
 def explained(names: Sequence[str], shares: NDArray[np.float64]) -> list[Shares | UnsetType]:

@@ -66,6 +66,13 @@ class TargetCoder:
             self.classes.append(label)
         return code
 
+    def known_codes(self, labels: Sequence[ClassLabel | float]) -> list[float] | None:
+        """Codes of labels that were all coded before; None if one is new. Changes nothing."""
+        if not self.n_classes:
+            return list(map(float, labels))
+        codes = list(map(self._codes.get, zip(map(type, labels), labels, strict=True)))
+        return None if None in codes else codes  # type: ignore[return-value]
+
     @property
     def bounds_reached(self) -> list[str]:
         """A sentence if no code is left for a further open class."""

@@ -92,4 +92,4 @@ def format_times(times: Sequence[int]) -> list[str]:
     ['1970-01-01T23:00:00.250Z']
     """
     moments = np.array(times, dtype="datetime64[ms]")
-    return [f"{text}Z" for text in np.datetime_as_string(moments, unit="ms").tolist()]
+    return list(np.datetime_as_string(moments, unit="ms", timezone="UTC").tolist())

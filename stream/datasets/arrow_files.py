@@ -26,7 +26,11 @@ def open_parquet(path: str) -> Table:
         schema, rows = file.schema_arrow, file.metadata.num_rows
 
     def batches() -> Iterator[pa.RecordBatch]:
-        yield from parquet.ParquetFile(_open(path)).iter_batches(batch_size=chunk_rows(len(schema)))
+        file = parquet.ParquetFile(_open(path))
+        size = chunk_rows(len(schema))
+        # One group at a time: asked for all, pyarrow keeps the bytes of all in memory.
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(size, row_groups=[group])
 
     return _table(path, "Parquet", schema, rows, batches)
 

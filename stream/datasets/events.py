@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import msgspec
@@ -203,8 +204,11 @@ def _write(cells: dict[str, list[Any]]) -> list[bytes | None]:
     rows = zip(*cells.values(), strict=True)
     if all(len(names) == 1 and _PLAIN.fullmatch(names[0]) for names in paths):
         flat = tuple(names[0] for names in paths)
-        make = _flat_record(flat)
-        return [_encode_flat(make, flat, row) for row in rows]
+        make, whole = _flat_record(flat), list(rows)
+        try:
+            return list(map(msgspec.json.encode, starmap(make, whole)))
+        except OverflowError:
+            return [_encode_flat(make, flat, row) for row in whole]
     return [_encode(_nest(paths, row)) for row in rows]
 
 

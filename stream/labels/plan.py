@@ -150,6 +150,34 @@ class InlineLabels:
     def plan(self, turns: list[int], events: Records, labels: Records) -> Plan:
         assert len(turns) == len(events)
         assert not len(labels)
+        plan = self._plan_at_once(events)
+        if plan is None:
+            plan = self._plan_one_by_one(events)
+        if len(events):
+            self.stream_time = max(self.stream_time, max(events.times))
+        return plan
+
+    def _plan_at_once(self, events: Records) -> Plan | None:
+        """Plan for events with new ids and labels of known classes; None where one is otherwise."""
+        if None in events.labels or not self._seen.are_new(events.ids):
+            return None
+        codes = self._target.known_codes(events.labels)
+        if codes is None:
+            return None
+        self._seen.add_all(events.ids, LEARNT)
+        count = len(events)
+        rows = range(count)
+        return Plan(
+            accepted=list(rows),
+            known=[len(self._target.classes)] * count,
+            action=[PREDICT, LEARN] * count,
+            row=[row for row in rows for _ in range(2)],
+            learn_codes=codes,
+            learn_times=list(events.times),
+            learn_offsets=list(events.offsets),
+        )
+
+    def _plan_one_by_one(self, events: Records) -> Plan:
         plan = Plan()
         seen, code_one, classes = self._seen, self._target.code_one, self._target.classes
         for position, (event_id, label) in enumerate(zip(events.ids, events.labels, strict=True)):
@@ -166,8 +194,6 @@ class InlineLabels:
             row = plan.predict(position, known)
             if label is not None:
                 plan.learn(row, code, events.times[position], events.offsets[position])
-        if len(events):
-            self.stream_time = max(self.stream_time, max(events.times))
         return plan
 
     def _refuse(self, events: Records, position: int, reason: str) -> DeadLetter:

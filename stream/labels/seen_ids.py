@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,18 @@ class SeenIds:
         self._marks[event_id] = time << _STATUS_BITS | status
         self._arrived.append(event_id)
         while len(self._arrived) > self._window:  # by more than one where it was made smaller
+            del self._marks[self._arrived.popleft()]
+
+    def are_new(self, event_ids: Sequence[str]) -> bool:
+        """Whether all of these are remembered of no event, and each stands once among them."""
+        distinct = set(event_ids)
+        return len(distinct) == len(event_ids) and self._marks.keys().isdisjoint(distinct)
+
+    def add_all(self, event_ids: Sequence[str], status: int) -> None:
+        """Remember new events, as `add` does one by one."""
+        self._marks.update(dict.fromkeys(event_ids, status))
+        self._arrived.extend(event_ids)
+        while len(self._arrived) > self._window:
             del self._marks[self._arrived.popleft()]
 
     def change(self, event_id: str, status: int) -> None:
