@@ -175,7 +175,7 @@ def decode(data: bytes, where: str) -> Checkpoint:
     size = int.from_bytes(body[len(_MAGIC) : _HEAD_BYTES], "little")
     header = _read_header(body[_HEAD_BYTES : _HEAD_BYTES + size], where)
     payload = body[_HEAD_BYTES + size :]
-    state: State = dict(header.scalars)
+    state = _read_scalars(header, where)
     for name, array in header.arrays.items():
         state[name] = _read_array(array, payload, f"{where}: array {name!r}")
     return Checkpoint(
@@ -205,6 +205,16 @@ def _read_header(text: memoryview, where: str) -> _Header:
         f"{where}: format must be {FORMAT}; got {found}. "
         "Run the version of driftgate that wrote it, or a newer one."
     )
+
+
+def _read_scalars(header: _Header, where: str) -> State:
+    for name, value in header.scalars.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            raise CheckpointError(
+                f"{where}: value {name!r} must be of 64 bits; got {value}. "
+                "The checkpoint is damaged."
+            )
+    return dict(header.scalars)
 
 
 def _read_array(array: _Array, payload: memoryview, where: str) -> NDArray[np.generic]:

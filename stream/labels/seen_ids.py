@@ -56,8 +56,7 @@ class SeenIds:
         """Remember a new event; forget the oldest beyond the window."""
         self._marks[event_id] = time << _STATUS_BITS | status
         self._arrived.append(event_id)
-        while len(self._arrived) > self._window:  # by more than one where it was made smaller
-            del self._marks[self._arrived.popleft()]
+        self._forget_the_oldest()
 
     def are_new(self, event_ids: Sequence[str]) -> bool:
         """Whether all of these are remembered of no event, and each stands once among them."""
@@ -68,6 +67,9 @@ class SeenIds:
         """Remember new events, as `add` does one by one."""
         self._marks.update(dict.fromkeys(event_ids, status))
         self._arrived.extend(event_ids)
+        self._forget_the_oldest()
+
+    def _forget_the_oldest(self) -> None:
         while len(self._arrived) > self._window:
             del self._marks[self._arrived.popleft()]
 

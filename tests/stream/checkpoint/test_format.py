@@ -256,6 +256,13 @@ def test_any_header_is_a_checkpoint_or_the_one_error(changes: list[tuple[list[in
     answered(with_header(header, _PAYLOAD))
 
 
+@pytest.mark.parametrize("value", [-(2**63) - 1, 2**64, 10**40])
+def test_a_value_of_more_than_64_bits_is_damage(value: int) -> None:
+    header = {**_HEADER, "scalars": {**_HEADER["scalars"], "beyond": value}}
+    with pytest.raises(CheckpointError, match="value 'beyond' must be of 64 bits; got"):
+        decode(with_header(header, _PAYLOAD), "memory")
+
+
 SIZES = st.sampled_from([-1, 0, 1, 2, 3, 8, 2**31, 2**62, 2**63 - 1])
 SHAPES = st.lists(SIZES, max_size=4)
 PLAIN = st.builds(
