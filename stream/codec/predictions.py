@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import repeat
+from itertools import starmap
 
 import msgspec
 import numpy as np
@@ -171,8 +171,9 @@ class PredictionWriter:
             for count, row in zip(known.tolist(), outputs.tolist(), strict=True)
         ]
         chosen = map(labels.__getitem__, best)
-        columns = (ids, moments, chosen, probabilities, repeat(self._model), sources, said)
-        return list(map(self._encode, map(ClassPrediction, *columns)))
+        models = [self._model] * len(ids)
+        rows = zip(ids, moments, chosen, probabilities, models, sources, said, strict=True)
+        return list(map(self._encode, starmap(ClassPrediction, rows)))
 
 
 def explained(names: Sequence[str], shares: NDArray[np.float64]) -> list[Shares | UnsetType]:

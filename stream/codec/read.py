@@ -192,6 +192,7 @@ class RecordReader:
         """Decode in C: positions and contents of what decodes, positions of what is doubtful."""
         given = self._given(batch)
         if given is not None:
+            assert len(given) == len(batch), "columns must have a value for each record"
             return list(range(len(given))), given, []
         index, contents, doubtful = [], [], []
         decode, bytes_max = self._shape.decode, self._bytes_max

@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import starmap
 from operator import attrgetter
 from types import NoneType
 from typing import Any, NamedTuple, NoReturn
@@ -202,17 +203,13 @@ def _field(branch: _Object | _Leaf) -> tuple[Any, dict[str, Any]]:
 
 def _contents(node: _Object, columns: Mapping[str, Sequence[Any]]) -> list[Content]:
     """Make records column by column; msgspec checks each column at once."""
-    return list(
-        map(
-            node.struct,
-            *(
-                _contents(branch, columns)
-                if isinstance(branch, _Object)
-                else _checked(columns[branch.path], branch.checked)
-                for branch in node.branches
-            ),
-        )
+    values = (
+        _contents(branch, columns)
+        if isinstance(branch, _Object)
+        else _checked(columns[branch.path], branch.checked)
+        for branch in node.branches
     )
+    return list(starmap(node.struct, zip(*values, strict=True)))
 
 
 def _checked(values: Sequence[Any], checked: Any) -> list[Any]:

@@ -520,13 +520,27 @@ def test_columns_give_the_contents_that_their_records_would(rows: list[Any], sou
 def test_a_batch_in_columns_is_read_as_its_values_are() -> None:
     settings_ = config({"name": "f", "type": "float"}, {"name": "o.c", "type": "category"})
     values = [b'{"f": 1, "o": {"c": "a"}}', b'{"f": "x", "o": {"c": "b"}}']
-    columns = {"$.f": [1, "x"], "$.o.c": ["a", "b"]}
+    columns = {"$.f": [1, "x"], "$.o.c": ["a", "b"], "$.late": [None, None]}
     for count in (1, 2):  # the second row breaks a rule
         plain = batch(SOURCE, values[:count])
         columned = replace(plain, columns={path: cells[:count] for path, cells in columns.items()})
         read_plain, read_columned = (EventReader(settings_).read(b) for b in (plain, columned))
         assert repr(read_plain) == repr(read_columned)
         assert len(read_columned.rejects) == count - 1
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"$.f": [1.0], "$.o.c": ["a", "b"], "$.late": [True, None]},
+        {"$.f": [1.0], "$.o.c": ["a"], "$.late": [True]},
+    ],
+)
+def test_columns_that_lack_a_record_pass_none_by(columns: dict[str, list[Any]]) -> None:
+    settings_ = config({"name": "f", "type": "float"}, {"name": "o.c", "type": "category"})
+    whole = batch(SOURCE, [b'{"f": 1, "o": {"c": "a"}}', b'{"f": 2, "o": {"c": "b"}}'])
+    with pytest.raises((ValueError, AssertionError)):
+        EventReader(settings_).read(replace(whole, columns=columns))
 
 
 @settings(max_examples=200, deadline=None)
